@@ -1,0 +1,2 @@
+//! Homeward: an edge router that takes every request home.
+pub mod model;

@@ -1,0 +1,20 @@
+//! Floor 0: the words of the domain as types that cannot hold a wrong value.
+//!
+//! Nothing here knows of files, clocks, sockets or of each other's users. A value of one of these types has been
+//! checked once, where it was made, and is never checked again.
+
+mod drain;
+mod name;
+mod place;
+mod pool;
+mod service;
+mod share;
+
+pub use drain::{Drain, DrainedSessions};
+pub use ipnet::IpNet as Network;
+pub use jiff::Timestamp;
+pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
+pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
+pub use pool::{BadServer, Pool, PoolTls, ServerAddress, ServerHost};
+pub use service::{BadHost, BadPath, HostPattern, MintedBy, PathPrefix, Service, SessionCookie, Timeouts, WhenHomeIsAway};
+pub use share::{BadShare, Rate, Share};

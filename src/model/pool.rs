@@ -1,0 +1,93 @@
+//! The servers of one service in one region.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// Why a text is not a server's address. The message is written for the person who typed it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadServer(&'static str);
+
+/// Where a server is: an address, or a name that DNS resolves.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ServerHost {
+    /// An IPv4 or IPv6 address.
+    Address(IpAddr),
+    /// A host name in lower case, without a dot at its end.
+    Name(Box<str>),
+}
+
+/// A server's host and port, e.g. `10.1.0.10:8080`, `[2001:db8::1]:8080` or `app.us-west.internal:8080`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerAddress {
+    /// The address or the name.
+    pub host: ServerHost,
+    /// The TCP port, never 0.
+    pub port: u16,
+}
+
+impl FromStr for ServerAddress {
+    type Err = BadServer;
+    fn from_str(text: &str) -> Result<Self, BadServer> {
+        let (host, port) = text.rsplit_once(':').ok_or(BadServer("a server is host:port, e.g. 10.1.0.10:8080"))?;
+        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        let port = match port.parse() {
+            Ok(port) if digits && port != 0 => port,
+            _ => return Err(BadServer("a port lies between 1 and 65535")),
+        };
+        let host = if let Some(inner) = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+            let address = inner.parse().map_err(|_| BadServer("between [ and ] stands an IPv6 address"))?;
+            ServerHost::Address(IpAddr::V6(address))
+        } else if let Ok(address) = host.parse() {
+            ServerHost::Address(IpAddr::V4(address))
+        } else {
+            if host.contains(':') {
+                return Err(BadServer("an IPv6 address stands in brackets, e.g. [2001:db8::1]:8080"));
+            }
+            ServerHost::Name(host_name(host).ok_or(BadServer("that is neither an IP address nor a host name"))?)
+        };
+        Ok(Self { host, port })
+    }
+}
+
+/// `text` in lower case where it is a host name (RFC 1123, 2.1) that does not look like an IPv4 address.
+fn host_name(text: &str) -> Option<Box<str>> {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let label = |l: &str| {
+        (1..=63).contains(&l.len())
+            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+    };
+    let numeric_end = text.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
+    (text.len() <= 253 && text.split('.').all(label) && !numeric_end).then(|| text.to_ascii_lowercase().into())
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            ServerHost::Address(IpAddr::V6(address)) => write!(f, "[{address}]:{}", self.port),
+            ServerHost::Address(IpAddr::V4(address)) => write!(f, "{address}:{}", self.port),
+            ServerHost::Name(name) => write!(f, "{name}:{}", self.port),
+        }
+    }
+}
+
+/// How TLS is spoken to the servers of a pool. Certificates are always verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolTls {
+    /// The name that is sent as SNI and that the certificate must carry.
+    pub sni: Box<str>,
+}
+
+/// The servers of one service in one region. Never without a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Where the servers are, in the order of the file.
+    pub servers: Vec<ServerAddress>,
+    /// TLS toward the servers; plain where missing.
+    pub tls: Option<PoolTls>,
+    /// Whether HTTP/2 is spoken to the servers.
+    pub http2: bool,
+}

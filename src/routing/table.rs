@@ -1,0 +1,223 @@
+//! The routing table, compiled for deciding: one immutable value that a request holds from beginning to end.
+
+use super::homes::HomeRules;
+use super::hosts::HostIndex;
+use crate::geo;
+use crate::model::{Drain, Location, Rate, RegionId, RegionName, Service, ServiceId, ServiceName, SessionPrefix};
+use crate::model::{Continent, Country, Network, Subdivision};
+use crate::session::PrefixIndex;
+
+/// A region of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Region {
+    /// Its name.
+    pub name: RegionName,
+    /// What stands in front of the keys of the sessions that are at home here.
+    pub session_prefix: SessionPrefix,
+    /// Where it stands.
+    pub location: Option<Location>,
+    /// What it can carry.
+    pub capacity: Option<Rate>,
+    /// The regions that stand in for it, in this order. `None` is all the others, nearest first.
+    pub failover: Option<Vec<RegionId>>,
+}
+
+/// Which visitors a home rule is for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HomeCondition {
+    /// Those whose address lies in one of these networks.
+    Networks(Vec<Network>),
+    /// Those in one of these subdivisions.
+    Subdivisions(Vec<Subdivision>),
+    /// Those in one of these countries.
+    Countries(Vec<Country>),
+    /// Those on one of these continents.
+    Continents(Vec<Continent>),
+    /// Everyone.
+    Otherwise,
+}
+
+/// Where a home rule sends its visitors.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HomeTarget {
+    /// To this region.
+    Region(RegionId),
+    /// To the nearest of these regions, all of which have a location. Never empty.
+    Nearest(Vec<RegionId>),
+}
+
+/// A rule of `homes:`, by which a visitor without a session gets a home.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HomeRule {
+    /// Whom it is for.
+    pub condition: HomeCondition,
+    /// Where they go.
+    pub target: HomeTarget,
+}
+
+/// What a routing table is made of. The reader of the file makes it, and has checked what the fields promise:
+/// every id is a position in `regions`, names and prefixes are unique, the last home rule (and no other) is `Otherwise`,
+/// hosts and paths lead to one service each.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TableParts {
+    /// At least one.
+    pub regions: Vec<Region>,
+    /// At least one; the last is `Otherwise`.
+    pub homes: Vec<HomeRule>,
+    /// At least one.
+    pub services: Vec<Service>,
+    /// In the order of the file.
+    pub drains: Vec<Drain>,
+}
+
+/// The routing table.
+#[derive(Debug)]
+pub struct RoutingTable {
+    parts: TableParts,
+    prefixes: PrefixIndex,
+    hosts: HostIndex,
+    homes: HomeRules,
+    /// By region: its substitutes in order.
+    failover: Vec<Vec<RegionId>>,
+    /// By region: the positions of its drains.
+    drains: Vec<Vec<usize>>,
+}
+
+impl RoutingTable {
+    /// Compiles `parts`. It takes time and memory in proportion to their size; afterwards deciding takes the same time
+    /// whatever the size.
+    #[must_use]
+    pub fn new(parts: TableParts) -> Self {
+        let ids = || (0..parts.regions.len()).filter_map(RegionId::at);
+        let prefixes = parts.regions.iter().zip(ids()).map(|(r, id)| (r.session_prefix.as_str(), id)).collect();
+        let failover = parts.regions.iter().zip(ids()).map(|(r, id)| substitutes(&parts.regions, r, id)).collect();
+        let mut drains = vec![Vec::new(); parts.regions.len()];
+        for (position, drain) in parts.drains.iter().enumerate() {
+            if let Some(of_region) = drains.get_mut(drain.region.index()) {
+                of_region.push(position);
+            }
+        }
+        let locations: Vec<_> = parts.regions.iter().map(|region| region.location).collect();
+        Self {
+            prefixes,
+            hosts: HostIndex::new(&parts.services),
+            homes: HomeRules::new(&parts.homes, &locations),
+            failover,
+            drains,
+            parts,
+        }
+    }
+
+    /// The regions, in the order of their ids.
+    #[must_use]
+    pub fn regions(&self) -> &[Region] {
+        &self.parts.regions
+    }
+
+    /// The regions with their ids.
+    pub fn regions_by_id(&self) -> impl Iterator<Item = (RegionId, &Region)> {
+        self.parts.regions.iter().enumerate().filter_map(|(at, region)| Some((RegionId::at(at)?, region)))
+    }
+
+    /// The region with this id, where the id came from this table.
+    #[must_use]
+    pub fn region(&self, id: RegionId) -> Option<&Region> {
+        self.parts.regions.get(id.index())
+    }
+
+    /// The id of the region with this name.
+    #[must_use]
+    pub fn region_id(&self, name: &str) -> Option<RegionId> {
+        self.parts.regions.iter().position(|region| region.name.as_str() == name).and_then(RegionId::at)
+    }
+
+    /// The name of the region with this id; `?` where the id is of another table.
+    #[must_use]
+    pub fn region_name(&self, id: RegionId) -> &str {
+        self.region(id).map_or("?", |region| region.name.as_str())
+    }
+
+    /// The services, in the order of their ids.
+    #[must_use]
+    pub fn services(&self) -> &[Service] {
+        &self.parts.services
+    }
+
+    /// The services with their ids.
+    pub fn services_by_id(&self) -> impl Iterator<Item = (ServiceId, &Service)> {
+        self.parts.services.iter().enumerate().filter_map(|(at, service)| Some((ServiceId::at(at)?, service)))
+    }
+
+    /// The service with this id, where the id came from this table.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> Option<&Service> {
+        self.parts.services.get(id.index())
+    }
+
+    /// The name of the service with this id, where the id came from this table.
+    #[must_use]
+    pub fn service_name(&self, id: ServiceId) -> Option<&ServiceName> {
+        self.service(id).map(|service| &service.name)
+    }
+
+    /// The home rules in the order of the file.
+    #[must_use]
+    pub fn home_rules(&self) -> &[HomeRule] {
+        &self.parts.homes
+    }
+
+    /// All drains, whether in force or not; a drain's position here is its number in reasons.
+    #[must_use]
+    pub fn drains(&self) -> &[Drain] {
+        &self.parts.drains
+    }
+
+    /// The drains of one region, with their positions.
+    pub fn drains_of(&self, region: RegionId) -> impl Iterator<Item = (usize, &Drain)> {
+        let positions = self.drains.get(region.index()).map_or(&[][..], Vec::as_slice);
+        positions.iter().filter_map(|at| Some((*at, self.parts.drains.get(*at)?)))
+    }
+
+    /// The regions that stand in for `region`, in order; never `region` itself.
+    #[must_use]
+    pub fn substitutes_of(&self, region: RegionId) -> &[RegionId] {
+        self.failover.get(region.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the table was made of.
+    #[must_use]
+    pub fn parts(&self) -> &TableParts {
+        &self.parts
+    }
+
+    pub(super) fn prefixes(&self) -> &PrefixIndex {
+        &self.prefixes
+    }
+
+    pub(super) fn hosts(&self) -> &HostIndex {
+        &self.hosts
+    }
+
+    pub(super) fn homes(&self) -> &HomeRules {
+        &self.homes
+    }
+}
+
+/// The file's order or, where it gives none, the others, nearest first; those without a location last, in file order.
+fn substitutes(regions: &[Region], region: &Region, id: RegionId) -> Vec<RegionId> {
+    if let Some(named) = &region.failover {
+        return named.iter().copied().filter(|other| *other != id).collect();
+    }
+    let distance = |other: &Region| match (region.location, other.location) {
+        (Some(here), Some(there)) => geo::distance_km(here, there),
+        _ => f64::INFINITY,
+    };
+    let mut others: Vec<(f64, RegionId)> = regions
+        .iter()
+        .enumerate()
+        .filter_map(|(at, other)| Some((distance(other), RegionId::at(at)?)))
+        .filter(|(_, other)| *other != id)
+        .collect();
+    others.sort_by(|(a, _), (b, _)| a.total_cmp(b)); // stable: equal distances stay in file order
+    others.into_iter().map(|(_, other)| other).collect()
+}
