@@ -1,2 +1,3 @@
 //! Homeward: an edge router that takes every request home.
+pub mod geo;
 pub mod model;
