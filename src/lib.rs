@@ -1,3 +1,5 @@
 //! Homeward: an edge router that takes every request home.
 pub mod geo;
 pub mod model;
+pub mod routing;
+pub mod session;

@@ -16,5 +16,7 @@ pub use jiff::Timestamp;
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
 pub use pool::{BadServer, Pool, PoolTls, ServerAddress, ServerHost};
-pub use service::{BadHost, BadPath, HostPattern, MintedBy, PathPrefix, Service, SessionCookie, Timeouts, WhenHomeIsAway};
+pub use service::{
+    BadHost, BadPath, HostPattern, MintedBy, PathPrefix, Service, SessionCookie, Timeouts, WhenHomeIsAway,
+};
 pub use share::{BadShare, Rate, Share};

@@ -72,9 +72,8 @@ impl Subdivision {
 impl FromStr for Subdivision {
     type Err = BadPlace;
     fn from_str(text: &str) -> Result<Self, BadPlace> {
-        let (country, code) = text
-            .split_once('-')
-            .ok_or(BadPlace("a subdivision is its ISO 3166-2 code, country first, e.g. US-CA"))?;
+        let (country, code) =
+            text.split_once('-').ok_or(BadPlace("a subdivision is its ISO 3166-2 code, country first, e.g. US-CA"))?;
         Self::new(country.parse()?, code)
     }
 }

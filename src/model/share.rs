@@ -23,11 +23,7 @@ impl Share {
     /// # Errors
     /// Where `ratio` is not between 0 and 1.
     pub fn from_ratio(ratio: f64) -> Result<Self, BadShare> {
-        if (0.0..=1.0).contains(&ratio) {
-            Ok(Self(ratio))
-        } else {
-            Err(BadShare("a share lies between 0% and 100%"))
-        }
+        if (0.0..=1.0).contains(&ratio) { Ok(Self(ratio)) } else { Err(BadShare("a share lies between 0% and 100%")) }
     }
 
     /// The share as a ratio between 0 and 1.

@@ -3,8 +3,8 @@
 use super::homes::HomeRules;
 use super::hosts::HostIndex;
 use crate::geo;
-use crate::model::{Drain, Location, Rate, RegionId, RegionName, Service, ServiceId, ServiceName, SessionPrefix};
 use crate::model::{Continent, Country, Network, Subdivision};
+use crate::model::{Drain, Location, Rate, RegionId, RegionName, Service, ServiceId, ServiceName, SessionPrefix};
 use crate::session::PrefixIndex;
 
 /// A region of the table.

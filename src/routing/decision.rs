@@ -1,0 +1,279 @@
+//! What was decided, and why, as data.
+
+use crate::model::{Place, RegionId, ServiceId};
+use crate::session::KeyProblem;
+use smallvec::SmallVec;
+
+/// Where a request goes, and every reason for it. Nothing is left to choose after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The service that host and path lead to.
+    pub service: ServiceId,
+    /// What the request said of a session.
+    pub key: SessionKey,
+    /// The region that should serve.
+    pub home: RegionId,
+    /// What made it home.
+    pub home_by: HomeBy,
+    /// Where the visitor is; `None` where it did not matter and was not looked up.
+    pub place: Option<Place>,
+    /// Why home does not serve; `None` where it could.
+    pub home_is_away: Option<Away>,
+    /// The substitutes that were passed over, in their order.
+    pub passed_over: SmallVec<[PassedOver; 4]>,
+    /// Who serves, or that nobody does.
+    pub outcome: Outcome,
+}
+
+/// What a request said of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionKey {
+    /// The service has no session cookie, or the request did not carry it.
+    Missing,
+    /// A key that names this region.
+    Names(RegionId),
+    /// A value that names no region: the visitor counts as a new one.
+    Unusable(KeyProblem),
+}
+
+impl SessionKey {
+    /// The word in metrics: `none`, `valid`, `malformed` or `unknown_prefix`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "none",
+            Self::Names(_) => "valid",
+            Self::Unusable(KeyProblem::Malformed) => "malformed",
+            Self::Unusable(KeyProblem::UnknownPrefix) => "unknown_prefix",
+        }
+    }
+}
+
+/// What made a region home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HomeBy {
+    /// The prefix of the session key.
+    Session,
+    /// A home rule.
+    Rule {
+        /// The rule's position in the table, from 0.
+        rule: usize,
+        /// What the rule matched.
+        matched: Matched,
+        /// How the nearest region was found, where the rule asks for the nearest.
+        nearest: Option<NearestTo>,
+    },
+}
+
+impl HomeBy {
+    /// The word in metrics and logs: `session`, `network`, `subdivision`, `country`, `continent`, `nearest` or
+    /// `otherwise`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Rule { matched: Matched::Network, .. } => "network",
+            Self::Rule { matched: Matched::Subdivision, .. } => "subdivision",
+            Self::Rule { matched: Matched::Country, .. } => "country",
+            Self::Rule { matched: Matched::Continent, .. } => "continent",
+            Self::Rule { matched: Matched::Otherwise, nearest: Some(_), .. } => "nearest",
+            Self::Rule { matched: Matched::Otherwise, nearest: None, .. } => "otherwise",
+        }
+    }
+}
+
+/// What in a visitor a home rule matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matched {
+    /// The address.
+    Network,
+    /// The subdivision.
+    Subdivision,
+    /// The country.
+    Country,
+    /// The continent.
+    Continent,
+    /// Nothing: the rule is for everyone.
+    Otherwise,
+}
+
+/// From where the nearest region was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NearestTo {
+    /// From the visitor's place.
+    Place,
+    /// From the region where the request arrived, because nothing is known of the visitor's place.
+    Arrival,
+}
+
+/// Why a region does not serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Away {
+    /// A drain leaves this visitor, or this session, out.
+    Drained {
+        /// The drain's position in the table, from 0.
+        drain: usize,
+    },
+    /// The service has a pool there, and none of its servers is healthy.
+    NoHealthyServer,
+    /// The service has no servers there.
+    NoPool,
+    /// It gets more than its capacity. Said of substitutes only.
+    OverCapacity,
+}
+
+impl Away {
+    /// The word in reasons, metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drained { .. } => "Drained",
+            Self::NoHealthyServer => "NoHealthyServer",
+            Self::NoPool => "NoPool",
+            Self::OverCapacity => "OverCapacity",
+        }
+    }
+}
+
+/// A substitute that was passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The region.
+    pub region: RegionId,
+    /// Why.
+    pub why: Away,
+}
+
+/// Who serves a request, or that nobody does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// `region` serves.
+    Serve {
+        /// The region.
+        region: RegionId,
+        /// How the request gets there.
+        way: Way,
+        /// What would have spoken against it, had there been another region.
+        despite: Option<Despite>,
+    },
+    /// The session's home is away and the service's sessions wait for it: 503.
+    Wait {
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
+    /// No region can serve: 503.
+    Nobody {
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
+}
+
+impl Outcome {
+    fn served_by(self) -> Option<RegionId> {
+        match self {
+            Self::Serve { region, .. } => Some(region),
+            Self::Wait { .. } | Self::Nobody { .. } => None,
+        }
+    }
+}
+
+/// How a request gets to the region that serves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// To the pool in the local region.
+    Local,
+    /// To the pool of another region, directly.
+    Pool,
+}
+
+impl Way {
+    /// The word in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Pool => "pool",
+        }
+    }
+}
+
+/// What a region serves despite, because no other one could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Despite {
+    /// Its drain: it is the last healthy region.
+    Drain {
+        /// The drain's position in the table, from 0.
+        drain: usize,
+    },
+    /// Its capacity: every other substitute is away or over its capacity too.
+    Capacity,
+}
+
+/// What became of a request's session: the value of `Homeward-Session`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SessionState {
+    /// There is none yet.
+    New,
+    /// It arrived at home.
+    Home,
+    /// It arrived elsewhere and is served at home.
+    Flopped,
+    /// Home is away: a substitute serves it, or nobody does.
+    Orphaned,
+}
+
+impl SessionState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::New, Self::Home, Self::Flopped, Self::Orphaned];
+
+    /// The word in headers, metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Home => "home",
+            Self::Flopped => "flopped",
+            Self::Orphaned => "orphaned",
+        }
+    }
+}
+
+impl Decision {
+    /// The region that serves, if one does.
+    #[must_use]
+    pub fn region(&self) -> Option<RegionId> {
+        self.outcome.served_by()
+    }
+
+    /// What becomes of the session, seen from an edge in `local`.
+    #[must_use]
+    pub fn session(&self, local: RegionId) -> SessionState {
+        match (self.key, self.region()) {
+            (SessionKey::Missing | SessionKey::Unusable(_), _) => SessionState::New,
+            (SessionKey::Names(_), Some(region)) if region != self.home => SessionState::Orphaned,
+            (SessionKey::Names(_), None) => SessionState::Orphaned,
+            (SessionKey::Names(home), Some(_)) if home == local => SessionState::Home,
+            (SessionKey::Names(_), Some(_)) => SessionState::Flopped,
+        }
+    }
+
+    /// The word for what came out, in metrics and logs: `home`, `substitute`, `wait` or `nobody`.
+    #[must_use]
+    pub fn outcome_word(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Serve { region, .. } if region == self.home => "home",
+            Outcome::Serve { .. } => "substitute",
+            Outcome::Wait { .. } => "wait",
+            Outcome::Nobody { .. } => "nobody",
+        }
+    }
+
+    /// When a client that got no answer should try again, in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        match self.outcome {
+            Outcome::Serve { .. } => None,
+            Outcome::Wait { retry_after } | Outcome::Nobody { retry_after } => Some(retry_after),
+        }
+    }
+}

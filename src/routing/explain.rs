@@ -1,0 +1,228 @@
+//! A decision told step by step, for people and for programs.
+
+use super::decision::{Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, SessionKey};
+use super::facts::RequestFacts;
+use super::table::RoutingTable;
+use crate::model::{Place, RegionId};
+use crate::session::KeyProblem;
+use serde::Serialize;
+use std::net::IpAddr;
+
+/// One decision with its facts, in words. Its JSON form is stable: fields are added, never renamed or removed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The host that was asked for, as it came.
+    pub host: String,
+    /// The path that was asked for.
+    pub path: String,
+    /// The visitor's address.
+    pub client: IpAddr,
+    /// The service that host and path lead to; everything below is missing where there is none.
+    pub service: Option<String>,
+    /// What the request said of a session: `none`, `valid`, `malformed` or `unknown_prefix`.
+    pub session_key: Option<&'static str>,
+    /// Where the visitor is; missing where it was not looked up.
+    pub place: Option<Place>,
+    /// The region that should serve.
+    pub home: Option<String>,
+    /// What made it home: `session`, `network`, `subdivision`, `country`, `continent`, `nearest` or `otherwise`.
+    pub home_by: Option<&'static str>,
+    /// The region that serves.
+    pub region: Option<String>,
+    /// How the request gets there: `local` or `pool`.
+    pub way: Option<&'static str>,
+    /// What becomes of the session: `new`, `home`, `flopped` or `orphaned`.
+    pub session: Option<&'static str>,
+    /// What came out: `home`, `substitute`, `wait`, `nobody` or `no_service`.
+    pub outcome: &'static str,
+    /// When to try again, in seconds, where nobody serves.
+    pub retry_after: Option<u32>,
+    /// The reasons, as headers and logs have them.
+    pub reasons: Vec<String>,
+    /// The same as sentences, one a step.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The step's name: `service`, `session`, `place`, `away`, `substitute` or `way`.
+    pub step: &'static str,
+    /// What it found.
+    pub finding: String,
+}
+
+impl Explanation {
+    /// Tells how `decision` came out of `table` and `facts` on an edge in `local`.
+    #[must_use]
+    pub fn new(table: &RoutingTable, facts: &RequestFacts<'_>, local: RegionId, decision: Option<&Decision>) -> Self {
+        let mut told = Self {
+            host: facts.host.to_owned(),
+            path: facts.path.to_owned(),
+            client: facts.client.to_canonical(),
+            service: None,
+            session_key: None,
+            place: None,
+            home: None,
+            home_by: None,
+            region: None,
+            way: None,
+            session: None,
+            outcome: "no_service",
+            retry_after: None,
+            reasons: Vec::new(),
+            steps: Vec::new(),
+        };
+        let Some(decision) = decision else {
+            let finding = format!("no service answers to {}{}: 404", facts.host, facts.path);
+            told.steps.push(Step { step: "service", finding });
+            return told;
+        };
+        let name = |region: RegionId| table.region_name(region).to_owned();
+        let reasons = decision.reasons(table);
+        told.service = table.service_name(decision.service).map(ToString::to_string);
+        told.session_key = Some(decision.key.as_str());
+        told.place = decision.place;
+        told.home = Some(name(decision.home));
+        told.home_by = Some(decision.home_by.as_str());
+        told.region = decision.region().map(name);
+        told.session = Some(decision.session(local).as_str());
+        told.outcome = decision.outcome_word();
+        told.retry_after = decision.retry_after();
+        told.reasons = reasons.iter().map(|reason| reasons.text(reason).to_string()).collect();
+        told.way = match decision.outcome {
+            Outcome::Serve { way, .. } => Some(way.as_str()),
+            Outcome::Wait { .. } | Outcome::Nobody { .. } => None,
+        };
+        let teller = Teller { table, facts, decision };
+        told.steps = [
+            Some(("service", format!("{}{} leads to {}", facts.host, facts.path, teller.service()))),
+            Some(("session", teller.session())),
+            teller.place().map(|finding| ("place", finding)),
+            Some(("away", teller.away())),
+            teller.substitute().map(|finding| ("substitute", finding)),
+            Some(("way", teller.way())),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|(step, finding)| Step { step, finding })
+        .collect();
+        told
+    }
+}
+
+struct Teller<'a> {
+    table: &'a RoutingTable,
+    facts: &'a RequestFacts<'a>,
+    decision: &'a Decision,
+}
+
+impl Teller<'_> {
+    fn name(&self, region: RegionId) -> &str {
+        self.table.region_name(region)
+    }
+
+    fn service(&self) -> &str {
+        self.table.service_name(self.decision.service).map_or("?", |name| name.as_str())
+    }
+
+    fn session(&self) -> String {
+        let cookie = self.table.service(self.decision.service).and_then(|service| service.session.as_ref());
+        let Some(cookie) = cookie.map(|session| &session.cookie) else {
+            return "the service has no session cookie: a new visitor".to_owned();
+        };
+        match self.decision.key {
+            SessionKey::Missing => format!("no cookie {cookie}: a new visitor"),
+            SessionKey::Names(home) => format!("the cookie {cookie} names {}: that is home", self.name(home)),
+            SessionKey::Unusable(KeyProblem::Malformed) => {
+                format!("the cookie {cookie} holds no session key (malformed): counts as a new visitor")
+            }
+            SessionKey::Unusable(KeyProblem::UnknownPrefix) => {
+                format!("the prefix in the cookie {cookie} is that of no region: counts as a new visitor")
+            }
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        let HomeBy::Rule { rule, matched, nearest } = self.decision.home_by else { return None };
+        let home = self.name(self.decision.home);
+        let client = self.facts.client.to_canonical();
+        let place = self.decision.place.unwrap_or_default();
+        let number = rule + 1;
+        let matched = match matched {
+            Matched::Network => format!("{client} lies in a network of rule {number}"),
+            Matched::Subdivision | Matched::Country | Matched::Continent => {
+                format!("{client} is in {place}, which rule {number} names ({})", self.decision.home_by.as_str())
+            }
+            Matched::Otherwise if self.decision.place.is_some() => {
+                format!("{client} is in {place}, which no rule names: rule {number} (otherwise)")
+            }
+            Matched::Otherwise => format!("no rule before rule {number} (otherwise) matches"),
+        };
+        let target = match (nearest, place.location) {
+            (None, _) => format!("home is {home}"),
+            (Some(NearestTo::Place), Some(location)) => format!("the nearest to {location} is {home}"),
+            (Some(_), _) => {
+                format!("the visitor's location is unknown: the nearest to where the request arrived is {home}")
+            }
+        };
+        Some(format!("{matched}; {target}"))
+    }
+
+    fn away(&self) -> String {
+        let home = self.name(self.decision.home);
+        match self.decision.home_is_away {
+            None => format!("{home} can serve"),
+            Some(why) => format!("{home} is away: {}", self.why(why)),
+        }
+    }
+
+    /// `why` with what the operator said of the drain.
+    fn why(&self, why: Away) -> String {
+        let drain = match why {
+            Away::Drained { drain } => drain,
+            Away::NoHealthyServer => return "none of its servers is healthy".to_owned(),
+            Away::NoPool => return "the service has no servers there".to_owned(),
+            Away::OverCapacity => return "it gets more than its capacity".to_owned(),
+        };
+        let number = drain + 1;
+        let Some(drain) = self.table.drains().get(drain) else { return format!("drain {number}") };
+        let share = drain.share_at(self.facts.now);
+        let by = drain.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let reason = drain.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let until = drain.until.map(|until| format!(" until {until}")).unwrap_or_default();
+        format!("drain {number}{by}{reason}{until} leaves it {share} of the visitors, and not this one")
+    }
+
+    fn substitute(&self) -> Option<String> {
+        self.decision.home_is_away?;
+        let passed = self.decision.passed_over.iter();
+        let mut parts: Vec<_> = passed
+            .map(|passed| format!("{} is passed over: {}", self.name(passed.region), self.why(passed.why)))
+            .collect();
+        parts.push(match self.decision.outcome {
+            Outcome::Serve { region, despite: Some(Despite::Drain { .. }), .. } => {
+                format!("{} is the last healthy region and ignores its drain", self.name(region))
+            }
+            Outcome::Serve { region, despite: Some(Despite::Capacity), .. } => {
+                format!("{} serves over its capacity, as every other one is away or over it too", self.name(region))
+            }
+            Outcome::Serve { region, despite: None, .. } => format!("{} serves instead", self.name(region)),
+            Outcome::Wait { .. } => "the service's sessions wait for their home".to_owned(),
+            Outcome::Nobody { .. } => "no region can serve".to_owned(),
+        });
+        Some(parts.join("; "))
+    }
+
+    fn way(&self) -> String {
+        match self.decision.outcome {
+            Outcome::Serve { region, way: super::Way::Local, .. } => {
+                format!("to the pool of {}, the local region", self.name(region))
+            }
+            Outcome::Serve { region, way: super::Way::Pool, .. } => format!("to the pool of {}", self.name(region)),
+            Outcome::Wait { retry_after } | Outcome::Nobody { retry_after } => {
+                format!("nowhere: 503, try again in {retry_after} s")
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Floor 2: from a routing table, the facts of a request and a view of the fleet to a decision.
+//!
+//! Pure: no clock, no files, no sockets, no proxy engine.
+
+mod decide;
+mod decision;
+mod explain;
+mod facts;
+mod homes;
+mod hosts;
+mod reason;
+mod table;
+mod visitor;
+
+pub use decide::decide;
+pub use decision::{
+    Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, PassedOver, SessionKey, SessionState, Way,
+};
+pub use explain::{Explanation, Step};
+pub use facts::{FleetView, PlaceFinder, RequestFacts};
+pub use reason::{Reason, Reasons};
+pub use table::{HomeCondition, HomeRule, HomeTarget, Region, RoutingTable, TableParts};
