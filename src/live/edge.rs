@@ -1,0 +1,243 @@
+//! One running edge: what changes while it runs, and what everything in it shares.
+
+use super::clock;
+use super::fleet::{Fleet, Pools, Transition};
+use super::places::LivePlaces;
+use super::revision::Revision;
+use super::table::{LiveTable, Origin, RegionTraffic};
+use crate::model::{RegionName, Timestamp};
+use crate::resilience::Observation;
+use crate::routing::{RoutingTable, TableParts};
+use crate::telemetry::Metrics;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// What is wrong with a file that should be live and is not.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct FileProblem {
+    /// The file.
+    pub file: String,
+    /// The revision of what was refused; missing where it could not be read.
+    pub revision: Option<Revision>,
+    /// When it was refused.
+    pub since: Timestamp,
+    /// The first problem in one line.
+    pub summary: String,
+    /// All problems with their places and what to do, as `homeward check` prints them.
+    pub text: String,
+}
+
+/// A table that is ready to go live: compiled, its pools known to probes and discovery.
+#[derive(Debug)]
+pub struct PreparedTable {
+    table: RoutingTable,
+    pools: Pools,
+    revision: Revision,
+    origin: Origin,
+}
+
+impl PreparedTable {
+    /// Its pools, e.g. to wait until they are settled.
+    #[must_use]
+    pub fn pools(&self) -> &Pools {
+        &self.pools
+    }
+}
+
+/// One running edge. Shared by everything in it; reading takes no lock.
+#[derive(Debug)]
+pub struct Edge {
+    local: RegionName,
+    started: Timestamp,
+    metrics: Arc<Metrics>,
+    fleet: Fleet,
+    table: ArcSwapOption<LiveTable>,
+    table_problem: ArcSwapOption<FileProblem>,
+    places: ArcSwap<LivePlaces>,
+    places_problem: ArcSwapOption<FileProblem>,
+    traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
+    open_requests: AtomicUsize,
+}
+
+/// The table does not have the region that the edge stands in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the table has no region {local}, in which this edge stands; it has {}", .known.join(", "))]
+pub struct LocalRegionMissing {
+    /// The edge's region.
+    pub local: RegionName,
+    /// The table's regions.
+    pub known: Vec<String>,
+}
+
+impl Edge {
+    /// An edge in the region `local`, without a table and without places.
+    #[must_use]
+    pub fn new(local: RegionName, metrics: Arc<Metrics>) -> Self {
+        Self {
+            local,
+            started: clock::now(),
+            metrics,
+            fleet: Fleet::default(),
+            table: ArcSwapOption::empty(),
+            table_problem: ArcSwapOption::empty(),
+            places: ArcSwap::default(),
+            places_problem: ArcSwapOption::empty(),
+            traffic: Mutex::default(),
+            open_requests: AtomicUsize::new(0),
+        }
+    }
+
+    /// The region that it stands in.
+    #[must_use]
+    pub fn local(&self) -> &RegionName {
+        &self.local
+    }
+
+    /// When it started.
+    #[must_use]
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Its metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Its servers.
+    #[must_use]
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// The live table; `None` before the first.
+    #[must_use]
+    pub fn table(&self) -> Option<Arc<LiveTable>> {
+        self.table.load_full()
+    }
+
+    /// The live place databases.
+    #[must_use]
+    pub fn places(&self) -> Arc<LivePlaces> {
+        self.places.load_full()
+    }
+
+    /// Why the routing file is not live, where it is not.
+    #[must_use]
+    pub fn table_problem(&self) -> Option<Arc<FileProblem>> {
+        self.table_problem.load_full()
+    }
+
+    /// Why the place databases' files are not live, where they are not.
+    #[must_use]
+    pub fn places_problem(&self) -> Option<Arc<FileProblem>> {
+        self.places_problem.load_full()
+    }
+
+    /// Compiles a table and lets probes and discovery hear of its pools. It is not live yet.
+    ///
+    /// # Errors
+    /// Where the table does not have this edge's region.
+    pub fn prepare(&self, parts: TableParts, revision: Revision, origin: Origin) -> Result<PreparedTable, LocalRegionMissing> {
+        let table = RoutingTable::new(parts);
+        if table.region_id(self.local.as_str()).is_none() {
+            let known = table.regions().iter().map(|region| region.name.to_string()).collect();
+            return Err(LocalRegionMissing { local: self.local.clone(), known });
+        }
+        let pools = self.fleet.pools_for(&table);
+        Ok(PreparedTable { table, pools, revision, origin })
+    }
+
+    /// Makes a table live: each request that begins from now on is decided by it.
+    ///
+    /// # Errors
+    /// Where the table does not have this edge's region.
+    pub fn adopt(&self, prepared: PreparedTable) -> Result<Arc<LiveTable>, LocalRegionMissing> {
+        let PreparedTable { table, pools, revision, origin } = prepared;
+        let Some(local) = table.region_id(self.local.as_str()) else {
+            return Err(LocalRegionMissing { local: self.local.clone(), known: Vec::new() });
+        };
+        let live = Arc::new(LiveTable {
+            meters: RequestMeters::new(&self.metrics, &table),
+            traffic: self.traffic_of(&table),
+            since: clock::now(),
+            table,
+            revision,
+            origin,
+            local,
+            pools,
+        });
+        self.table.store(Some(Arc::clone(&live)));
+        Ok(live)
+    }
+
+    /// Each region's traffic goes on across tables as long as the region is there.
+    fn traffic_of(&self, table: &RoutingTable) -> Box<[Arc<RegionTraffic>]> {
+        let mut kept = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, traffic| traffic.strong_count() > 0);
+        let of_region = |region: &crate::routing::Region| {
+            let held = kept.get(&region.name).and_then(Weak::upgrade).unwrap_or_default();
+            kept.insert(region.name.clone(), Arc::downgrade(&held));
+            held
+        };
+        table.regions().iter().map(of_region).collect()
+    }
+
+    /// Says that the routing file is live again, or why it is not. The live table stays as it is.
+    pub fn set_table_problem(&self, problem: Option<FileProblem>) {
+        self.table_problem.store(problem.map(Arc::new));
+    }
+
+    /// Makes place databases live.
+    pub fn set_places(&self, places: LivePlaces) {
+        self.places.store(Arc::new(places));
+        self.places_problem.store(None);
+    }
+
+    /// Says why newer place databases are not live. The live ones stay.
+    pub fn set_places_problem(&self, problem: FileProblem) {
+        self.places_problem.store(Some(Arc::new(problem)));
+    }
+
+    /// Takes in what a probe or a request saw of a server, and logs what that changed.
+    pub fn observe(&self, server: &Arc<super::fleet::Server>, observation: Observation) {
+        for transition in self.fleet.observe(server, observation) {
+            log_transition(&transition);
+        }
+    }
+
+    /// Counts a request as open until the guard is dropped.
+    #[must_use]
+    pub fn open_request(self: &Arc<Self>) -> OpenRequest {
+        self.open_requests.fetch_add(1, Ordering::Relaxed);
+        OpenRequest(Arc::clone(self))
+    }
+
+    /// How many requests are open.
+    #[must_use]
+    pub fn open_requests(&self) -> usize {
+        self.open_requests.load(Ordering::Relaxed)
+    }
+}
+
+/// Says what changed of a server or a pool.
+pub fn log_transition(transition: &Transition) {
+    if transition.healthy() {
+        tracing::info!("{transition}");
+    } else {
+        tracing::warn!("{transition}");
+    }
+}
+
+/// A request that is open.
+#[derive(Debug)]
+pub struct OpenRequest(Arc<Edge>);
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.open_requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}

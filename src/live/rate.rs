@@ -1,0 +1,71 @@
+//! How many requests a second something gets, counted without a lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many full seconds a rate is the mean of.
+const WINDOW: u64 = 5;
+
+/// One slot more than the window and the second that is being counted, so that a slow reader finds its seconds intact.
+const SLOTS: usize = 8;
+
+/// Counts events by the second and tells their mean over the last five full seconds.
+///
+/// Seconds are whatever clock the callers hand in, as long as it is one and the same and does not go back by much. Under
+/// contention at the turn of a second a count may be lost; it never blocks and never over-counts by more than that.
+#[derive(Debug, Default)]
+pub struct RateMeter {
+    /// The low 32 bits of a second above, the count in that second below.
+    slots: [AtomicU64; SLOTS],
+}
+
+impl RateMeter {
+    /// Counts one event in `second`.
+    pub fn record(&self, second: u64) {
+        let Some(slot) = self.slots.get((second % SLOTS as u64) as usize) else { return };
+        let stamp = second << 32;
+        let held = slot.load(Ordering::Relaxed);
+        if held & !0xffff_ffff == stamp {
+            slot.fetch_add(1, Ordering::Relaxed);
+        } else if slot.compare_exchange(held, stamp | 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            slot.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Events per second over the five full seconds before `second`.
+    #[must_use]
+    pub fn per_second(&self, second: u64) -> f64 {
+        let counted = |slot: &AtomicU64| {
+            let held = slot.load(Ordering::Relaxed);
+            let age = (second as u32).wrapping_sub((held >> 32) as u32);
+            if (1..=WINDOW).contains(&u64::from(age)) { held & 0xffff_ffff } else { 0 }
+        };
+        self.slots.iter().map(counted).sum::<u64>() as f64 / WINDOW as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_is_over_full_seconds() {
+        let meter = RateMeter::default();
+        for second in 100..110 {
+            for _ in 0..30 {
+                meter.record(second);
+            }
+        }
+        assert_eq!(meter.per_second(110), 30.0);
+        assert_eq!(meter.per_second(109), 30.0, "the second that is being counted is left out");
+        assert_eq!(meter.per_second(112), 18.0, "silence counts");
+        assert_eq!(meter.per_second(200), 0.0, "old seconds do not");
+    }
+
+    #[test]
+    fn nothing_was_counted_before_the_first_event() {
+        let meter = RateMeter::default();
+        assert_eq!(meter.per_second(3), 0.0);
+        meter.record(3);
+        assert_eq!(meter.per_second(4), 0.2);
+    }
+}

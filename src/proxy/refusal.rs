@@ -1,0 +1,225 @@
+//! The answers that the edge gives by itself, where no app server gives one.
+
+use std::fmt;
+
+/// Why the edge answers a request itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The request breaks a rule of HTTP; which one.
+    BadRequest(&'static str),
+    /// The method is one that never goes through an edge.
+    Method,
+    /// The head has more bytes or more lines than the edge takes.
+    HeadTooLarge,
+    /// The body is larger than the service takes.
+    BodyTooLarge,
+    /// No service answers to host and path.
+    NoService,
+    /// The session's home is away, and its service says that it waits.
+    SessionWaits { retry_after: u32 },
+    /// No region can serve.
+    NoRegion { retry_after: u32 },
+    /// A server was chosen and failed.
+    Upstream(UpstreamFailure),
+    /// The edge itself failed.
+    Internal,
+}
+
+/// What went wrong with the server that was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UpstreamFailure {
+    /// It refused the connection.
+    ConnectionRefused,
+    /// It did not take the connection in time.
+    ConnectionTimeout,
+    /// TLS with it failed.
+    Tls,
+    /// It ended the connection before it had answered.
+    Terminated,
+    /// It did not answer in time.
+    ResponseTimeout,
+    /// What it said is not HTTP.
+    Protocol,
+}
+
+impl UpstreamFailure {
+    /// The word in metrics, and RFC 9209's type of error.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectionRefused => "connection_refused",
+            Self::ConnectionTimeout => "connection_timeout",
+            Self::Tls => "tls_protocol_error",
+            Self::Terminated => "connection_terminated",
+            Self::ResponseTimeout => "http_response_timeout",
+            Self::Protocol => "http_protocol_error",
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn status(self) -> u16 {
+        match self {
+            Self::BadRequest(_) => 400,
+            Self::Method => 405,
+            Self::HeadTooLarge => 431,
+            Self::BodyTooLarge => 413,
+            Self::NoService => 404,
+            Self::SessionWaits { .. } | Self::NoRegion { .. } => 503,
+            Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => 504,
+            Self::Upstream(_) => 502,
+            Self::Internal => 500,
+        }
+    }
+
+    /// When to try again, in seconds, where waiting helps.
+    pub(super) fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::SessionWaits { retry_after } | Self::NoRegion { retry_after } => Some(retry_after),
+            Self::Upstream(UpstreamFailure::ConnectionRefused | UpstreamFailure::ConnectionTimeout) => Some(1),
+            _ => None,
+        }
+    }
+
+    /// The type of error of RFC 9209, 2.3.
+    pub(super) fn proxy_error(self) -> &'static str {
+        match self {
+            Self::BadRequest(_) | Self::Method | Self::HeadTooLarge | Self::BodyTooLarge => "http_request_error",
+            Self::NoService => "destination_not_found",
+            Self::SessionWaits { .. } | Self::NoRegion { .. } => "destination_unavailable",
+            Self::Upstream(failure) => failure.as_str(),
+            Self::Internal => "proxy_internal_error",
+        }
+    }
+
+    /// Whether the connection to the client can be used on: not where its next bytes may belong to this request.
+    pub(super) fn keeps_connection(self) -> bool {
+        matches!(self, Self::NoService | Self::SessionWaits { .. } | Self::NoRegion { .. })
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "Bad request",
+            Self::Method => "Method not allowed",
+            Self::HeadTooLarge => "Request header fields too large",
+            Self::BodyTooLarge => "Content too large",
+            Self::NoService => "Not found",
+            Self::SessionWaits { .. } => "Back in a moment",
+            Self::NoRegion { .. } => "Service unavailable",
+            Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => "Gateway timeout",
+            Self::Upstream(_) => "Bad gateway",
+            Self::Internal => "Internal error",
+        }
+    }
+
+    fn detail(self) -> &'static str {
+        match self {
+            Self::BadRequest(why) => why,
+            Self::Method => "This method is not forwarded.",
+            Self::HeadTooLarge => "The request's header fields are larger than this server takes.",
+            Self::BodyTooLarge => "The request's body is larger than this service takes.",
+            Self::NoService => "No service answers to this address.",
+            Self::SessionWaits { .. } => {
+                "The place that keeps your session cannot be reached just now. Your login is safe and will be back; \
+                 please try again in a moment."
+            }
+            Self::NoRegion { .. } => "The service cannot be reached just now. Please try again in a moment.",
+            Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => {
+                "The service did not answer in time. Please try again."
+            }
+            Self::Upstream(_) => "The service could not answer. Please try again.",
+            Self::Internal => "Something went wrong on the way to the service. Please try again.",
+        }
+    }
+
+    /// The body for a client whose `Accept` header is `accept`: JSON where it asks for JSON before HTML.
+    ///
+    /// `request_id` must be one that [`super::request_id`] let through: it goes in as it is.
+    pub(super) fn body(self, accept: &[u8], request_id: &str) -> (&'static str, String) {
+        let status = self.status();
+        let (title, detail) = (self.title(), self.detail());
+        if wants_json(accept) {
+            let error = self.proxy_error();
+            let text = format!(
+                "{{\"status\":{status},\"error\":\"{error}\",\"title\":\"{title}\",\"detail\":\"{detail}\",\
+                 \"request_id\":\"{request_id}\"}}\n"
+            );
+            return ("application/json", text);
+        }
+        let text = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\">\
+             <title>{title}</title><style>body{{font:1.1rem/1.5 system-ui;max-width:34rem;margin:15vh auto;\
+             padding:0 1rem}}small{{opacity:.6}}</style><h1>{title}</h1><p>{detail}</p>\
+             <p><small>{status} · {request_id}</small></p></html>\n"
+        );
+        ("text/html; charset=utf-8", text)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.proxy_error(), self.detail())
+    }
+}
+
+/// Whether `accept` names JSON, and HTML (or anything) not before it. Weights are not read: no client that a person uses
+/// prefers JSON by weight alone.
+fn wants_json(accept: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&accept[..accept.len().min(1024)]).to_ascii_lowercase();
+    for range in text.split(',') {
+        let range = range.split(';').next().unwrap_or_default().trim();
+        if range == "application/json" || range.ends_with("+json") {
+            return true;
+        }
+        if range == "text/html" || range == "text/*" {
+            return false;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Refusal; 14] = [
+        Refusal::BadRequest("Why."),
+        Refusal::Method,
+        Refusal::HeadTooLarge,
+        Refusal::BodyTooLarge,
+        Refusal::NoService,
+        Refusal::SessionWaits { retry_after: 60 },
+        Refusal::NoRegion { retry_after: 5 },
+        Refusal::Upstream(UpstreamFailure::ConnectionRefused),
+        Refusal::Upstream(UpstreamFailure::ConnectionTimeout),
+        Refusal::Upstream(UpstreamFailure::Tls),
+        Refusal::Upstream(UpstreamFailure::Terminated),
+        Refusal::Upstream(UpstreamFailure::ResponseTimeout),
+        Refusal::Upstream(UpstreamFailure::Protocol),
+        Refusal::Internal,
+    ];
+
+    #[test]
+    fn accept_picks_the_form() {
+        assert!(wants_json(b"application/json"));
+        assert!(wants_json(b"application/problem+json; q=0.9, text/html"));
+        assert!(!wants_json(b"text/html,application/json"));
+        assert!(!wants_json(b"*/*"));
+        assert!(!wants_json(b"\xff\xfe"));
+    }
+
+    #[test]
+    fn every_answer_is_whole() {
+        for refusal in ALL {
+            let (kind, json) = refusal.body(b"application/json", "abc");
+            assert_eq!(kind, "application/json");
+            let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(value["status"], refusal.status());
+            assert_eq!(value["request_id"], "abc");
+            let (_, html) = refusal.body(b"text/html", "abc");
+            assert!(html.contains(refusal.title()) && html.contains(refusal.detail()) && html.contains("abc"));
+            assert!((400..600).contains(&refusal.status()));
+            assert_eq!(refusal.status() == 503, matches!(refusal.retry_after(), Some(5..)), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The routing table out of a file, live within a second of its being saved.
+
+use super::last_good::{LastGood, read_bounded};
+use super::watch::{FileWatch, Signature, Wake};
+use crate::config::{Problems, Source, read_routing};
+use crate::live::{Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How long a file must look the same before it is read: somebody may be in the middle of writing it.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// How often a file that goes on changing, or is missing for a moment, is looked at again before it is taken as it is.
+const SETTLE_TRIES: u32 = 15;
+
+/// How long new pools may take to be probed and resolved before their table goes live all the same. Without the wait a
+/// name that has no address yet would look like a dead region.
+const POOLS_SETTLE: Duration = Duration::from_millis(500);
+
+/// The routing file and what became of it.
+#[derive(Debug)]
+pub struct RoutingFile {
+    path: PathBuf,
+    last_good: LastGood,
+    edge: Arc<Edge>,
+    runtime: Handle,
+    /// What the file looked like when it was last read.
+    seen: Option<Signature>,
+    /// The revision that was last read, good or not.
+    revision: Option<Revision>,
+}
+
+impl RoutingFile {
+    /// The file at `path`, for `edge`. Nothing is read yet. `runtime` drives the waits for probes and discovery.
+    #[must_use]
+    pub fn new(path: PathBuf, last_good: LastGood, edge: Arc<Edge>, runtime: Handle) -> Self {
+        Self { path, last_good, edge, runtime, seen: None, revision: None }
+    }
+
+    /// Makes the file's table live or, where the file has a problem, the last good one.
+    ///
+    /// # Errors
+    /// The problems of the file, where there is no last good table either.
+    pub fn start(&mut self) -> Result<(), Problems> {
+        let Err(problems) = self.load() else { return Ok(()) };
+        let last_good = self.last_good.path().to_owned();
+        let again = read_source(&last_good).and_then(|source| {
+            let revision = Revision::of(source.text.as_bytes());
+            let parts = read_routing(&source, clock::now())?;
+            self.make_live(parts, revision, Origin::LastGood, &source.name)
+        });
+        match again {
+            Ok(()) => {
+                tracing::error!(
+                    "{} has a problem, so the last good table serves ({}); correct the file, it is read at once\n{}",
+                    self.path.display(),
+                    last_good.display(),
+                    problems.render(false)
+                );
+                Ok(())
+            }
+            Err(_) => Err(problems),
+        }
+    }
+
+    /// Follows the file until the watch is told to stop. It blocks; give it a thread of its own.
+    pub fn follow(mut self, watch: &FileWatch) {
+        loop {
+            match watch.wait() {
+                Wake::Stop => return,
+                Wake::Asked => self.reload(true),
+                Wake::Look => self.reload(false),
+            }
+        }
+    }
+
+    /// Reads the file if it looks new, or if `asked`; takes in its table, or says why not.
+    fn reload(&mut self, asked: bool) {
+        if !asked && self.seen.as_ref() == Some(&Signature::of(&self.path)) {
+            return;
+        }
+        let before = self.revision;
+        match self.load() {
+            Ok(()) => {}
+            // The same bad content, seen again because somebody touched the file, is no news.
+            Err(_) if !asked && before.is_some() && self.revision == before => {}
+            Err(problems) => tracing::error!(
+                "{} is refused, and the table that was live stays; correct the file, it is read at once\n{}",
+                self.path.display(),
+                problems.render(false)
+            ),
+        }
+    }
+
+    /// Reads the file and makes its table live, unless it is live already.
+    fn load(&mut self) -> Result<(), Problems> {
+        self.seen = Some(settled(&self.path));
+        let source = read_source(&self.path).inspect_err(|problems| {
+            self.revision = None;
+            self.refuse(None, problems);
+        })?;
+        let revision = Revision::of(source.text.as_bytes());
+        self.revision = Some(revision);
+        if self.edge.table().is_some_and(|live| live.revision == revision) {
+            if self.edge.table_problem().is_some() {
+                tracing::info!("{} is again what is live, revision {revision}", self.path.display());
+            }
+            self.edge.set_table_problem(None);
+            self.edge.metrics().routing_reload("unchanged", clock::now());
+            return Ok(());
+        }
+        let adopted = read_routing(&source, clock::now())
+            .and_then(|parts| self.make_live(parts, revision, Origin::File, &source.name));
+        if let Err(problems) = adopted {
+            self.refuse(Some(revision), &problems);
+            return Err(problems);
+        }
+        self.edge.set_table_problem(None);
+        self.edge.metrics().routing_reload("success", clock::now());
+        if let Err(error) = self.last_good.write(&source.text) {
+            let path = self.last_good.path().display();
+            tracing::warn!("the last good table could not be kept in {path}, so a restart depends on the file: {error}");
+        }
+        Ok(())
+    }
+
+    fn make_live(
+        &self,
+        parts: crate::routing::TableParts,
+        revision: Revision,
+        origin: Origin,
+        file: &str,
+    ) -> Result<(), Problems> {
+        let prepared = self.edge.prepare(parts, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
+        self.wait_for_pools(&prepared);
+        let live = self.edge.adopt(prepared).map_err(|missing| wrong_region(file, &missing))?;
+        let (regions, services) = (live.table.regions().len(), live.table.services().len());
+        let drains = live.table.drains().len();
+        tracing::info!("table {revision} is live: {regions} regions, {services} services, {drains} drains, from {file}");
+        Ok(())
+    }
+
+    fn wait_for_pools(&self, prepared: &PreparedTable) {
+        let pools = prepared.pools();
+        if !pools.is_settled() {
+            // Whether they settle in time or not: the table goes live.
+            let _ = self.runtime.block_on(async { tokio::time::timeout(POOLS_SETTLE, pools.settled()).await });
+        }
+    }
+
+    fn refuse(&self, revision: Option<Revision>, problems: &Problems) {
+        let now = clock::now();
+        self.edge.metrics().routing_reload("refused", now);
+        self.edge.set_table_problem(Some(FileProblem {
+            file: problems.file().to_owned(),
+            revision,
+            since: now,
+            summary: problems.summary(),
+            text: problems.render(false),
+        }));
+    }
+}
+
+fn wrong_region(file: &str, missing: &LocalRegionMissing) -> Problems {
+    let help = "give the edge the region that it stands in (region: in its settings, --region), or add it to the table";
+    Problems::of_file(file, missing.to_string(), help)
+}
+
+/// Waits until the file looks the same for a moment, and says how it looks.
+fn settled(path: &Path) -> Signature {
+    let mut before = Signature::of(path);
+    for _ in 0..SETTLE_TRIES {
+        std::thread::sleep(SETTLE);
+        let after = Signature::of(path);
+        if after == before && after.is_there() {
+            return after;
+        }
+        before = after;
+    }
+    before
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// That it is missing, unreadable, too large or not UTF-8, with what to do.
+pub fn read_source(path: &Path) -> Result<Source, Problems> {
+    let name = path.display().to_string();
+    match read_bounded(path, Source::LARGEST) {
+        Ok(bytes) => Source::from_bytes(name, bytes),
+        Err(error) => {
+            let help = match error.kind() {
+                io::ErrorKind::NotFound => "check the path; it is taken relative to the directory where you are",
+                io::ErrorKind::PermissionDenied => "let the user that runs homeward read it",
+                io::ErrorKind::FileTooLarge => "split what is in it, or name networks by larger prefixes",
+                _ => "check the file and the disk that it is on",
+            };
+            Err(Problems::of_file(name, format!("the file cannot be read: {error}"), help))
+        }
+    }
+}
