@@ -148,7 +148,13 @@ fn made(resolver: Result<Resolver, NetError>) -> Result<Resolver, CannotDiscover
     resolver.map_err(|error| CannotDiscover(error.to_string()))
 }
 
-async fn follow(name: Arc<str>, discovery: Arc<Discovery>, fleet: Arc<Fleet>, report: Report, permits: Arc<Semaphore>) {
+async fn follow(
+    name: Arc<DnsName>,
+    discovery: Arc<Discovery>,
+    fleet: Arc<Fleet>,
+    report: Report,
+    permits: Arc<Semaphore>,
+) {
     let mut memory = Memory::default();
     loop {
         let said = {
