@@ -1,0 +1,18 @@
+//! The clock. Everything below this floor is handed the time; everything above asks here.
+
+use crate::model::Timestamp;
+use std::time::Instant;
+
+/// The time of day. It may jump when the machine's clock is set.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the time of day")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The time for measuring how long something takes. It never goes back.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+pub fn monotonic() -> Instant {
+    Instant::now()
+}

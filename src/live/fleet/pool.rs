@@ -1,0 +1,178 @@
+//! The servers of one service in one region, as they are at the moment; and the index of all pools of a table.
+
+use super::name::DnsName;
+use super::server::Server;
+use super::status::PoolStatus;
+use crate::model::{Pool, RegionId, RegionName, ServiceId, ServiceName};
+use crate::resilience::Standing;
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use tokio::sync::watch;
+
+/// A pool: the servers that the table names and those that DNS gave for its names. Reading it takes no lock and
+/// allocates nothing.
+#[derive(Debug)]
+pub struct PoolState {
+    pub(super) service: ServiceName,
+    pub(super) region: RegionName,
+    pub(super) definition: Pool,
+    /// Held so that the fleet goes on resolving them.
+    pub(super) names: Vec<Arc<DnsName>>,
+    /// Each address once, in the order of the table.
+    pub(super) servers: ArcSwap<Box<[Arc<Server>]>>,
+    pub(super) healthy: AtomicUsize,
+    /// The newest table that has this pool, as a count of tables.
+    pub(super) generation: AtomicU64,
+    turn: AtomicUsize,
+    targets: watch::Sender<u64>,
+}
+
+impl PoolState {
+    pub(super) fn new(
+        service: ServiceName,
+        region: RegionName,
+        definition: Pool,
+        names: Vec<Arc<DnsName>>,
+        generation: u64,
+        targets: watch::Sender<u64>,
+    ) -> Self {
+        Self {
+            service,
+            region,
+            definition,
+            names,
+            servers: ArcSwap::default(),
+            healthy: AtomicUsize::new(0),
+            generation: AtomicU64::new(generation),
+            turn: AtomicUsize::new(0),
+            targets,
+        }
+    }
+
+    /// The service that its servers serve.
+    #[must_use]
+    pub fn service(&self) -> &ServiceName {
+        &self.service
+    }
+
+    /// The region that its servers stand in.
+    #[must_use]
+    pub fn region(&self) -> &RegionName {
+        &self.region
+    }
+
+    /// Whether a server is there that is not known to be unhealthy. One atomic load.
+    #[must_use]
+    pub fn any_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Acquire) > 0
+    }
+
+    /// How many servers are there that are not known to be unhealthy. One atomic load.
+    #[must_use]
+    pub fn healthy(&self) -> usize {
+        self.healthy.load(Ordering::Acquire)
+    }
+
+    /// Its servers at this moment. Each address stands there once.
+    #[must_use]
+    pub fn servers(&self) -> Arc<Box<[Arc<Server>]>> {
+        self.servers.load_full()
+    }
+
+    /// The server for the next attempt: the healthy ones in turn, without those in `tried`.
+    ///
+    /// Where no healthy one is left it is an unhealthy one: a request comes here because the pool had a healthy server
+    /// a moment ago ([`PoolState::any_healthy`]), and then an attempt is better than an error. `None` only where every
+    /// server was tried, or none is there.
+    #[must_use]
+    pub fn pick(&self, tried: &[SocketAddr]) -> Option<Arc<Server>> {
+        let servers = self.servers.load();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let open = |server: &&Arc<Server>| !tried.contains(&server.address());
+        // Counting first keeps the turns even: going on from an unhealthy server would double its neighbour's load.
+        let healthy = servers.iter().filter(open).filter(|server| server.is_healthy()).count();
+        if let Some(place) = turn.checked_rem(healthy) {
+            let chosen = servers.iter().filter(open).filter(|server| server.is_healthy()).nth(place);
+            if let Some(server) = chosen {
+                return Some(Arc::clone(server));
+            }
+        }
+        let place = turn.checked_rem(servers.iter().filter(open).count())?;
+        servers.iter().filter(open).nth(place).map(Arc::clone)
+    }
+
+    /// Counts the healthy servers anew; whether there were some before, and are now.
+    pub(super) fn recount(&self) -> (bool, bool) {
+        let healthy = self.servers.load().iter().filter(|server| server.is_healthy()).count();
+        (self.healthy.swap(healthy, Ordering::AcqRel) > 0, healthy > 0)
+    }
+
+    /// Whether each name was asked for and each server was tried, at least once.
+    fn is_settled(&self) -> bool {
+        self.names.iter().all(|name| name.answer().asked)
+            && self.servers.load().iter().all(|server| server.standing() != Standing::Untried)
+    }
+}
+
+impl Drop for PoolState {
+    /// With the last user of a pool its servers and names may go: those who look after them should look again.
+    fn drop(&mut self) {
+        self.targets.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+/// The pools of one table. It never changes; what it leads to does.
+#[derive(Debug)]
+pub struct Pools {
+    /// By service, then region.
+    pools: Box<[Option<Arc<PoolState>>]>,
+    regions: usize,
+    progress: watch::Receiver<u64>,
+}
+
+impl Pools {
+    pub(super) fn new(pools: Box<[Option<Arc<PoolState>>]>, regions: usize, progress: watch::Receiver<u64>) -> Self {
+        Self { pools, regions, progress }
+    }
+
+    /// The pool of this service in this region, by ids of the table that this was made for. One look into an array.
+    #[must_use]
+    pub fn get(&self, service: ServiceId, region: RegionId) -> Option<&Arc<PoolState>> {
+        if region.index() >= self.regions {
+            return None;
+        }
+        self.pools.get(service.index() * self.regions + region.index())?.as_ref()
+    }
+
+    /// All pools, by service and then region.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<PoolState>> {
+        self.pools.iter().flatten()
+    }
+
+    /// What is known of every pool, by service and then region, in the order of the table.
+    #[must_use]
+    pub fn status(&self) -> Vec<PoolStatus> {
+        self.iter().map(|pool| PoolStatus::of(pool)).collect()
+    }
+
+    /// Whether each name was asked for and each server was tried, at least once.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.iter().all(|pool| pool.is_settled())
+    }
+
+    /// Completes once [`Pools::is_settled`]: a table that goes live then does so without a moment in which its names
+    /// have no address yet or a dead server passes for a healthy one. With servers that never answer this takes as long
+    /// as a probe does: give it a limit.
+    pub async fn settled(&self) {
+        let mut progress = self.progress.clone();
+        loop {
+            progress.mark_unchanged();
+            if self.is_settled() || progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}

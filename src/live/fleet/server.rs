@@ -1,0 +1,168 @@
+//! One server, as the edge knows it.
+
+use crate::live::clock;
+use crate::model::{RegionName, ServiceName, Timestamp};
+use crate::resilience::{Health, HealthLimits, Observation, Standing};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use tokio::sync::Notify;
+
+/// What makes a server itself. Two tables whose pools agree on all of it share the server and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ServerKey {
+    pub(super) service: ServiceName,
+    pub(super) region: RegionName,
+    pub(super) address: SocketAddr,
+    pub(super) sni: Option<Box<str>>,
+    pub(super) http2: bool,
+}
+
+/// A server of a pool: an address, how to speak to it, and what is known of it. It outlives the table it came with as
+/// long as a request or a newer table uses it. Reading it takes no lock.
+#[derive(Debug)]
+pub struct Server {
+    key: ServerKey,
+    /// [`Health::to_bits`].
+    health: AtomicU32,
+    /// Unix time in milliseconds of the last change between healthy and unhealthy.
+    since: AtomicI64,
+    /// Whether it was healthy when its last change was told.
+    told: AtomicBool,
+    active: AtomicUsize,
+    fell: Notify,
+}
+
+impl Server {
+    pub(super) fn new(key: ServerKey) -> Self {
+        Self {
+            key,
+            health: AtomicU32::new(Health::UNTRIED.to_bits()),
+            since: AtomicI64::new(clock::now().as_millisecond()),
+            told: AtomicBool::new(true),
+            active: AtomicUsize::new(0),
+            fell: Notify::new(),
+        }
+    }
+
+    pub(super) fn key(&self) -> &ServerKey {
+        &self.key
+    }
+
+    /// The service that it serves.
+    #[must_use]
+    pub fn service(&self) -> &ServiceName {
+        &self.key.service
+    }
+
+    /// The region that it stands in.
+    #[must_use]
+    pub fn region(&self) -> &RegionName {
+        &self.key.region
+    }
+
+    /// Where to connect to.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.key.address
+    }
+
+    /// The name to send and to verify in TLS; plain where `None`.
+    #[must_use]
+    pub fn sni(&self) -> Option<&str> {
+        self.key.sni.as_deref()
+    }
+
+    /// Whether it speaks HTTP/2.
+    #[must_use]
+    pub fn http2(&self) -> bool {
+        self.key.http2
+    }
+
+    /// What is known of its health.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Health::from_bits(self.health.load(Ordering::Acquire)).standing()
+    }
+
+    /// Whether requests may go there: it is not known to be unhealthy.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.standing() != Standing::Unhealthy
+    }
+
+    /// Since when it is healthy or unhealthy without a break; where it never changed, since it came.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.since.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    /// How many requests it serves at the moment for this edge.
+    #[must_use]
+    pub fn active(&self) -> usize {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request as active until what is returned goes.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>) -> ActiveRequest {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        ActiveRequest(Arc::clone(self))
+    }
+
+    /// Completes when the server becomes unhealthy, for the one task that probes it; at once where it became so since
+    /// the last time.
+    pub async fn fell(&self) {
+        self.fell.notified().await;
+    }
+
+    /// Takes in an observation; the standing before and after. Where nothing changes, nothing is written.
+    pub(super) fn observe(&self, observation: Observation, limits: HealthLimits) -> (Standing, Standing) {
+        let mut bits = self.health.load(Ordering::Acquire);
+        loop {
+            let before = Health::from_bits(bits);
+            let after = before.observe(observation, limits);
+            if before == after {
+                return (before.standing(), after.standing());
+            }
+            let exchanged =
+                self.health.compare_exchange_weak(bits, after.to_bits(), Ordering::AcqRel, Ordering::Acquire);
+            match exchanged {
+                Ok(_) => return (before.standing(), after.standing()),
+                Err(newer) => bits = newer,
+            }
+        }
+    }
+
+    /// What it became, if it changed between healthy and unhealthy since the last call. For calls under the fleet's
+    /// lock, so that of two changes at the same time both are told in the order in which they happened, or none.
+    pub(super) fn take_change(&self) -> Option<bool> {
+        let healthy = self.is_healthy();
+        if self.told.swap(healthy, Ordering::Relaxed) == healthy {
+            return None;
+        }
+        self.since.store(clock::now().as_millisecond(), Ordering::Relaxed);
+        if !healthy {
+            self.fell.notify_one();
+        }
+        Some(healthy)
+    }
+}
+
+/// A request that a server is busy with. It counts until it goes.
+#[derive(Debug)]
+pub struct ActiveRequest(Arc<Server>);
+
+impl ActiveRequest {
+    /// The server that is busy with it.
+    #[must_use]
+    pub fn server(&self) -> &Arc<Server> {
+        &self.0
+    }
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,117 @@
+//! What the fleet tells people: where everything stands, and what has just changed.
+
+use super::pool::PoolState;
+use super::server::Server;
+use crate::model::{RegionName, ServiceName, Timestamp};
+use crate::resilience::Standing;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A pool at one moment.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PoolStatus {
+    /// The service.
+    pub service: ServiceName,
+    /// The region.
+    pub region: RegionName,
+    /// How many of its servers are not known to be unhealthy.
+    pub healthy: usize,
+    /// Its servers in the order of the table.
+    pub servers: Vec<ServerStatus>,
+    /// Its DNS names in the order of the table.
+    pub names: Vec<NameStatus>,
+}
+
+/// A server at one moment.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ServerStatus {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// What is known of its health.
+    pub standing: Standing,
+    /// Since when it is healthy or unhealthy without a break; where it never changed, since it came.
+    pub since: Timestamp,
+    /// How many requests it serves for this edge.
+    pub active: usize,
+}
+
+/// A DNS name at one moment.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct NameStatus {
+    /// The name.
+    pub name: Box<str>,
+    /// How many addresses its last good answer gave.
+    pub addresses: usize,
+    /// Why DNS fails for it at the moment; the addresses of the last good answer are still used.
+    pub last_error: Option<Box<str>>,
+    /// Since when DNS fails for it.
+    pub failing_since: Option<Timestamp>,
+}
+
+impl PoolStatus {
+    pub(super) fn of(pool: &PoolState) -> Self {
+        let servers = pool.servers().iter().map(|server| ServerStatus::of(server)).collect();
+        let names = pool.names.iter().map(|name| {
+            let answer = name.answer();
+            let (last_error, failing_since) = answer.failure.clone().unzip();
+            NameStatus { name: name.text().into(), addresses: answer.addresses.len(), last_error, failing_since }
+        });
+        let names = names.collect();
+        let (service, region) = (pool.service.clone(), pool.region.clone());
+        Self { service, region, healthy: pool.healthy(), servers, names }
+    }
+}
+
+impl ServerStatus {
+    fn of(server: &Server) -> Self {
+        Self { address: server.address(), standing: server.standing(), since: server.since(), active: server.active() }
+    }
+}
+
+/// A change that people and metrics should hear of. Its text reads as a claim.
+#[derive(Debug, Clone)]
+pub enum Transition {
+    /// A server became healthy or unhealthy.
+    Server {
+        /// Which.
+        server: Arc<Server>,
+        /// What it became.
+        healthy: bool,
+    },
+    /// A pool of the newest table got its first healthy server or lost its last one.
+    Pool {
+        /// Which.
+        pool: Arc<PoolState>,
+        /// Whether it has a healthy server now.
+        healthy: bool,
+    },
+}
+
+impl Transition {
+    /// Whether it is a change for the better.
+    #[must_use]
+    pub fn healthy(&self) -> bool {
+        match self {
+            Self::Server { healthy, .. } | Self::Pool { healthy, .. } => *healthy,
+        }
+    }
+}
+
+impl fmt::Display for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server { server, healthy } => {
+                let (address, service, region) = (server.address(), server.service(), server.region());
+                let now = if *healthy { "healthy" } else { "unhealthy" };
+                write!(f, "server {address} of {service} in {region} is {now}")
+            }
+            Self::Pool { pool, healthy: true } => {
+                write!(f, "{} in {} has a healthy server again", pool.service, pool.region)
+            }
+            Self::Pool { pool, healthy: false } => {
+                write!(f, "{} in {} has no healthy server", pool.service, pool.region)
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Floor 5: what looks after the servers of the fleet: discovery by DNS and probes. Neither stands in a request's way.
+//!
+//! [`dns::Discovery::run`] and [`probe::Prober::run`] are started once and go on until the process stops. They follow
+//! the fleet: what a new table brings is looked up and probed at once, what no table needs any more is let go.
+
+pub mod dns;
+mod lookup;
+mod memory;
+pub mod probe;
+
+use crate::live::Transition;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Who hears of the transitions that discovery and probes cause, e.g. [`log_transition`] and a counter.
+pub type Report = Arc<dyn Fn(&Transition) + Send + Sync>;
+
+/// Writes a transition to the process log: changes for the worse as warnings.
+pub fn log_transition(transition: &Transition) {
+    if transition.healthy() {
+        tracing::info!("{transition}");
+    } else {
+        tracing::warn!("{transition}");
+    }
+}
+
+/// Completes when the signal says `true`, or nobody is left who could say it.
+async fn stopped(mut shutdown: watch::Receiver<bool>) {
+    // An error is the sender's end: whoever started us is gone.
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
