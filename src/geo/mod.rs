@@ -1,5 +1,20 @@
 //! Floor 1: from an address to a place, out of database bytes; and how far two points are apart.
+//!
+//! [`Database`] reads one file's bytes, [`Places`] asks several in order. What a database leaves out is filled in from
+//! facts about countries that are compiled in.
 
+mod countries;
+mod country;
+mod database;
 mod distance;
+mod places;
+mod record;
+mod subdivision;
 
+pub use country::{continent_of, country_centre};
+pub use database::{Database, DatabaseError, Schema};
 pub use distance::distance_km;
+pub use places::{Lookup, Places};
+
+#[cfg(test)]
+mod tests;
