@@ -16,6 +16,8 @@ pub(super) struct Excerpt {
     /// Where the first mark is.
     line: usize,
     column: usize,
+    /// Whether `text` is a part of a line only.
+    cut: bool,
     /// The number of the first line of `text`.
     first_line: usize,
     text: String,
@@ -90,7 +92,14 @@ impl<'a> Lines<'a> {
             })
             .collect();
         let first_line = self.text[begin..first.whole.start].matches('\n').count();
-        Some(Excerpt { line: first.line, column: first.column, first_line: first.line - first_line, text, marks })
+        Some(Excerpt {
+            line: first.line,
+            column: first.column,
+            cut: long,
+            first_line: first.line - first_line,
+            text,
+            marks,
+        })
     }
 
     /// What stands around a place of a long line, and how many bytes of the text stand before it.
@@ -142,9 +151,13 @@ pub(super) fn render(file: &str, problem: &Problem, colour: bool) -> String {
             let kind = if mark.label.is_none() { AnnotationKind::Primary } else { AnnotationKind::Context };
             kind.span(mark.range.clone()).label(mark.label.as_deref())
         });
-        group = group
-            .element(Origin::path(file).line(excerpt.line).char_column(excerpt.column))
-            .element(Snippet::source(excerpt.text.as_str()).line_start(excerpt.first_line).annotations(marks));
+        let snippet = Snippet::source(excerpt.text.as_str()).line_start(excerpt.first_line).annotations(marks);
+        // The column of a line that was cut cannot be told from what is left of it.
+        group = if excerpt.cut {
+            group.element(Origin::path(file).line(excerpt.line).char_column(excerpt.column)).element(snippet)
+        } else {
+            group.element(snippet.path(file))
+        };
     }
     let group = group.element(Level::HELP.message(problem.help.as_str()));
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };

@@ -258,7 +258,8 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// The character itself or, where a terminal would take it for a command or not show it, its escape.
 fn escaped(c: char) -> impl Iterator<Item = char> {
-    let hidden = c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let hidden = c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let (plain, escape) = if hidden { (None, Some(c.escape_unicode())) } else { (Some(c), None) };
     plain.into_iter().chain(escape.into_iter().flatten())
 }

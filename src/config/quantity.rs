@@ -16,7 +16,8 @@ pub const LONGEST: Duration = Duration::from_hours(30 * 24);
 /// Where the text is none, or is longer than 30 days.
 pub fn duration(text: &str) -> Result<Duration, BadQuantity> {
     let (number, unit) = split(text);
-    let number = number.ok_or(BadQuantity("a duration is a whole number and a unit (ms, s, m or h), e.g. 250ms or 4h"))?;
+    let number =
+        number.ok_or(BadQuantity("a duration is a whole number and a unit (ms, s, m or h), e.g. 250ms or 4h"))?;
     let milliseconds = match unit {
         "ms" => 1,
         "s" => 1_000,
@@ -45,12 +46,11 @@ pub fn size(text: &str) -> Result<u64, BadQuantity> {
         "MiB" => 20,
         "GiB" => 30,
         "" => return Err(BadQuantity("a size needs its unit: B, KiB, MiB or GiB, e.g. 64KiB")),
-        _ => return Err(BadQuantity("a size has one of the units B, KiB, MiB and GiB, written exactly so, e.g. 64KiB")),
+        _ => {
+            return Err(BadQuantity("a size has one of the units B, KiB, MiB and GiB, written exactly so, e.g. 64KiB"));
+        }
     };
-    number
-        .checked_mul(1 << shift)
-        .filter(|size| *size <= 1 << 63)
-        .ok_or(BadQuantity("a size is at most 2^63 bytes"))
+    number.checked_mul(1 << shift).filter(|size| *size <= 1 << 63).ok_or(BadQuantity("a size is at most 2^63 bytes"))
 }
 
 /// The digits at the beginning as a number, and the rest.
@@ -88,8 +88,23 @@ mod tests {
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
         assert_eq!(duration("720h"), Ok(LONGEST));
         for bad in [
-            "", "s", "10", "10 s", " 10s", "-1s", "+1s", "1.5h", "1m30s", "10S", "10sec", "1d", "721h", "١s",
-            "99999999999999999999999h", "18446744073709551615ms", "٣s",
+            "",
+            "s",
+            "10",
+            "10 s",
+            " 10s",
+            "-1s",
+            "+1s",
+            "1.5h",
+            "1m30s",
+            "10S",
+            "10sec",
+            "1d",
+            "721h",
+            "١s",
+            "99999999999999999999999h",
+            "18446744073709551615ms",
+            "٣s",
         ] {
             assert!(duration(bad).is_err(), "{bad}");
         }

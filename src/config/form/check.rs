@@ -9,8 +9,17 @@ use std::fmt;
 
 /// Checks that `root` has the form of `record`; what has not is in `findings` afterwards.
 pub(in crate::config) fn check(root: &Node<'_>, record: &'static Record, findings: &mut Findings) {
-    let place = Place { span: root.span, what: What::File, example: "version: 1" };
-    Check { findings }.form(root, &Form::Record(record), place);
+    let place = Place { span: root.span, what: What::File, example: "" };
+    let mut check = Check { findings };
+    match &root.value {
+        Value::Map(entries) => check.record(record, entries, place),
+        Value::Empty => check.findings.push(root.span, EMPTY.0, EMPTY.1),
+        _ => check.findings.push(
+            root.span,
+            format!("{} stands here instead of keys and values", stands(&root.value)),
+            "a file is made of lines like 'version: 1', with a space behind the ':'",
+        ),
+    }
 }
 
 /// Where a value stands, for messages about it.
@@ -114,7 +123,7 @@ impl Check<'_> {
             let mut there = entries.iter().filter(|entry| choice.of.contains(&&*entry.key));
             let unless = choice.unless.and_then(|unless| entries.iter().find(|entry| entry.key == unless));
             let words = choice.of.join(", ");
-            match (there.next(), there.find(|entry| !choice.unless.is_some_and(|u| u == entry.key)), unless) {
+            match (there.next(), there.next(), unless) {
                 (Some(first), _, Some(unless)) => self.findings.push_with(
                     first.key_span,
                     format!("{} cannot stand beside {}", quoted(&first.key), quoted(&unless.key)),
@@ -198,7 +207,7 @@ impl Check<'_> {
 
     fn empty(&mut self, node: &Node<'_>, form: &'static Form, place: Place<'_>) {
         let (message, help) = match place.what {
-            What::File => ("the file is empty".into(), "start it with the line 'version: 1'".into()),
+            What::File => (EMPTY.0.into(), EMPTY.1.into()),
             What::ValueOf(key) => {
                 let help = match form {
                     Form::Record(record) if record.keys.iter().all(|key| key.presence != Presence::Required) => {
@@ -218,12 +227,6 @@ impl Check<'_> {
     }
 
     fn kind(&mut self, node: &Node<'_>, form: &'static Form, place: Place<'_>) {
-        let stands = match &node.value {
-            Value::Text { text, .. } => quoted(text),
-            Value::List(_) => "a list".into(),
-            Value::Map(_) => "a map of keys and values".into(),
-            Value::Empty | Value::Refused => return,
-        };
         let help = match (form, &node.value, place.what) {
             (Form::List { of: Form::Scalar(scalar), .. }, Value::Text { text, quoted }, What::ValueOf(key))
                 if scalar.check(text, *quoted).is_ok() && text.chars().all(|c| c.is_ascii_graphic()) =>
@@ -233,10 +236,23 @@ impl Check<'_> {
             }
             (_, _, What::ValueOf(key)) => format!("write it like this: {key}: {}", place.example),
             (_, _, What::EntryOf(key)) => format!("write the list like this: {key}: {}", place.example),
-            (_, _, What::File) => "a file is made of lines like 'version: 1'".into(),
+            (_, _, What::File) => EMPTY.1.into(),
         };
-        let message = format!("{} must be {}, and here stands {stands}", place.what, describe(form));
+        let message = format!("{} must be {}, and here stands {}", place.what, describe(form), stands(&node.value));
         self.findings.push(node.span, message, help);
+    }
+}
+
+/// What is said of a file in which nothing stands.
+const EMPTY: (&str, &str) = ("the file is empty", "start it with the line 'version: 1'");
+
+/// What stands somewhere, in words.
+fn stands(value: &Value<'_>) -> String {
+    match value {
+        Value::Text { text, .. } => quoted(text),
+        Value::List(_) => "a list".into(),
+        Value::Map(_) => "a map of keys and values".into(),
+        Value::Empty | Value::Refused => "nothing".into(),
     }
 }
 
@@ -257,12 +273,10 @@ fn fits(form: &Form, value: &Value<'_>) -> bool {
 
 fn describe(form: &Form) -> String {
     match form {
-        Form::Scalar(scalar) => scalar.noun().into(),
+        Form::Scalar(scalar) => scalar.noun(),
         Form::List { .. } => "a list".into(),
         Form::Named { .. } => "a map of names".into(),
-        Form::Record(record) => {
-            format!("{} with keys ({})", record.noun, listed(record.keys.iter().map(|key| key.name)))
-        }
+        Form::Record(record) => format!("a map with keys ({})", listed(record.keys.iter().map(|key| key.name))),
         Form::Either(forms) => forms.iter().map(describe).collect::<Vec<_>>().join(" or "),
     }
 }

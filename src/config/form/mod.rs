@@ -12,7 +12,7 @@ mod settings;
 pub(super) use check::check;
 pub(super) use reference::reference;
 pub(super) use routing::{DRAINS, ROUTING};
-pub(super) use scalar::{Scalar, network};
+pub(super) use scalar::{Scalar, degrees, network};
 pub(super) use schema::schema;
 pub(super) use settings::SETTINGS;
 

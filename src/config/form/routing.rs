@@ -42,7 +42,7 @@ const VERSION: Key = Key::new("version", Form::Scalar(Scalar::Version), Required
 
 const DRAINS_KEY: Key = Key::new(
     "drains",
-    list(&Form::Record(&DRAIN), 0, 1_000),
+    list(&DRAIN_FORM, 0, 1_000),
     Else("no drains"),
     "[{region: us-west, sessions: move, reason: power loss}]",
     "Which regions should get less, since when, until when, who says so and why.",
@@ -90,7 +90,13 @@ static LOCATION: Record = Record {
     choices: &[],
     keys: &[
         Key::new("latitude", Form::Scalar(Scalar::Degrees(90.0)), Required, "39.04", "Degrees north; south has a `-`."),
-        Key::new("longitude", Form::Scalar(Scalar::Degrees(180.0)), Required, "-77.49", "Degrees east; west has a `-`."),
+        Key::new(
+            "longitude",
+            Form::Scalar(Scalar::Degrees(180.0)),
+            Required,
+            "-77.49",
+            "Degrees east; west has a `-`.",
+        ),
     ],
 };
 
@@ -266,7 +272,13 @@ static POOL: Record = Record {
             "[10.1.0.10:8080]",
             "Where the servers are. A DNS name is resolved again as its TTL says.",
         ),
-        Key::new("tls", Form::Record(&POOL_TLS), Else("plain HTTP"), "{sni: app.internal}", "How TLS is spoken to them."),
+        Key::new(
+            "tls",
+            Form::Record(&POOL_TLS),
+            Else("plain HTTP"),
+            "{sni: app.internal}",
+            "How TLS is spoken to them.",
+        ),
         Key::new("http2", Form::Scalar(Scalar::Flag), Or("false"), "true", "Whether HTTP/2 is spoken to them."),
     ],
 };
@@ -283,6 +295,8 @@ static POOL_TLS: Record = Record {
         "The name that is asked for, and that the server's certificate must carry.",
     )],
 };
+
+static DRAIN_FORM: Form = Form::Record(&DRAIN);
 
 static DRAIN: Record = Record {
     noun: "a drain",
@@ -308,7 +322,13 @@ static DRAIN: Record = Record {
             "10m",
             "How long it takes from 100% to `share`, from `since` on.",
         ),
-        Key::new("since", Form::Scalar(Scalar::Time), Else("it is in force"), "2026-11-22T04:30:00Z", "When it begins."),
+        Key::new(
+            "since",
+            Form::Scalar(Scalar::Time),
+            Else("it is in force"),
+            "2026-11-22T04:30:00Z",
+            "When it begins.",
+        ),
         Key::new("until", Form::Scalar(Scalar::Time), Else("no end"), "2026-11-22T08:30:00Z", "When it ends."),
         Key::new("by", Form::Scalar(Scalar::Note), Else("not known"), "oncall", "Who drains."),
         Key::new("reason", Form::Scalar(Scalar::Note), Else("not known"), "power loss in us-west", "Why."),

@@ -71,19 +71,19 @@ const LONGEST_NOTE: usize = 500;
 
 impl Scalar {
     /// What it is, with its article.
-    pub(in crate::config) fn noun(self) -> &'static str {
-        match self {
+    pub(in crate::config) fn noun(self) -> String {
+        let noun = match self {
             Self::Version => "a version of this form",
             Self::NewRegion | Self::Region => "the name of a region",
             Self::NewService => "the name of a service",
             Self::RegionOrNearest => "'nearest' or the name of a region",
             Self::SessionPrefix => "a session prefix",
-            Self::Degrees(_) => "a number of degrees",
+            Self::Degrees(most) => return format!("a number of degrees from -{most} to {most}"),
             Self::Rate => "a rate",
             Self::Share => "a share",
             Self::Duration { .. } => "a duration",
             Self::Size { .. } => "a size",
-            Self::Count { .. } => "a number",
+            Self::Count { least, most } => return format!("a number from {least} to {most}"),
             Self::Time => "a point in time",
             Self::Network => "a network",
             Self::Subdivision => "a subdivision",
@@ -101,7 +101,8 @@ impl Scalar {
             Self::File => "a path of a file",
             Self::FileOrStdout => "a path of a file, or '-'",
             Self::Note => "a text",
-        }
+        };
+        noun.into()
     }
 
     /// Whether `text` is one; if not, what to do.
@@ -132,7 +133,7 @@ impl Scalar {
             },
             Self::Count { least, most } => match text.parse::<u32>() {
                 Ok(count) if (least..=most).contains(&count) && text.bytes().all(|b| b.is_ascii_digit()) => Ok(()),
-                _ => Err(format!("a whole number between {least} and {most} stands here")),
+                _ => Err(format!("write a whole number between {least} and {most}")),
             },
             Self::Time => text
                 .parse::<Timestamp>()
@@ -160,7 +161,9 @@ impl Scalar {
             Self::SocketAddress => socket_address(text),
             Self::File | Self::FileOrStdout => path(text),
             Self::Note if text.len() > LONGEST_NOTE => Err(format!("it has at most {LONGEST_NOTE} bytes")),
-            Self::Note if text.chars().any(char::is_control) => Err("it is one line, without control characters".into()),
+            Self::Note if text.chars().any(char::is_control) => {
+                Err("it is one line, without control characters".into())
+            }
             Self::Note => Ok(()),
         }
     }
@@ -318,7 +321,9 @@ fn cookie_name(text: &str) -> Result<(), String> {
 fn separator(text: &str) -> Result<(), String> {
     let allowed = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b',' | b';' | b'\\');
     if text.is_empty() || text.len() > 8 || !text.bytes().all(allowed) {
-        return Err("it has 1 to 8 visible characters, none of them a quote, a comma, a semicolon or a backslash".into());
+        return Err(
+            "it has 1 to 8 visible characters, none of them a quote, a comma, a semicolon or a backslash".into()
+        );
     }
     Ok(())
 }

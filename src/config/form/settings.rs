@@ -88,13 +88,7 @@ pub(in crate::config) static SETTINGS: Record = Record {
             "4",
             "How many threads serve requests.",
         ),
-        Key::new(
-            "stop",
-            Form::Record(&STOP),
-            Else("the defaults of its keys"),
-            "{grace: 10s}",
-            "How the edge stops.",
-        ),
+        Key::new("stop", Form::Record(&STOP), Else("the defaults of its keys"), "{grace: 10s}", "How the edge stops."),
     ],
 };
 

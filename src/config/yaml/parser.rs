@@ -150,9 +150,7 @@ impl<'a> Tree<'a> {
     fn close(&mut self, end: Span, findings: &mut Findings) {
         let (start, first, last, value) = match self.stack.pop() {
             None => return,
-            Some(Frame::List(span, items)) => {
-                (span, None, items.last().map(|item| item.span.end), Value::List(items))
-            }
+            Some(Frame::List(span, items)) => (span, None, items.last().map(|item| item.span.end), Value::List(items)),
             Some(Frame::Map(span, entries, _)) => (
                 span,
                 entries.first().map(|entry| entry.key_span.start),

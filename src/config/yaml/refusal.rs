@@ -17,17 +17,17 @@ pub(super) fn of_syntax(error: &ScanError, text: &str, findings: &mut Findings) 
         | ErrorKind::TabAtBlockScalarStart
         | ErrorKind::InvalidBlockEntryWhitespace
         | ErrorKind::InvalidMappingValueWhitespace
-        | ErrorKind::TabInPlainScalar => {
-            ("a tab stands where only spaces may stand".into(), "replace the tab by spaces: YAML does not indent with tabs")
-        }
+        | ErrorKind::TabInPlainScalar => (
+            "a tab stands where only spaces may stand".into(),
+            "replace the tab by spaces: YAML does not indent with tabs",
+        ),
         ErrorKind::UnclosedFlowCollection { open } => (
             format!("the '{open}' is never closed"),
             "close it with ']' or '}', and check the commas between the entries",
         ),
-        ErrorKind::UnexpectedEofFlowSequence | ErrorKind::ExpectedFlowSequenceSeparator => (
-            "a '[' is not closed, or a comma between two entries is missing".into(),
-            "write a list as [first, second]",
-        ),
+        ErrorKind::UnexpectedEofFlowSequence | ErrorKind::ExpectedFlowSequenceSeparator => {
+            ("a '[' is not closed, or a comma between two entries is missing".into(), "write a list as [first, second]")
+        }
         ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping
         | ErrorKind::ExpectedFlowMappingSeparator => (
