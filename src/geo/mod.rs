@@ -5,6 +5,7 @@
 
 mod countries;
 mod country;
+mod cursor;
 mod database;
 mod distance;
 mod places;
