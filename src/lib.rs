@@ -3,3 +3,5 @@ pub mod geo;
 pub mod model;
 pub mod routing;
 pub mod session;
+#[cfg(feature = "edge")]
+pub mod telemetry;
