@@ -1,9 +1,10 @@
 //! What is kept of one request while it is served.
 
 use super::refusal::Refusal;
-use crate::live::{ActiveRequest, Edge, LiveTable, OpenRequest, clock};
+use crate::live::{ActiveRequest, Edge, LiveTable, clock};
 use crate::model::{RegionId, Timestamp};
 use crate::routing::{Decision, SessionState};
+use crate::telemetry::OpenRequest;
 use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -74,7 +75,7 @@ impl RequestContext {
             refusal: None,
             attempts: Attempts::default(),
             body_received: 0,
-            _open: edge.open_request(),
+            _open: edge.metrics().open_request(),
         }
     }
 }

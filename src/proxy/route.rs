@@ -4,6 +4,7 @@ use super::Proxy;
 use super::context::{Attempts, Decided, RequestContext};
 use super::headers::X_REQUEST_ID;
 use super::intake::{checked_host, declared_length};
+use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::request_id;
 use crate::client::client_address;
@@ -130,7 +131,7 @@ impl Proxy {
             self.edge.observe(server, Observation::Unreachable);
         }
         if let Some(region) = attempts.region {
-            live.meters.upstream(decision.service, region, failure.as_str());
+            live.meters.upstream(decision.service, region, upstream_result(failure));
         }
         attempts.failed.push(server.address());
         attempts.count < MOST_ATTEMPTS

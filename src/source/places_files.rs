@@ -60,14 +60,14 @@ impl PlacesFiles {
         match load_places(&self.files) {
             Ok(places) => {
                 let built = places.build_timestamp();
-                self.edge.metrics().geoip_reload("success", built);
+                self.edge.metrics().geoip_applied(built);
                 let files = self.files.clone();
                 self.edge.set_places(LivePlaces { places, files, since: Some(now) });
                 let built = built.map(|built| format!(", built {built}")).unwrap_or_default();
                 tracing::info!("{} place database(s) are live{built}", self.files.len());
             }
             Err(problem) => {
-                self.edge.metrics().geoip_reload("refused", None);
+                self.edge.metrics().geoip_refused();
                 tracing::error!("{problem}; the place databases stay as they were, sessions are not affected");
                 self.edge.set_places_problem(FileProblem {
                     file: problem.file.clone(),

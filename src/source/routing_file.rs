@@ -109,7 +109,7 @@ impl RoutingFile {
                 tracing::info!("{} is again what is live, revision {revision}", self.path.display());
             }
             self.edge.set_table_problem(None);
-            self.edge.metrics().routing_reload("unchanged", clock::now());
+            self.edge.metrics().table_unchanged(clock::now());
             return Ok(());
         }
         let adopted = read_routing(&source, clock::now())
@@ -119,7 +119,6 @@ impl RoutingFile {
             return Err(problems);
         }
         self.edge.set_table_problem(None);
-        self.edge.metrics().routing_reload("success", clock::now());
         if let Err(error) = self.last_good.write(&source.text) {
             let path = self.last_good.path().display();
             tracing::warn!("the last good table could not be kept in {path}, so a restart depends on the file: {error}");
@@ -137,6 +136,10 @@ impl RoutingFile {
         let prepared = self.edge.prepare(parts, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
         self.wait_for_pools(&prepared);
         let live = self.edge.adopt(prepared).map_err(|missing| wrong_region(file, &missing))?;
+        match origin {
+            Origin::File => self.edge.metrics().table_applied(&revision.to_string(), live.since),
+            Origin::LastGood => self.edge.metrics().table_restored(&revision.to_string()),
+        }
         let (regions, services) = (live.table.regions().len(), live.table.services().len());
         let drains = live.table.drains().len();
         tracing::info!("table {revision} is live: {regions} regions, {services} services, {drains} drains, from {file}");
@@ -153,7 +156,7 @@ impl RoutingFile {
 
     fn refuse(&self, revision: Option<Revision>, problems: &Problems) {
         let now = clock::now();
-        self.edge.metrics().routing_reload("refused", now);
+        self.edge.metrics().table_refused();
         self.edge.set_table_problem(Some(FileProblem {
             file: problems.file().to_owned(),
             revision,

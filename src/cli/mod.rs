@@ -1,0 +1,2 @@
+//! Floor 7: one verb in, one exit code out.
+
