@@ -1,2 +1,1 @@
 //! Floor 7: one verb in, one exit code out.
-

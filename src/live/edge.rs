@@ -29,7 +29,6 @@ pub struct FileProblem {
 }
 
 /// A table that is ready to go live: compiled, its pools known to probes and discovery.
-#[derive(Debug)]
 pub struct PreparedTable {
     table: RoutingTable,
     pools: Pools,
@@ -46,7 +45,6 @@ impl PreparedTable {
 }
 
 /// One running edge. Shared by everything in it; reading takes no lock.
-#[derive(Debug)]
 pub struct Edge {
     local: RegionName,
     started: Timestamp,
@@ -138,7 +136,12 @@ impl Edge {
     ///
     /// # Errors
     /// Where the table does not have this edge's region.
-    pub fn prepare(&self, parts: TableParts, revision: Revision, origin: Origin) -> Result<PreparedTable, LocalRegionMissing> {
+    pub fn prepare(
+        &self,
+        parts: TableParts,
+        revision: Revision,
+        origin: Origin,
+    ) -> Result<PreparedTable, LocalRegionMissing> {
         let table = RoutingTable::new(parts);
         if table.region_id(self.local.as_str()).is_none() {
             let known = table.regions().iter().map(|region| region.name.to_string()).collect();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One request, from its head to its line in the access log.
-pub struct RequestContext {
+pub(crate) struct RequestContext {
     /// When it came, for people.
     pub(super) time: Timestamp,
     /// When it came, for measuring.

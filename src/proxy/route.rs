@@ -31,7 +31,12 @@ impl Proxy {
     ///
     /// # Errors
     /// The answer that the edge gives itself.
-    pub(super) fn decide(&self, head: &RequestHeader, peer: IpAddr, context: &mut RequestContext) -> Result<(), Refusal> {
+    pub(super) fn decide(
+        &self,
+        head: &RequestHeader,
+        peer: IpAddr,
+        context: &mut RequestContext,
+    ) -> Result<(), Refusal> {
         self.identify(head, peer, context);
         let host = checked_host(head, self.head_limits)?;
         let live = self.edge.table().ok_or(Refusal::NoRegion { retry_after: 1 })?;
@@ -70,15 +75,9 @@ impl Proxy {
         host: &str,
         context: &RequestContext,
     ) -> Option<Decision> {
-        let cookies: SmallVec<[&[u8]; 2]> =
-            head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes()).collect();
-        let facts = RequestFacts {
-            host,
-            path: head.uri.path(),
-            client: context.client,
-            cookies: &cookies,
-            now: context.time,
-        };
+        let cookies: SmallVec<[&[u8]; 2]> = head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes()).collect();
+        let facts =
+            RequestFacts { host, path: head.uri.path(), client: context.client, cookies: &cookies, now: context.time };
         let finder = CountingFinder::new(self.edge.places(), Some(Arc::clone(self.edge.metrics())));
         decide(&live.table, &facts, &live.view(clock::second()), &finder)
     }

@@ -98,9 +98,8 @@ impl ProxyServer {
             // The engine takes the socket over by its address, rather than binding one where nobody hears of a failure.
             fds.add(address.to_string(), socket.into_raw_fd());
             let (read, write) = CLIENT_BUFFERS;
-            service.add_listener(
-                ListenerConfig::tcp(&address.to_string()).l4_buffer(L4BufferSettings::new(read, write)),
-            );
+            service
+                .add_listener(ListenerConfig::tcp(&address.to_string()).l4_buffer(L4BufferSettings::new(read, write)));
             addresses.push(address);
         }
         let fds: ListenFds = Arc::new(Mutex::new(fds));

@@ -21,7 +21,6 @@ const SETTLE_TRIES: u32 = 15;
 const POOLS_SETTLE: Duration = Duration::from_millis(500);
 
 /// The routing file and what became of it.
-#[derive(Debug)]
 pub struct RoutingFile {
     path: PathBuf,
     last_good: LastGood,
@@ -121,7 +120,9 @@ impl RoutingFile {
         self.edge.set_table_problem(None);
         if let Err(error) = self.last_good.write(&source.text) {
             let path = self.last_good.path().display();
-            tracing::warn!("the last good table could not be kept in {path}, so a restart depends on the file: {error}");
+            tracing::warn!(
+                "the last good table could not be kept in {path}, so a restart depends on the file: {error}"
+            );
         }
         Ok(())
     }
@@ -142,7 +143,9 @@ impl RoutingFile {
         }
         let (regions, services) = (live.table.regions().len(), live.table.services().len());
         let drains = live.table.drains().len();
-        tracing::info!("table {revision} is live: {regions} regions, {services} services, {drains} drains, from {file}");
+        tracing::info!(
+            "table {revision} is live: {regions} regions, {services} services, {drains} drains, from {file}"
+        );
         Ok(())
     }
 
