@@ -9,7 +9,7 @@ mod pool;
 mod server;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use name::DnsName;
 pub use pool::{PoolState, Pools};
