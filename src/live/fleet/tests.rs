@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use super::*;
-use crate::model::{RegionId, Service, ServiceId};
+use crate::model::{Pool, RegionId, Service, ServiceId};
 use crate::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
 use proptest::prelude::*;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const REGIONS: [&str; 3] = ["us-east", "us-central", "us-west"];
 
