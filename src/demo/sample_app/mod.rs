@@ -7,6 +7,7 @@ mod alone;
 mod page;
 mod sessions;
 
+pub(super) use alone::{Power, serve};
 pub use alone::{SampleApp, serve_alone};
 
 use crate::live::entropy;

@@ -1,7 +1,7 @@
 //! The sample app over real sockets.
 
 use super::super::visitors::client::{Answer, Client};
-use super::alone::{Power, serve};
+
 use super::*;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tokio::net::TcpListener;
