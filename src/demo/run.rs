@@ -38,16 +38,6 @@ where
         .enable_all()
         .build()
         .map_err(DemoError::Threads)?;
-    let shown = on(&runtime, start_edge);
-    // Connections that somebody still holds open are not waited for.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    shown
-}
-
-fn on<S>(runtime: &Runtime, start_edge: S) -> Result<(), DemoError>
-where
-    S: FnOnce(&EdgeStart<'_>) -> Result<Box<dyn EdgeHandle>, String>,
-{
     // From here on a signal ends the demo in order, also while it starts.
     let stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopped);
@@ -55,61 +45,82 @@ where
         signals::asked_to_stop().await;
         stop.store(true, Ordering::Relaxed);
     });
-    let (regions, pools) = runtime.block_on(stage::start_regions()).map_err(DemoError::Listen)?;
-    let edge_address = stage::free_address(8080).map_err(DemoError::Listen)?;
-    let admin = stage::free_address(9901).map_err(DemoError::Listen)?;
-    let files = stage::write_files(edge_address, admin, &pools)?;
-    let on_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
-    let log = on_terminal.then_some(files.log.as_path());
-    let edge = start_edge(&EdgeStart { settings: &files.settings, log }).map_err(DemoError::Edge)?;
-
-    let addresses = Addresses { edge: edge_address, admin, directory: files.directory.path() };
-    let program = std::env::args().next().unwrap_or_else(|| "homeward".to_owned());
-    let guide = Guide::new(&addresses, &program, on_terminal);
-    let shown = show(runtime, &regions, edge.as_ref(), edge_address, &guide, &files, &stopped, on_terminal);
-    edge.stop();
-    regions.iter().for_each(Staged::end);
+    let demo = Demo {
+        runtime: &runtime,
+        stopped: &stopped,
+        on_terminal: io::stdout().is_terminal() && io::stdin().is_terminal(),
+        ports: [8080, 9901],
+    };
+    let shown = demo.run(start_edge, &mut io::stdout());
+    // Connections that somebody still holds open are not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     shown
 }
 
-#[allow(clippy::too_many_arguments, reason = "the parts of the demo, brought together once")]
-fn show(
-    runtime: &Runtime,
-    regions: &[Staged],
-    edge: &dyn EdgeHandle,
-    address: SocketAddr,
-    guide: &Guide,
-    files: &Files,
-    stopped: &AtomicBool,
+/// What a demo runs in.
+struct Demo<'a> {
+    runtime: &'a Runtime,
+    stopped: &'a AtomicBool,
     on_terminal: bool,
-) -> Result<(), DemoError> {
-    let is_stopped = || stopped.load(Ordering::Relaxed);
-    if !runtime.block_on(answers(address, is_stopped)) {
-        return if is_stopped() { Ok(()) } else { Err(DemoError::Silent(address)) };
-    }
-    let tally = visitors::tally(regions.iter().map(|staged| staged.region.name().to_owned()).collect());
-    let guard = runtime.enter();
-    // Dropping it sends all visitors home.
-    let _crowd = visitors::send(address, &tally);
-    drop(guard);
+    /// The ports that the edge and its admin address get where they are free.
+    ports: [u16; 2],
+}
 
-    let mut meter = Meter::default();
-    let mut look = || {
-        files.directory.bound_log();
-        look(regions, edge, &tally, &mut meter)
-    };
-    if on_terminal {
-        let power = |at: usize| _ = regions.get(at).map(Staged::switch);
-        return view::show(guide, look, power, is_stopped).map_err(DemoError::Terminal);
+impl Demo<'_> {
+    fn run<S>(&self, start_edge: S, out: &mut dyn Write) -> Result<(), DemoError>
+    where
+        S: FnOnce(&EdgeStart<'_>) -> Result<Box<dyn EdgeHandle>, String>,
+    {
+        let (regions, pools) = self.runtime.block_on(stage::start_regions()).map_err(DemoError::Listen)?;
+        let [edge_address, admin] = stage::free_addresses(self.ports).map_err(DemoError::Listen)?;
+        let files = stage::write_files(edge_address, admin, &pools)?;
+        let log = self.on_terminal.then_some(files.log.as_path());
+        let edge = start_edge(&EdgeStart { settings: &files.settings, log }).map_err(DemoError::Edge)?;
+
+        let addresses = Addresses { edge: edge_address, admin, directory: files.directory.path() };
+        let program = std::env::args().next().unwrap_or_else(|| "homeward".to_owned());
+        let guide = Guide::new(&addresses, &program, self.on_terminal);
+        let shown = self.show(&regions, edge.as_ref(), edge_address, &guide, &files, out);
+        edge.stop();
+        regions.iter().for_each(Staged::end);
+        shown
     }
-    let (start, mut lines, mut out) = (clock::monotonic(), Lines::default(), io::stdout().lock());
-    let mut text = format!("{}\nCtrl-C ends the demo.\n\n", guide.text());
-    // Nobody reads on where writing fails, so that it ends.
-    while out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok() && !is_stopped() {
-        std::thread::sleep(EVERY);
-        text = lines.of(&look(), start.elapsed());
+
+    fn show(
+        &self,
+        regions: &[Staged],
+        edge: &dyn EdgeHandle,
+        address: SocketAddr,
+        guide: &Guide,
+        files: &Files,
+        out: &mut dyn Write,
+    ) -> Result<(), DemoError> {
+        let stopped = || self.stopped.load(Ordering::Relaxed);
+        if !self.runtime.block_on(answers(address, stopped)) {
+            return if stopped() { Ok(()) } else { Err(DemoError::Silent(address)) };
+        }
+        let tally = visitors::tally(regions.iter().map(|staged| staged.region.name().to_owned()).collect());
+        // Dropping it sends all visitors home.
+        let _crowd = self.runtime.block_on(async { visitors::send(address, &tally) });
+
+        let mut meter = Meter::default();
+        let mut look = || {
+            files.directory.bound_log();
+            look(regions, edge, &tally, &mut meter)
+        };
+        if self.on_terminal {
+            let power = |at: usize| _ = regions.get(at).map(Staged::switch);
+            return view::show(guide, look, power, stopped).map_err(DemoError::Terminal);
+        }
+        let (start, mut lines) = (clock::monotonic(), Lines::default());
+        let mut text = format!("{}\nCtrl-C ends the demo.\n\n", guide.text());
+        // Nobody reads on where writing fails, so that it ends.
+        while out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok() && !stopped() {
+            std::thread::sleep(EVERY);
+            text = lines.of(&look(), start.elapsed());
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Waits until something takes connections at `address`; says whether it came to that.
@@ -154,3 +165,6 @@ fn look(regions: &[Staged], edge: &dyn EdgeHandle, tally: &Tally, meter: &mut Me
     }
     .with_edge(status)
 }
+
+#[cfg(test)]
+mod tests;

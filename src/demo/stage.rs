@@ -93,11 +93,17 @@ pub(super) async fn start_regions() -> io::Result<(Vec<Staged>, Vec<Vec<SocketAd
     Ok((regions, pools))
 }
 
-/// An address on loopback that nobody listens on: with the port `preferred`, or else any. Another program may take it
+/// Addresses on loopback that nobody listens on: with the ports `preferred`, or else any. Another program may take one
 /// before it is used; then the edge says so.
-pub(super) fn free_address(preferred: u16) -> io::Result<SocketAddr> {
-    let bound = std::net::TcpListener::bind((LOOPBACK, preferred));
-    bound.or_else(|_| std::net::TcpListener::bind((LOOPBACK, 0)))?.local_addr()
+pub(super) fn free_addresses(preferred: [u16; 2]) -> io::Result<[SocketAddr; 2]> {
+    let bind = |port| {
+        let bound = std::net::TcpListener::bind((LOOPBACK, port));
+        bound.or_else(|_| std::net::TcpListener::bind((LOOPBACK, 0)))
+    };
+    // Both are held until both are known, so that they differ.
+    let [one, other] = preferred.map(bind);
+    let (one, other) = (one?, other?);
+    Ok([one.local_addr()?, other.local_addr()?])
 }
 
 /// The files of a demo.
@@ -134,7 +140,7 @@ mod tests {
     fn a_port_that_is_taken_is_left_alone() {
         let taken = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let free = free_address(port).unwrap();
-        assert!(free.ip().is_loopback() && free.port() != port);
+        let [one, other] = free_addresses([port, port]).unwrap();
+        assert!(one.ip().is_loopback() && one.port() != port && other.port() != port && one != other);
     }
 }
