@@ -15,6 +15,8 @@ pub mod session;
 #[cfg(feature = "edge")]
 pub mod cli;
 #[cfg(feature = "edge")]
+pub mod demo;
+#[cfg(feature = "edge")]
 pub mod live;
 #[cfg(feature = "edge")]
 pub mod proxy;
