@@ -1,4 +1,5 @@
 //! Homeward: an edge router that takes every request home.
+pub mod config;
 pub mod geo;
 #[cfg(feature = "edge")]
 pub mod live;

@@ -1,0 +1,92 @@
+//! The form of both files, said once: which keys there are, what they hold, and what they mean.
+//!
+//! The check of a file, the JSON schema and the reference are all made from this description.
+
+mod check;
+mod reference;
+mod routing;
+mod scalar;
+mod schema;
+mod settings;
+
+pub(super) use check::check;
+pub(super) use reference::reference;
+pub(super) use routing::{DRAINS, ROUTING};
+pub(super) use scalar::{Scalar, degrees, network};
+pub(super) use schema::schema;
+pub(super) use settings::SETTINGS;
+
+/// What stands at a place of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    /// One value.
+    Scalar(Scalar),
+    /// A list.
+    List {
+        of: &'static Form,
+        /// How many items there must be at least and may be at most.
+        least: usize,
+        most: usize,
+    },
+    /// A map of names that the user gives.
+    Named { name: Scalar, of: &'static Form, least: usize, most: usize },
+    /// A map of keys that are given here.
+    Record(&'static Record),
+    /// One of these, told apart by whether it is a value, a list or a map.
+    Either(&'static [Form]),
+}
+
+/// A map of known keys.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// What it is, with its article: 'a region'.
+    pub(super) noun: &'static str,
+    /// What it is for; empty where its key has said it.
+    pub(super) doc: &'static str,
+    /// Its keys, in the order in which they are explained.
+    pub(super) keys: &'static [Key],
+    /// Of which keys there must be exactly one.
+    pub(super) choices: &'static [Choice],
+}
+
+/// Exactly one key of a few must be there.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// The keys.
+    pub(super) of: &'static [&'static str],
+    /// With this key, none of them may be there.
+    pub(super) unless: Option<&'static str>,
+}
+
+/// A key of a record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) doc: &'static str,
+    pub(super) form: Form,
+    pub(super) presence: Presence,
+    /// What its value may look like, as it stands behind the colon.
+    pub(super) example: &'static str,
+}
+
+/// Whether a key must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Required,
+    /// It may be missing; then this holds, in words.
+    Optional(&'static str),
+    /// It may be missing; then this value stands for it.
+    Default(&'static str),
+}
+
+impl Key {
+    const fn new(name: &'static str, form: Form, presence: Presence, example: &'static str, doc: &'static str) -> Self {
+        Self { name, doc, form, presence, example }
+    }
+}
+
+use Presence::{Default as Or, Optional as Else, Required};
+
+const fn list(of: &'static Form, least: usize, most: usize) -> Form {
+    Form::List { of, least, most }
+}

@@ -1,0 +1,243 @@
+//! The form of `conf/homeward.yaml`.
+
+use super::{Else, Form, Key, Or, Record, Required, Scalar, list};
+
+/// The whole file.
+pub(in crate::config) static SETTINGS: Record = Record {
+    noun: "the settings",
+    doc: "",
+    choices: &[],
+    keys: &[
+        Key::new("version", Form::Scalar(Scalar::Version), Required, "1", "The form of this file."),
+        Key::new(
+            "region",
+            Form::Scalar(Scalar::NewRegion),
+            Else("`--region` or `HOMEWARD_REGION` must say it"),
+            "us-west",
+            "The region that this edge stands in. The command line and the environment go before it, so that a fleet can \
+             share one file.",
+        ),
+        Key::new(
+            "listen",
+            list(&Form::Record(&LISTENER), 1, 64),
+            Required,
+            "[{address: 0.0.0.0:8080}]",
+            "Where the edge takes requests.",
+        ),
+        Key::new(
+            "trusted_proxies",
+            list(&Form::Scalar(Scalar::Network), 0, 10_000),
+            Else("nobody is believed"),
+            "[10.0.0.0/8]",
+            "Whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Request-Id` are believed: the load balancers in front of \
+             the edge, and nobody else.",
+        ),
+        Key::new(
+            "geoip",
+            Form::Record(&GEOIP),
+            Else("visitors have no place, and only networks and `otherwise` find them a home"),
+            "{database: geoip/country.mmdb}",
+            "Where the places of addresses come from.",
+        ),
+        Key::new(
+            "routing",
+            Form::Record(&ROUTING_SOURCE),
+            Required,
+            "{file: conf/routing.yaml}",
+            "Where the routing table comes from.",
+        ),
+        Key::new(
+            "admin",
+            Form::Record(&ADMIN),
+            Else("the defaults of its keys"),
+            "{address: 127.0.0.1:9901}",
+            "Where operators and Prometheus reach the edge.",
+        ),
+        Key::new(
+            "state",
+            Form::Scalar(Scalar::File),
+            Or("run"),
+            "/var/lib/homeward",
+            "The directory for what must outlive the process: the last good table, and drains from the command line.",
+        ),
+        Key::new(
+            "access_log",
+            Form::Record(&ACCESS_LOG),
+            Else("the defaults of its keys"),
+            "{format: combined, file: /var/log/homeward/access.log}",
+            "One line for each request.",
+        ),
+        Key::new(
+            "log",
+            Form::Record(&LOG),
+            Else("the defaults of its keys"),
+            "{format: json, level: info}",
+            "What the process says of itself, on the standard error.",
+        ),
+        Key::new(
+            "limits",
+            Form::Record(&LIMITS),
+            Else("the defaults of its keys"),
+            "{head: 64KiB, headers: 100}",
+            "How much of a request is held before it is refused.",
+        ),
+        Key::new(
+            "threads",
+            Form::Scalar(Scalar::Count { least: 1, most: 64 }),
+            Else("one for each core"),
+            "4",
+            "How many threads serve requests.",
+        ),
+        Key::new("stop", Form::Record(&STOP), Else("the defaults of its keys"), "{grace: 10s}", "How the edge stops."),
+    ],
+};
+
+static LISTENER: Record = Record {
+    noun: "a listener",
+    doc: "",
+    choices: &[],
+    keys: &[Key::new(
+        "address",
+        Form::Scalar(Scalar::SocketAddress),
+        Required,
+        "0.0.0.0:8080",
+        "The IP address and the port. Port 0 takes any free one.",
+    )],
+};
+
+static GEOIP: Record = Record {
+    noun: "the place database",
+    doc: "",
+    choices: &[],
+    keys: &[Key::new(
+        "database",
+        Form::Either(&[Form::Scalar(Scalar::File), list(&Form::Scalar(Scalar::File), 1, 2)]),
+        Required,
+        "geoip/country.mmdb",
+        "The mmdb file, or two of them where IPv4 and IPv6 have a file each. Read again when a file changes.",
+    )],
+};
+
+static ROUTING_SOURCE: Record = Record {
+    noun: "the source of the table",
+    doc: "",
+    choices: &[],
+    keys: &[Key::new(
+        "file",
+        Form::Scalar(Scalar::File),
+        Required,
+        "conf/routing.yaml",
+        "The file of the routing table. A change is live within a second of its save.",
+    )],
+};
+
+static ADMIN: Record = Record {
+    noun: "the admin address",
+    doc: "",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "address",
+            Form::Scalar(Scalar::SocketAddress),
+            Or("127.0.0.1:9901"),
+            "127.0.0.1:9901",
+            "The address of `/metrics`, `/livez`, `/readyz`, the status page and the API. Reading needs no password there, \
+             so it is best one that visitors cannot reach.",
+        ),
+        Key::new(
+            "socket",
+            Form::Scalar(Scalar::File),
+            Else("no socket"),
+            "run/homeward.sock",
+            "A Unix socket with the same API, which may also change things.",
+        ),
+    ],
+};
+
+static ACCESS_LOG: Record = Record {
+    noun: "the access log",
+    doc: "",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "format",
+            Form::Scalar(Scalar::Word(&[
+                ("json", "one JSON object a line"),
+                ("combined", "the format of Apache and nginx, with Homeward's fields behind it"),
+                ("off", "no access log"),
+            ])),
+            Or("json"),
+            "combined",
+            "How a line is written.",
+        ),
+        Key::new(
+            "file",
+            Form::Scalar(Scalar::FileOrStdout),
+            Or("\"-\""),
+            "/var/log/homeward/access.log",
+            "Where the lines go.",
+        ),
+    ],
+};
+
+static LOG: Record = Record {
+    noun: "the log",
+    doc: "",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "format",
+            Form::Scalar(Scalar::Word(&[("text", "for people"), ("json", "one JSON object a line")])),
+            Or("text"),
+            "json",
+            "How a line is written.",
+        ),
+        Key::new(
+            "level",
+            Form::Scalar(Scalar::Word(&[
+                ("error", "what stops something from working"),
+                ("warn", "also what will"),
+                ("info", "also what changes"),
+                ("debug", "also why"),
+            ])),
+            Or("info"),
+            "warn",
+            "How much is said.",
+        ),
+    ],
+};
+
+static LIMITS: Record = Record {
+    noun: "the limits",
+    doc: "",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "head",
+            Form::Scalar(Scalar::Size { least: 1 << 10, most: 1 << 20 }),
+            Or("64KiB"),
+            "32KiB",
+            "The largest head of a request: its line and its headers. A larger one gets 431.",
+        ),
+        Key::new(
+            "headers",
+            Form::Scalar(Scalar::Count { least: 1, most: 256 }),
+            Or("100"),
+            "64",
+            "The most headers of a request. More get 431.",
+        ),
+    ],
+};
+
+static STOP: Record = Record {
+    noun: "the stop",
+    doc: "",
+    choices: &[],
+    keys: &[Key::new(
+        "grace",
+        Form::Scalar(Scalar::Duration { zero: true }),
+        Or("10s"),
+        "30s",
+        "How long a graceful stop waits for the requests in flight.",
+    )],
+};

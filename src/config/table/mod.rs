@@ -1,0 +1,125 @@
+//! The routing table: `conf/routing.yaml`, and files of drains alone.
+
+mod drains;
+mod homes;
+mod reachability;
+mod regions;
+mod services;
+
+use super::form;
+use super::problem::{Findings, Problems, Source, quoted};
+use super::suggestion::{did_you_mean, listed};
+use super::yaml::{Node, Span, Value};
+use crate::model::{Drain, RegionId, Timestamp};
+use crate::routing::{Region, TableParts};
+use std::collections::HashMap;
+
+/// Reads the routing table. `now` tells which drains are not over.
+///
+/// # Errors
+/// All problems of the file.
+pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Problems> {
+    super::read(source, &form::ROUTING, |root, findings| {
+        let names = RegionNames::of_table(root);
+        let (regions, places) = regions::read(root, &names, findings);
+        let homes = homes::read(root, &names, &places, findings);
+        let services = services::read(root, &names, findings);
+        let drains = drains::read(root, &names, findings);
+        if names.defined {
+            drains::leave_one_region(&drains, &names, now, findings);
+        }
+        Some(TableParts { regions, homes, services, drains: drains.into_iter().map(|(drain, _)| drain).collect() })
+    })
+}
+
+/// Reads a file of drains alone, in the form of the table's `drains`, for a table with these regions.
+///
+/// Drains that together leave no region are no problem here, as only those who know of the other drains can tell.
+///
+/// # Errors
+/// All problems of the file.
+pub fn read_drains(source: &Source, regions: &[Region]) -> Result<Vec<Drain>, Problems> {
+    super::read(source, &form::DRAINS, |root, findings| {
+        let names = RegionNames::of_regions(regions);
+        Some(drains::read(root, &names, findings).into_iter().map(|(drain, _)| drain).collect())
+    })
+}
+
+/// The names of the regions, to look up what refers to them.
+struct RegionNames<'n> {
+    ids: HashMap<&'n str, RegionId>,
+    /// In the order of their ids.
+    names: Vec<&'n str>,
+    /// Whether there is a list of regions at all: without one, nothing can be said of a name.
+    defined: bool,
+}
+
+impl<'n> RegionNames<'n> {
+    fn of_table(root: &'n Node<'_>) -> Self {
+        let map = root.get("regions").filter(|regions| matches!(regions.value, Value::Map(_)));
+        Self::of(map.map(Node::entries).unwrap_or_default().iter().map(|entry| &*entry.key), map.is_some())
+    }
+
+    fn of_regions(regions: &'n [Region]) -> Self {
+        Self::of(regions.iter().map(|region| region.name.as_str()), true)
+    }
+
+    fn of(all: impl Iterator<Item = &'n str>, defined: bool) -> Self {
+        let mut this = Self { ids: HashMap::new(), names: Vec::new(), defined };
+        for name in all {
+            let Some(id) = RegionId::at(this.names.len()) else { break };
+            this.ids.entry(name).or_insert_with(|| {
+                this.names.push(name);
+                id
+            });
+        }
+        this
+    }
+
+    /// The region that `node` names; reports a name that is none.
+    fn find(&self, node: &Node<'_>, findings: &mut Findings) -> Option<RegionId> {
+        self.find_text(node.text()?, node.span, findings)
+    }
+
+    /// The same for a name that is a key.
+    fn find_text(&self, name: &str, span: Span, findings: &mut Findings) -> Option<RegionId> {
+        if let Some(id) = self.ids.get(name) {
+            return Some(*id);
+        }
+        if self.defined {
+            let near = if findings.is_flood() { None } else { did_you_mean(name, self.names.iter().copied()) };
+            let help = match near {
+                Some(near) => format!("did you mean '{near}'?"),
+                None if self.names.is_empty() => "define it under 'regions'".into(),
+                None => format!("define it under 'regions'; there are: {}", listed(self.names.iter().copied())),
+            };
+            findings.push(span, format!("there is no region {}", quoted(name)), help);
+        }
+        None
+    }
+
+    /// The regions that the items of `list` name; reports those that are none, and those that stand there twice.
+    fn find_all(&self, list: &Node<'_>, findings: &mut Findings) -> Vec<RegionId> {
+        let mut first: HashMap<RegionId, Span> = HashMap::new();
+        let mut found = Vec::new();
+        for node in list.items() {
+            let Some(id) = self.find(node, findings) else { continue };
+            if let Some(at) = first.get(&id) {
+                let message = format!("{} stands twice in this list", quoted(self.name(id)));
+                findings.push_with(node.span, message, "take one of the two away", (*at, "first here"));
+            } else {
+                first.insert(id, node.span);
+                found.push(id);
+            }
+        }
+        found
+    }
+
+    fn name(&self, id: RegionId) -> &'n str {
+        self.names.get(id.index()).copied().unwrap_or("?")
+    }
+
+    fn ids(&self) -> impl Iterator<Item = RegionId> {
+        (0..self.names.len()).filter_map(RegionId::at)
+    }
+}

@@ -1,0 +1,142 @@
+//! `regions:`
+
+use super::RegionNames;
+use crate::config::form;
+use crate::config::problem::{Findings, quoted};
+use crate::config::suggestion::did_you_mean;
+use crate::config::yaml::{Entry, Node, Span};
+use crate::model::{Location, RegionId, SessionPrefix};
+use crate::routing::Region;
+use std::collections::{BTreeSet, HashMap};
+
+/// What is known of where a region stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Site {
+    At(Location),
+    Unknown,
+    /// The file says something that is no location, which has been reported.
+    Broken,
+}
+
+/// Reads the regions, and where they stand, both in the order of their ids.
+pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Findings) -> (Vec<Region>, Vec<Site>) {
+    let mut regions = Vec::new();
+    let mut sites = Vec::new();
+    let mut prefixes = Vec::new();
+    for id in names.ids() {
+        // The first one of a name that stands twice, as everywhere.
+        let Some(entry) = root.get("regions").and_then(|regions| regions.entry(names.name(id))) else { continue };
+        let node = &entry.value;
+        sites.push(site(node));
+        let failover = node.get("failover").map(|list| failover(list, id, names, findings));
+        let prefix = prefix(entry);
+        prefixes.extend(prefix.clone());
+        let (Ok(name), Some((session_prefix, _))) = (entry.key.parse(), prefix) else { continue };
+        regions.push(Region {
+            name,
+            session_prefix,
+            location: match sites.last() {
+                Some(Site::At(location)) => Some(*location),
+                _ => None,
+            },
+            capacity: node.get("capacity").and_then(Node::parse),
+            failover,
+        });
+    }
+    prefixes_differ(&prefixes, &separators(root, findings), findings);
+    (regions, sites)
+}
+
+fn site(region: &Node<'_>) -> Site {
+    let Some(location) = region.get("location") else {
+        let slipped = region.entries().iter().any(|entry| did_you_mean(&entry.key, ["location"]).is_some());
+        return if slipped { Site::Broken } else { Site::Unknown };
+    };
+    let degrees = |key, most| form::degrees(location.get(key)?.text()?, most).ok();
+    match (degrees("latitude", 90.0), degrees("longitude", 180.0)) {
+        (Some(latitude), Some(longitude)) => Location::new(latitude, longitude).map_or(Site::Broken, Site::At),
+        _ => Site::Broken,
+    }
+}
+
+fn failover(list: &Node<'_>, id: RegionId, names: &RegionNames<'_>, findings: &mut Findings) -> Vec<RegionId> {
+    if let Some(own) = list.items().iter().find(|item| item.text() == Some(names.name(id))) {
+        let message = format!("{} cannot stand in for itself", quoted(names.name(id)));
+        findings.push(own.span, message, "take it out of its own failover list");
+    }
+    names.find_all(list, findings)
+}
+
+/// The region's session prefix and where it is said: by a key of its own or, without one, by the region's name.
+fn prefix(entry: &Entry<'_>) -> Option<(SessionPrefix, Span)> {
+    match entry.value.get("session_prefix") {
+        Some(node) => Some((node.parse()?, node.span)),
+        None => Some((entry.key.parse().ok()?, entry.key_span)),
+    }
+}
+
+/// The separators of all services that have sessions.
+fn separators<'n>(root: &'n Node<'_>, findings: &mut Findings) -> BTreeSet<&'n str> {
+    const MOST: usize = 64;
+    let mut separators = BTreeSet::new();
+    for service in root.get("services").map(Node::entries).unwrap_or_default() {
+        let Some(session) = service.value.get("session") else { continue };
+        let node = session.get("separator");
+        let separator = match node {
+            Some(node) => node.text().unwrap_or("-"),
+            None => "-",
+        };
+        if separators.len() == MOST && !separators.contains(separator) {
+            let span = node.map_or(service.key_span, |node| node.span);
+            let message = format!("the services have more than {MOST} different separators");
+            findings.push(span, message, "use one separator for all services, as for one app");
+            break;
+        }
+        separators.insert(separator);
+    }
+    separators
+}
+
+/// Reports prefixes that are the same, and those where a key could belong to two regions.
+fn prefixes_differ(prefixes: &[(SessionPrefix, Span)], separators: &BTreeSet<&str>, findings: &mut Findings) {
+    let mut first: HashMap<&str, Span> = HashMap::new();
+    for (prefix, span) in prefixes {
+        if let Some(at) = first.get(prefix.as_str()) {
+            findings.push_with(
+                *span,
+                format!("the session prefix {} belongs to another region already", quoted(prefix.as_str())),
+                "give each region a prefix of its own, as it names the home of a session",
+                (*at, "first here"),
+            );
+        } else {
+            first.insert(prefix.as_str(), *span);
+        }
+    }
+    for (prefix, span) in prefixes {
+        let long = prefix.as_str();
+        // A key that starts with `long` and a separator starts with `short` and the separator as well.
+        let ambiguous = separators.iter().find_map(|separator| {
+            let whole = format!("{long}{separator}");
+            let cut = |at: usize| first.get_key_value(whole.get(..at)?).map(|(short, at)| (*short, *at));
+            whole
+                .match_indices(separator)
+                .map(|(at, _)| at)
+                .filter(|at| *at < long.len())
+                .find_map(cut)
+                .map(|(short, at)| (*separator, short, at))
+        });
+        if let Some((separator, short, at)) = ambiguous {
+            findings.push_with(
+                *span,
+                format!("a session key that starts with {} could belong to two regions", quoted(long)),
+                format!(
+                    "with the separator {}, {} starts like a key of {}: give one of the regions another session_prefix",
+                    quoted(separator),
+                    quoted(&format!("{long}{separator}1")),
+                    quoted(short)
+                ),
+                (at, "the other prefix"),
+            );
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `services:`
+
+use super::RegionNames;
+use crate::config::problem::{Findings, quoted};
+use crate::config::quantity;
+use crate::config::yaml::{Entry, Node, Span, Value};
+use crate::model::{
+    HostPattern, MintedBy, PathPrefix, Pool, PoolTls, RegionId, ServerAddress, Service, SessionCookie, Timeouts,
+    WhenHomeIsAway,
+};
+use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
+use std::hash::Hash;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Reads the services.
+pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Findings) -> Vec<Service> {
+    let mut seen = HashSet::new();
+    let mut doors = Doors::default();
+    let mut services = Vec::new();
+    for entry in root.get("services").map(Node::entries).unwrap_or_default() {
+        if !seen.insert(&*entry.key) {
+            continue; // reported as a key that stands twice
+        }
+        let node = &entry.value;
+        let hosts: Vec<(HostPattern, Span)> = distinct(node.get("hosts"), findings);
+        let paths = match node.get("paths") {
+            Some(list) => distinct(Some(list), findings).into_iter().map(|(path, _)| path).collect(),
+            None => vec![PathPrefix::root()],
+        };
+        doors.open(entry, &hosts, &paths, findings);
+        let pools = pools(node.get("pools"), names, findings);
+        let Ok(name) = entry.key.parse() else { continue };
+        services.push(Service {
+            name,
+            hosts: hosts.into_iter().map(|(host, _)| host).collect(),
+            paths,
+            session: node.get("session").and_then(session),
+            when_home_is_away: match node.get("when_home_is_away").and_then(Node::text) {
+                Some("refuse") => WhenHomeIsAway::Refuse,
+                _ => WhenHomeIsAway::Rehome,
+            },
+            timeouts: timeouts(node.get("timeouts")),
+            largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
+            pools,
+        });
+    }
+    services
+}
+
+/// The items of `list` that are a `T`; reports those that stand there twice.
+fn distinct<T: FromStr + Hash + Eq + Clone + Display>(
+    list: Option<&Node<'_>>,
+    findings: &mut Findings,
+) -> Vec<(T, Span)> {
+    let mut first: HashMap<T, Span> = HashMap::new();
+    let mut all = Vec::new();
+    for item in list.map(Node::items).unwrap_or_default() {
+        let Some(value) = item.parse::<T>() else { continue };
+        if let Some(at) = first.get(&value) {
+            let message = format!("{} stands twice in this list", quoted(&value.to_string()));
+            findings.push_with(item.span, message, "take one of the two away", (*at, "first here"));
+        } else {
+            first.insert(value.clone(), item.span);
+            all.push((value, item.span));
+        }
+    }
+    all
+}
+
+fn session(node: &Node<'_>) -> Option<SessionCookie> {
+    Some(SessionCookie {
+        cookie: node.get("cookie")?.text()?.into(),
+        separator: node.get("separator").and_then(Node::text).unwrap_or("-").into(),
+        minted_by: MintedBy::App,
+    })
+}
+
+fn timeouts(node: Option<&Node<'_>>) -> Timeouts {
+    let or = |key: &str, default: Duration| {
+        node.and_then(|node| quantity::duration(node.get(key)?.text()?).ok()).unwrap_or(default)
+    };
+    let default = Timeouts::default();
+    Timeouts {
+        connect: or("connect", default.connect),
+        read: or("read", default.read),
+        write: or("write", default.write),
+        idle: or("idle", default.idle),
+    }
+}
+
+fn pools(node: Option<&Node<'_>>, names: &RegionNames<'_>, findings: &mut Findings) -> Vec<(RegionId, Pool)> {
+    let mut seen = HashSet::new();
+    let mut pools = Vec::new();
+    for entry in node.map(Node::entries).unwrap_or_default() {
+        let Some(region) = names.find_text(&entry.key, entry.key_span, findings) else { continue };
+        let pool = pool(&entry.value, findings);
+        if seen.insert(region) {
+            pools.push((region, pool));
+        }
+    }
+    pools
+}
+
+fn pool(node: &Node<'_>, findings: &mut Findings) -> Pool {
+    let list = match &node.value {
+        Value::Map(_) => node.get("servers"),
+        _ => Some(node),
+    };
+    let servers: Vec<(ServerAddress, _)> = distinct(list, findings);
+    let tls = node.get("tls").and_then(|tls| tls.get("sni")).and_then(Node::text);
+    Pool {
+        servers: servers.into_iter().map(|(server, _)| server).collect(),
+        tls: tls.map(|sni| PoolTls { sni: sni.into() }),
+        http2: node.get("http2").and_then(Node::text) == Some("true"),
+    }
+}
+
+/// Which hosts and paths lead to a service so far.
+#[derive(Default)]
+struct Doors<'n> {
+    taken: HashMap<HostPattern, HashMap<PathPrefix, (&'n str, Span)>>,
+    count: usize,
+}
+
+impl<'n> Doors<'n> {
+    /// How many pairs of a host and a path a table may have: each has its place in memory.
+    const MOST: usize = 200_000;
+
+    /// Leads these hosts and paths to a service; reports those that lead to another already.
+    fn open(
+        &mut self,
+        service: &'n Entry<'_>,
+        hosts: &[(HostPattern, Span)],
+        paths: &[PathPrefix],
+        findings: &mut Findings,
+    ) {
+        self.count = self.count.saturating_add(hosts.len().saturating_mul(paths.len()));
+        if self.count > Self::MOST {
+            findings.push(
+                service.key_span,
+                format!("the services have more than {} pairs of a host and a path up to here", Self::MOST),
+                "use '*.' and a domain for many hosts, or shorter paths",
+            );
+            return;
+        }
+        for (host, span) in hosts {
+            let taken = self.taken.entry(host.clone()).or_default();
+            let mut clash = None;
+            for path in paths {
+                match taken.get(path) {
+                    Some((other, at)) => clash = clash.or(Some((path, *other, *at))),
+                    None => {
+                        taken.insert(path.clone(), (&*service.key, *span));
+                    }
+                }
+            }
+            if let Some((path, other, at)) = clash {
+                let door = if path.as_str() == "/" { host.to_string() } else { format!("{host}{path}") };
+                findings.push_with(
+                    *span,
+                    format!("{} leads to two services, {} and {}", quoted(&door), quoted(other), quoted(&service.key)),
+                    "a host and a path lead to one service: change one of them, or give the services different paths",
+                    (at, "leads there already"),
+                );
+            }
+        }
+    }
+}
