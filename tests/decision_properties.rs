@@ -7,12 +7,13 @@ mod world;
 use homeward::geo::distance_km;
 use homeward::model::{Drain, DrainedSessions, Location, Place, RegionId, Share, WhenHomeIsAway};
 use homeward::routing::{
-    Away, Decision, Despite, Explanation, HomeBy, HomeCondition, HomeTarget, NearestTo, Outcome, RoutingTable, SessionKey,
+    Away, Decision, Despite, Explanation, HomeBy, HomeCondition, HomeTarget, NearestTo, Outcome, RoutingTable,
+    SessionKey,
 };
 use proptest::prelude::*;
+use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-use proptest::sample::Index;
 use std::collections::BTreeMap;
 use world::{Request, World, client, drain, world};
 
@@ -250,9 +251,27 @@ fn the_worlds_show_every_kind_of_decision() {
         }
     }
     for word in [
-        "home", "substitute", "wait", "nobody", "session", "network", "subdivision", "country", "continent", "nearest",
-        "otherwise", "none", "valid", "malformed", "unknown_prefix", "despite its drain", "despite its capacity",
-        "Drained", "NoHealthyServer", "NoPool", "OverCapacity",
+        "home",
+        "substitute",
+        "wait",
+        "nobody",
+        "session",
+        "network",
+        "subdivision",
+        "country",
+        "continent",
+        "nearest",
+        "otherwise",
+        "none",
+        "valid",
+        "malformed",
+        "unknown_prefix",
+        "despite its drain",
+        "despite its capacity",
+        "Drained",
+        "NoHealthyServer",
+        "NoPool",
+        "OverCapacity",
     ] {
         assert!(seen.get(word).is_some_and(|count| *count >= 10), "{word}: {seen:?}");
     }

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// The moment of every request; drains begin and end around it.
-pub const NOW: i64 = 1_800_000_000;
+pub(crate) const NOW: i64 = 1_800_000_000;
 
 const HOSTS: [&str; 5] = ["a.test", "b.a.test", "*.a.test", "*.b.a.test", "*"];
 const PATHS: [&str; 3] = ["/", "/x", "/x/y"];
@@ -28,21 +28,21 @@ const COUNTRIES: [&str; 4] = ["US", "CA", "DE", "NO"];
 
 /// A request.
 #[derive(Debug, Clone)]
-pub struct Request {
-    pub host: String,
-    pub path: String,
-    pub client: IpAddr,
-    pub cookies: Vec<Vec<u8>>,
+pub(crate) struct Request {
+    pub(crate) host: String,
+    pub(crate) path: String,
+    pub(crate) client: IpAddr,
+    pub(crate) cookies: Vec<Vec<u8>>,
 }
 
 /// The state of a fleet, seen from one edge.
 #[derive(Debug, Clone)]
-pub struct Fleet {
-    pub local: RegionId,
+pub(crate) struct Fleet {
+    pub(crate) local: RegionId,
     /// By service and region.
-    pub healthy: Vec<Vec<bool>>,
+    pub(crate) healthy: Vec<Vec<bool>>,
     /// By region.
-    pub over_capacity: Vec<bool>,
+    pub(crate) over_capacity: Vec<bool>,
 }
 
 impl FleetView for Fleet {
@@ -59,11 +59,11 @@ impl FleetView for Fleet {
 
 /// Everything that a decision is made from.
 #[derive(Debug, Clone)]
-pub struct World {
-    pub parts: TableParts,
-    pub fleet: Fleet,
-    pub request: Request,
-    pub place: Place,
+pub(crate) struct World {
+    pub(crate) parts: TableParts,
+    pub(crate) fleet: Fleet,
+    pub(crate) request: Request,
+    pub(crate) place: Place,
 }
 
 /// Answers always the same, and counts how often it was asked.
@@ -80,44 +80,44 @@ impl PlaceFinder for Counting {
 }
 
 impl World {
-    pub fn table(&self) -> RoutingTable {
+    pub(crate) fn table(&self) -> RoutingTable {
         RoutingTable::new(self.parts.clone())
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_second(NOW).unwrap()
     }
 
     /// Calls `then` with the facts of the request.
-    pub fn with_facts<T>(&self, then: impl FnOnce(&RequestFacts<'_>) -> T) -> T {
+    pub(crate) fn with_facts<T>(&self, then: impl FnOnce(&RequestFacts<'_>) -> T) -> T {
         let Request { host, path, client, cookies } = &self.request;
         let cookies: Vec<_> = cookies.iter().map(Vec::as_slice).collect();
         then(&RequestFacts { host, path, client: *client, cookies: &cookies, now: self.now() })
     }
 
-    pub fn decide(&self) -> Option<Decision> {
+    pub(crate) fn decide(&self) -> Option<Decision> {
         self.decide_and_count().0
     }
 
     /// The decision, and how often the place was looked up for it.
-    pub fn decide_and_count(&self) -> (Option<Decision>, usize) {
+    pub(crate) fn decide_and_count(&self) -> (Option<Decision>, usize) {
         let places = Counting { place: self.place, asked: Cell::new(0) };
         let decision = self.with_facts(|facts| decide(&self.table(), facts, &self.fleet, &places));
         (decision, places.asked.get())
     }
 
     /// The home of the decision and the regions that may stand in for it.
-    pub fn allowed(&self, decision: &Decision) -> Vec<RegionId> {
+    pub(crate) fn allowed(&self, decision: &Decision) -> Vec<RegionId> {
         [&[decision.home], self.table().substitutes_of(decision.home)].concat()
     }
 
     /// Whether `region` has a healthy server of `service`.
-    pub fn is_able(&self, service: ServiceId, region: RegionId) -> bool {
+    pub(crate) fn is_able(&self, service: ServiceId, region: RegionId) -> bool {
         self.parts.services[service.index()].pool(region).is_some() && self.fleet.is_healthy(service, region)
     }
 
     /// The smallest share that the drains of `region` leave it, of those that `counts`.
-    pub fn share_of(&self, region: RegionId, counts: impl Fn(&Drain) -> bool) -> f64 {
+    pub(crate) fn share_of(&self, region: RegionId, counts: impl Fn(&Drain) -> bool) -> f64 {
         let drains = self.parts.drains.iter().filter(|drain| drain.region == region && counts(drain));
         drains.map(|drain| drain.share_at(self.now()).ratio()).fold(1.0, f64::min)
     }
@@ -186,7 +186,13 @@ fn homes(regions: &[Region]) -> impl Strategy<Value = Vec<HomeRule>> + use<> {
 
 fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
     let pools = subsequence((0..regions).map(id).collect::<Vec<_>>(), regions.div_ceil(2)..=regions);
-    let one = (pools, any::<bool>(), weighted(0.8, select(vec!["-", "..", "~~~"])), some_of(&HOSTS), some_of(&PATHS));
+    let one = (
+        pools,
+        any::<bool>(),
+        weighted(0.8, select(vec!["-", "-", "-", "..", "~~~"])),
+        some_of(&HOSTS),
+        some_of(&PATHS),
+    );
     vec(one, 1..3).prop_map(|all| {
         let service = |(at, (pools, refuse, separator, hosts, paths)): (
             usize,
@@ -212,7 +218,7 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
     })
 }
 
-pub fn share() -> impl Strategy<Value = Share> {
+pub(crate) fn share() -> impl Strategy<Value = Share> {
     prop_oneof![
         2 => Just(Share::NONE),
         1 => Just(Share::ALL),
@@ -220,7 +226,7 @@ pub fn share() -> impl Strategy<Value = Share> {
     ]
 }
 
-pub fn drain(regions: usize) -> impl Strategy<Value = Drain> {
+pub(crate) fn drain(regions: usize) -> impl Strategy<Value = Drain> {
     let moment = || of((-600..=600_i64).prop_map(|seconds| Timestamp::from_second(NOW + seconds).unwrap()));
     let sessions = select(vec![DrainedSessions::Keep, DrainedSessions::Move]);
     (0..regions, sessions, share(), 0..600_u64, moment(), moment()).prop_map(
@@ -237,7 +243,7 @@ pub fn drain(regions: usize) -> impl Strategy<Value = Drain> {
     )
 }
 
-pub fn client() -> impl Strategy<Value = IpAddr> {
+pub(crate) fn client() -> impl Strategy<Value = IpAddr> {
     let near = |base: u32, bits: u32| (0..1_u32 << bits).prop_map(move |n| IpAddr::from((base + n).to_be_bytes()));
     prop_oneof![
         near(0xCB00_7100, 8),
@@ -265,7 +271,7 @@ fn place() -> impl Strategy<Value = Place> {
 }
 
 fn request(regions: usize) -> impl Strategy<Value = Request> {
-    let key = (0..regions + 1, select(vec!["-", "..", "~~~"]))
+    let key = (0..regions + 1, select(vec!["-", "-", "-", "..", "~~~"]))
         .prop_map(|(at, separator)| format!("sid=p{at}{separator}9f2c"));
     let cookie =
         prop_oneof![4 => key, 1 => "sid=[a-z.~-]{0,8}", 1 => "[a-z]{1,3}=[a-z]{0,3}"].prop_map(String::into_bytes);
@@ -275,7 +281,7 @@ fn request(regions: usize) -> impl Strategy<Value = Request> {
     )
 }
 
-pub fn world() -> impl Strategy<Value = World> {
+pub(crate) fn world() -> impl Strategy<Value = World> {
     regions().prop_flat_map(|regions| {
         let count = regions.len();
         let health = vec(vec(prop::bool::weighted(0.7), count), 2);
