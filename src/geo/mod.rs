@@ -6,6 +6,7 @@
 mod countries;
 mod country;
 mod database;
+mod direction;
 mod distance;
 mod places;
 mod record;
@@ -13,6 +14,7 @@ mod subdivision;
 
 pub use country::{continent_of, country_centre};
 pub use database::{Database, DatabaseError, Schema};
+pub use direction::Direction;
 pub use distance::distance_km;
 pub use places::{Lookup, Places};
 
