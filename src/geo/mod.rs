@@ -7,6 +7,7 @@ mod countries;
 mod country;
 mod cursor;
 mod database;
+mod direction;
 mod distance;
 mod places;
 mod record;
@@ -14,6 +15,7 @@ mod subdivision;
 
 pub use country::{continent_of, country_centre};
 pub use database::{Database, DatabaseError, Schema};
+pub use direction::Direction;
 pub use distance::distance_km;
 pub use places::{Lookup, Places};
 

@@ -154,6 +154,9 @@ impl Teller<'_> {
             Matched::Subdivision | Matched::Country | Matched::Continent => {
                 format!("{client} is in {place}, which rule {number} names ({})", self.decision.home_by.as_str())
             }
+            Matched::Otherwise if self.decision.place == Some(Place::default()) => {
+                format!("nothing is known of where {client} is: rule {number} (otherwise)")
+            }
             Matched::Otherwise if self.decision.place.is_some() => {
                 format!("{client} is in {place}, which no rule names: rule {number} (otherwise)")
             }

@@ -2,7 +2,7 @@
 
 use super::decision::Matched;
 use super::table::{HomeCondition, HomeRule, HomeTarget};
-use crate::geo;
+use crate::geo::Direction;
 use crate::model::{Continent, Country, Location, Network, Place, RegionId, Subdivision};
 use ipnet::{Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
@@ -34,7 +34,7 @@ pub(super) struct HomeRules {
 #[derive(Debug)]
 enum Target {
     Region(RegionId),
-    Nearest(Vec<(RegionId, Location)>),
+    Nearest(Vec<(RegionId, Direction)>),
 }
 
 impl HomeRules {
@@ -58,7 +58,7 @@ impl HomeRules {
             compiled.targets.push(match &rule.target {
                 HomeTarget::Region(region) => Target::Region(*region),
                 HomeTarget::Nearest(regions) => {
-                    let located = |id: &RegionId| Some((*id, locations.get(id.index()).copied().flatten()?));
+                    let located = |id: &RegionId| Some((*id, Direction::from((*locations.get(id.index())?)?)));
                     Target::Nearest(regions.iter().filter_map(located).collect())
                 }
             });
@@ -111,11 +111,11 @@ impl HomeRules {
             Target::Region(region) => Some(*region),
             Target::Nearest(regions) => match location {
                 None => regions.first().map(|(region, _)| *region),
-                Some(here) => regions
-                    .iter()
-                    .map(|(region, there)| (geo::distance_km(here, *there), *region))
-                    .min_by(|(a, _), (b, _)| a.total_cmp(b))
-                    .map(|(_, region)| region),
+                Some(here) => {
+                    let here = Direction::from(here);
+                    let ways = regions.iter().map(|(region, there)| (here.chord_squared(*there), *region));
+                    ways.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, region)| region)
+                }
             },
         }
     }

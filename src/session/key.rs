@@ -43,10 +43,11 @@ impl PrefixIndex {
         if value.is_empty() || value.len() > LONGEST_KEY || separator.is_empty() || !value.iter().all(cookie_octet) {
             return Err(KeyProblem::Malformed);
         }
-        // A prefix may hold the separator (`us-east` and `-`), so each of the first places where one stands may end it.
+        // A prefix may hold the separator (`us-east` and `-`), so each of the first places where one stands may end it,
+        // also where two of them overlap (`e.` and `..` in `e...9f2c`).
         let reach = value.len().min(SessionPrefix::LONGEST + separator.len());
         let mut problem = KeyProblem::Malformed;
-        for end in memchr::memmem::find_iter(&value[..reach], separator) {
+        for (end, _) in value[..reach].windows(separator.len()).enumerate().filter(|(_, at)| *at == separator) {
             let has_id = value.len() > end + separator.len();
             match self.regions.get(&value[..end]) {
                 Some(region) if has_id => return Ok(*region),
@@ -78,6 +79,12 @@ mod tests {
         assert_eq!(home_of("east-9f2c"), Ok(0));
         assert_eq!(home_of("us-west-9f2c"), Ok(1));
         assert_eq!(home_of("east--"), Ok(0), "the opaque id may hold anything");
+    }
+
+    #[test]
+    fn a_prefix_may_run_into_its_separator() {
+        let index: PrefixIndex = [("e.", RegionId::at(7).unwrap())].into_iter().collect();
+        assert_eq!(index.home_of(b"e...9f2c", b"..").map(RegionId::index), Ok(7));
     }
 
     #[test]
