@@ -33,6 +33,6 @@ pub use entry::Entry;
 pub use metrics::{DrainRow, Metrics, MetricsError, OpenRequest, PoolRow, RegionRow};
 pub use occasionally::Occasionally;
 pub use printable::Printable;
-pub use process_log::{ProcessLogError, ProcessLogFormat, ProcessLogLevel, init as init_process_log};
+pub use process_log::{BadWord, ProcessLogError, ProcessLogFormat, ProcessLogLevel, init as init_process_log};
 pub use request_meters::RequestMeters;
 pub use words::{GeoLookup, RetryResult, UpstreamResult};
