@@ -18,6 +18,7 @@ mod run;
 mod sample_app;
 mod schema;
 mod status;
+mod status_page;
 mod style;
 
 pub use edge::{RunningEdge, StartError};
