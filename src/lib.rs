@@ -13,6 +13,8 @@ pub mod session;
 
 // Floors 4 to 7, the running edge.
 #[cfg(feature = "edge")]
+pub mod admin;
+#[cfg(feature = "edge")]
 pub mod cli;
 #[cfg(feature = "edge")]
 pub mod demo;
