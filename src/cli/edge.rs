@@ -2,12 +2,11 @@
 
 use crate::admin::{AdminError, AdminServer};
 use crate::config::{Problems, Settings};
-use crate::live::{Edge, clock};
-use crate::model::RegionName;
+use crate::live::{Edge, clock, log_transition};
 use crate::proxy::{BindError, ProxyServer};
 use crate::source::{FileWatch, LastGood, Nudge, PlacesFiles, RoutingFile};
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
-use crate::upstream::{dns, log_transition, probe};
+use crate::upstream::{dns, probe};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
