@@ -1,13 +1,12 @@
 //! Puts an edge together and takes it apart again.
 
 use crate::admin::{AdminError, AdminServer};
-use crate::config::{Problems, Settings};
-use crate::live::{Edge, clock};
-use crate::model::RegionName;
+use crate::config::{AccessLogFormat, Problems, Settings};
+use crate::live::{Edge, clock, log_transition};
 use crate::proxy::{BindError, ProxyServer};
 use crate::source::{FileWatch, LastGood, Nudge, PlacesFiles, RoutingFile};
-use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
-use crate::upstream::{dns, log_transition, probe};
+use crate::telemetry::{self, AccessLog, Destination, Metrics, MetricsError, OpenError};
+use crate::upstream::{dns, probe};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,7 +64,7 @@ impl RunningEdge {
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), started)?);
         let log = &settings.access_log;
         let destination = log.file.clone().map_or(Destination::Stdout, Destination::File);
-        let access_log = Arc::new(AccessLog::open(log.format, destination, &metrics)?);
+        let access_log = Arc::new(AccessLog::open(written(log.format), destination, &metrics)?);
         let edge = Arc::new(Edge::new(region, metrics));
 
         // What looks after the edge, beside the threads that serve.
@@ -175,6 +174,14 @@ impl Sources {
         self.followers.push(std::thread::Builder::new().name(name.to_owned()).spawn(follow)?);
         self.nudges.push(nudge);
         Ok(())
+    }
+}
+
+fn written(format: AccessLogFormat) -> telemetry::AccessLogFormat {
+    match format {
+        AccessLogFormat::Json => telemetry::AccessLogFormat::Json,
+        AccessLogFormat::Combined => telemetry::AccessLogFormat::Combined,
+        AccessLogFormat::Off => telemetry::AccessLogFormat::Off,
     }
 }
 
