@@ -4,11 +4,8 @@
 //! wait for conditions, never for time, and end what they started.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod agreement;
 mod drains;
 mod failures;
-mod hot_table;
-mod life;
 mod routing;
 mod streams;
 mod support;
