@@ -36,12 +36,12 @@ fn snapshot() -> Snapshot {
     Snapshot {
         regions: vec![region("us-east", 40.0, 24), region("us-central", 20.0, 9), region("us-west", 0.4, 7)],
         places: vec![PlaceNow { name: "New York", served_by: vec![7, 0, 0, 0] }],
-        flops_per_second: 41.6,
         outcomes: Outcomes { ok: 1234, log_in_again: 5, failed: 0 },
         ..Snapshot::default()
     }
     .with_edge(EdgeStatus {
         regions: vec![known("us-west", 0.0, 2, Some("drained")), known("us-east", 1.0, 2, None)],
+        flops_per_second: 41.6,
         revision: "8c1f22ab".into(),
         age: Duration::from_secs(75),
         ..EdgeStatus::default()
