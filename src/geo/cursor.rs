@@ -1,9 +1,9 @@
 //! A walk over the values of a database's data section.
 //!
-//! `maxminddb` finds the record of an address; its values are read here rather than through `serde`, which took several
-//! times as long for the few fields that say a place, and more than a request should wait. The walk is safe on any
-//! bytes: every read is checked, only pointers of asked-for values are followed, one step each, and the values that one
-//! record may hold are counted.
+//! `maxminddb` finds the record of an address; its values are read here rather than through `serde`: that is quicker for
+//! the few fields that say a place, a value of an unexpected type is no error, and damage costs no allocation. The walk is
+//! safe on any bytes: every read is checked, only pointers of asked-for values are followed, one step each, and the
+//! values that one record may hold are counted.
 
 /// The most values that are walked over for one record, the skipped ones included. Real ones have under a hundred.
 const MOST_VALUES: usize = 4096;
@@ -136,25 +136,21 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads the head of a value, through one pointer if there is one.
-    #[inline]
+    #[inline(always)]
     fn head(&mut self) -> Result<Head, Damaged> {
         let (kind, size) = self.control()?;
         if kind != POINTER {
             return Ok(Head { kind, size, back: None });
         }
         // The bits that the length of the pointer leaves over are its highest ones.
-        let length = (size >> 3) + 1;
-        let bytes = self.take(length)?;
-        let low = bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte));
         let high = size & 7;
-        let back = self.at;
-        self.at = match length {
-            1 => high << 8 | low,
-            2 => (high << 16 | low) + 2048,
-            3 => (high << 24 | low) + 526_336,
-            _ => low,
+        let target = match size >> 3 {
+            0 => high << 8 | usize::from(self.byte()?),
+            1 => (high << 16 | self.big_endian::<2>()?) + 2048,
+            2 => (high << 24 | self.big_endian::<3>()?) + 526_336,
+            _ => self.big_endian::<4>()?,
         };
-        let target = self.at;
+        let back = std::mem::replace(&mut self.at, target);
         match self.control()? {
             (POINTER, _) => Err(Damaged(target)),
             (kind, size) => Ok(Head { kind, size, back: Some(back) }),
@@ -162,7 +158,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads the control bytes of a value: its kind and its size. The size of a pointer is its five low bits.
-    #[inline]
+    #[inline(always)]
     fn control(&mut self) -> Result<(u8, usize), Damaged> {
         self.left = self.left.checked_sub(1).ok_or(Damaged(self.at))?;
         let first = self.byte()?;
@@ -170,31 +166,31 @@ impl<'a> Cursor<'a> {
             0 => self.byte()?.saturating_add(7),
             kind => kind,
         };
-        let size = usize::from(first & 0x1f);
-        Ok((
-            kind,
-            match size {
-                _ if kind == POINTER => size,
-                29 => 29 + usize::from(self.byte()?),
-                30 => 285 + self.big_endian(2)?,
-                31 => 65_821 + self.big_endian(3)?,
-                _ => size,
-            },
-        ))
+        let size = match usize::from(first & 0x1f) {
+            short if short < 29 || kind == POINTER => short,
+            29 => 29 + usize::from(self.byte()?),
+            30 => 285 + self.big_endian::<2>()?,
+            _ => 65_821 + self.big_endian::<3>()?,
+        };
+        Ok((kind, size))
     }
 
-    fn big_endian(&mut self, length: usize) -> Result<usize, Damaged> {
-        Ok(self.take(length)?.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+    #[inline(always)]
+    fn big_endian<const LENGTH: usize>(&mut self) -> Result<usize, Damaged> {
+        let bytes =
+            self.section.get(self.at..).and_then(|rest| rest.first_chunk::<LENGTH>()).ok_or(Damaged(self.at))?;
+        self.at += LENGTH;
+        Ok(bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte(&mut self) -> Result<u8, Damaged> {
         let byte = *self.section.get(self.at).ok_or(Damaged(self.at))?;
         self.at += 1;
         Ok(byte)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'a [u8], Damaged> {
         let bytes = self.section.get(self.at..).and_then(|rest| rest.get(..length)).ok_or(Damaged(self.at))?;
         self.at += length;

@@ -3,7 +3,7 @@
 //! Reading is lenient: a field of an unexpected type counts as missing, and everything else in the record is skipped.
 //! Only bytes that break the format are an error. Nothing is allocated.
 
-use super::country::{continent_of, country_centre, exists};
+use super::country::{Facts, centre, facts};
 use super::cursor::{Cursor, Damaged};
 use super::database::Schema;
 use super::subdivision::{from_code, from_name};
@@ -62,16 +62,17 @@ impl<'a> Record<'a> {
     /// The place that the record describes; nothing where it says nothing of one.
     pub(super) fn place(&self) -> Option<Place> {
         let stated = self.country.and_then(known_country);
-        let country = stated.or_else(|| self.registered_country.and_then(known_country));
+        let known = stated.or_else(|| self.registered_country.and_then(known_country));
         // A subdivision is one of the stated country's: of the registered one's it would be a guess.
-        let subdivision = stated.and_then(|country| {
+        let subdivision = stated.and_then(|(country, _)| {
             let by_code = self.subdivision_code.and_then(text).and_then(|code| from_code(country, code));
             by_code.or_else(|| self.subdivision_name.and_then(|name| from_name(country, name)))
         });
         let stated_continent = self.continent.and_then(text).and_then(|code| code.parse::<Continent>().ok());
-        let continent = stated_continent.or_else(|| country.and_then(continent_of));
+        let continent = stated_continent.or(known.map(|(_, facts)| facts.1));
         let stated_location = self.latitude.zip(self.longitude).and_then(|(lat, lon)| Location::new(lat, lon).ok());
-        let location = stated_location.or_else(|| country.and_then(country_centre));
+        let location = stated_location.or_else(|| known.and_then(|(_, facts)| centre(facts)));
+        let country = known.map(|(country, _)| country);
         (continent.is_some() || location.is_some()).then_some(Place { continent, country, subdivision, location })
     }
 
@@ -131,7 +132,8 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// The country, unless the code is none's, as `ZZ` is.
-fn known_country(code: &[u8]) -> Option<Country> {
-    text(code)?.parse().ok().filter(|country| exists(*country))
+/// The country and what is known of it, unless the code is none's, as `ZZ` is.
+fn known_country(code: &[u8]) -> Option<(Country, &'static Facts)> {
+    let country = text(code)?.parse().ok()?;
+    Some((country, facts(country)?))
 }

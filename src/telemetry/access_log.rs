@@ -57,7 +57,7 @@ pub struct AccessLog {
 }
 
 thread_local! {
-    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl AccessLog {
@@ -92,7 +92,7 @@ impl AccessLog {
             let mut line = line.try_borrow_mut().ok()?;
             line.clear();
             entry.write(self.format, &mut line).ok()?;
-            self.outbox.put(line.as_bytes(), entry.time);
+            self.outbox.put(&line, entry.time);
             Some(())
         });
         if is_written.is_none() {
@@ -115,5 +115,158 @@ impl AccessLog {
 impl Drop for AccessLog {
     fn drop(&mut self) {
         self.outbox.close(Duration::ZERO);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::tests::usual;
+    use super::*;
+    use crate::model::Timestamp;
+    use std::io;
+    use std::path::Path;
+    use std::sync::mpsc;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn metrics() -> Metrics {
+        Metrics::new("test", Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    fn record(log: &AccessLog, path: &str) {
+        log.record(&Entry { path: path.as_bytes(), ..usual() });
+    }
+
+    fn paths(file: &Path) -> Vec<String> {
+        let text = std::fs::read_to_string(file).unwrap();
+        let path =
+            |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["path"].as_str().unwrap().into();
+        text.lines().map(path).collect()
+    }
+
+    #[test]
+    fn closing_writes_every_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("access.log");
+        let (metrics, wanted) = (metrics(), 5000);
+        let log = AccessLog::open(AccessLogFormat::Json, Destination::File(file.clone()), &metrics).unwrap();
+        std::thread::scope(|threads| {
+            for thread in 0..4 {
+                let log = &log;
+                threads.spawn(move || (0..wanted / 4).for_each(|line| record(log, &format!("/{thread}/{line}"))));
+            }
+        });
+        assert!(log.close(PATIENCE));
+        let dropped = metrics.access_log_dropped().get() as usize;
+        let mut written = paths(&file);
+        assert_eq!(written.len() + dropped, wanted);
+        written.sort();
+        written.dedup();
+        assert_eq!(written.len() + dropped, wanted, "no line twice");
+        record(&log, "/late");
+        assert_eq!(metrics.access_log_dropped().get() as usize, dropped + 1, "a line after the end is counted");
+    }
+
+    #[test]
+    fn lines_before_a_rotation_go_to_the_old_file_and_those_after_to_the_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, old) = (folder.path().join("access.log"), folder.path().join("access.log.1"));
+        let log = AccessLog::open(AccessLogFormat::Json, Destination::File(file.clone()), &metrics()).unwrap();
+        record(&log, "/before");
+        std::fs::rename(&file, &old).unwrap();
+        log.reopen();
+        record(&log, "/after");
+        assert!(log.close(PATIENCE));
+        assert_eq!(paths(&old), ["/before"]);
+        assert_eq!(paths(&file), ["/after"]);
+    }
+
+    #[test]
+    fn a_slow_destination_costs_lines_and_no_waiting() {
+        /// Writes only when told to.
+        struct Stuck(mpsc::Receiver<()>);
+        impl io::Write for Stuck {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                _ = self.0.recv();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (go, wait) = mpsc::channel();
+        let metrics = metrics();
+        let log = AccessLog::to(AccessLogFormat::Json, Output::to(Stuck(wait)), &metrics).unwrap();
+        let long = "x".repeat(1000);
+        for _ in 0..10_000 {
+            record(&log, &long); // 14 MB, of which at most 8 MiB find room
+        }
+        assert!(metrics.access_log_dropped().get() > 3000);
+        assert!(!log.close(Duration::ZERO), "the writer is still stuck");
+        drop(go);
+        assert!(log.close(PATIENCE));
+    }
+
+    #[test]
+    fn a_full_disk_costs_lines_and_is_survived() {
+        /// Takes so many bytes a time, then none, then all.
+        struct Filling(mpsc::Sender<Vec<u8>>, Vec<Option<usize>>);
+        impl io::Write for Filling {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let room = match self.1.pop() {
+                    Some(None) => return Err(io::ErrorKind::StorageFull.into()),
+                    Some(Some(room)) => room.min(bytes.len()),
+                    None => bytes.len(),
+                };
+                _ = self.0.send(bytes[..room].into());
+                Ok(room)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (sender, written) = mpsc::channel();
+        let metrics = metrics();
+        let output = Output::to(Filling(sender, vec![None, Some(10)]));
+        let log = AccessLog::to(AccessLogFormat::Json, output, &metrics).unwrap();
+        record(&log, "/lost");
+        assert_eq!(written.recv().unwrap().len(), 10);
+        while metrics.access_log_dropped().get() == 0 {
+            std::thread::yield_now();
+        }
+        record(&log, "/kept");
+        assert!(log.close(PATIENCE));
+        assert_eq!(metrics.access_log_dropped().get(), 1);
+        let rest: Vec<u8> = written.iter().flatten().collect();
+        assert!(rest.starts_with(b"\n{\"time\""), "the next line starts on a line of its own");
+        assert_eq!(rest.iter().filter(|byte| **byte == b'\n').count(), 2);
+    }
+
+    #[test]
+    fn a_device_without_room_stops_nothing() {
+        let metrics = metrics();
+        let Ok(log) = AccessLog::open(AccessLogFormat::Combined, Destination::File("/dev/full".into()), &metrics)
+        else {
+            return; // there is none here
+        };
+        record(&log, "/");
+        assert!(log.close(PATIENCE));
+        assert_eq!(metrics.access_log_dropped().get(), 1);
+    }
+
+    #[test]
+    fn off_writes_and_drops_nothing() {
+        let metrics = metrics();
+        let log = AccessLog::open(AccessLogFormat::Off, Destination::File("/nowhere/at/all".into()), &metrics).unwrap();
+        record(&log, "/");
+        assert!(log.close(Duration::ZERO));
+        assert_eq!(metrics.access_log_dropped().get(), 0);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_named() {
+        let missing = Destination::File("/nowhere/at/all/access.log".into());
+        let problem = AccessLog::open(AccessLogFormat::Json, missing, &metrics()).err().unwrap().to_string();
+        assert!(problem.contains("/nowhere/at/all/access.log") && problem.contains("folder"), "{problem}");
     }
 }

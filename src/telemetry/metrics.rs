@@ -271,3 +271,98 @@ fn seconds(time: Timestamp) -> f64 {
 fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(LONGEST_LABEL)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn metrics() -> Metrics {
+        Metrics::new("1.2.3", Timestamp::from_millisecond(1_700_000_000_500).unwrap()).unwrap()
+    }
+
+    /// The value of the one series whose text this is.
+    fn value(metrics: &Metrics, series: &str) -> Option<f64> {
+        let text = metrics.render();
+        let mut found = text.lines().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
+        let value = found.next();
+        assert_eq!(found.next(), None, "{series} is there twice");
+        value
+    }
+
+    #[test]
+    fn every_metric_is_registered() {
+        let registered: HashSet<_> = {
+            let metrics = metrics();
+            // A name that is taken cannot be registered again.
+            let is_taken = |d: &names::Definition| Series::<IntGauge>::new(&metrics.registry, *d, 1).is_err();
+            names::ALL.iter().filter(|definition| is_taken(definition)).map(|definition| definition.name).collect()
+        };
+        assert_eq!(registered, names::ALL.iter().map(|definition| definition.name).collect());
+    }
+
+    #[test]
+    fn regions_and_drains_vanish_with_their_cause() {
+        let metrics = metrics();
+        let drained = [Away::Drained { drain: 0 }, Away::NoHealthyServer];
+        let region = |region, away| RegionRow { region, share: Share::from_ratio(0.3).unwrap(), away };
+        metrics.set_regions([region("us-west", &drained), region("us-east", &[])]);
+        let until = Timestamp::from_second(1_795_336_200).ok();
+        metrics.set_drains([DrainRow { region: "us-west", by: Some("on\"call\n"), until }]);
+        assert_eq!(value(&metrics, "homeward_region_share_ratio{region=\"us-west\"}"), Some(0.3));
+        let drained = "homeward_region_away{region=\"us-west\",why=\"Drained\"}";
+        assert_eq!(value(&metrics, drained), Some(1.0));
+        let text = metrics.render();
+        let drain = "homeward_drain_info{by=\"on\\\"call\\n\",region=\"us-west\",until=\"2026-11-22T08:30:00Z\"} 1\n";
+        assert!(text.contains(drain), "{text}");
+
+        metrics.set_regions([region("us-east", &[])]);
+        metrics.set_drains([]);
+        let text = metrics.render();
+        assert!(!text.contains("us-west"), "{text}");
+        assert!(!text.contains("homeward_drain_info"), "{text}");
+    }
+
+    #[test]
+    fn a_refused_table_is_stale_until_a_good_one_comes() {
+        let metrics = metrics();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        metrics.table_applied("aaaa", at(100));
+        metrics.table_refused();
+        assert_eq!(value(&metrics, "homeward_routing_table_stale"), Some(1.0));
+        assert_eq!(value(&metrics, "homeward_routing_table_info{revision=\"aaaa\"}"), Some(1.0));
+        metrics.table_unchanged(at(200));
+        assert_eq!(value(&metrics, "homeward_routing_table_stale"), Some(0.0));
+        metrics.table_applied("bbbb", at(300));
+        assert_eq!(value(&metrics, "homeward_routing_table_info{revision=\"aaaa\"}"), None);
+        assert_eq!(value(&metrics, "homeward_routing_last_success_timestamp_seconds"), Some(300.0));
+        assert_eq!(value(&metrics, "homeward_routing_reloads_total{result=\"applied\"}"), Some(2.0));
+        metrics.table_restored("aaaa");
+        assert_eq!(value(&metrics, "homeward_routing_table_stale"), Some(1.0));
+    }
+
+    #[test]
+    fn open_requests_are_counted_while_they_are_open() {
+        let metrics = metrics();
+        let (first, second) = (metrics.open_request(), metrics.open_request());
+        drop(first);
+        assert_eq!(metrics.open_requests(), 1);
+        drop(second);
+        assert_eq!(value(&metrics, "homeward_requests_open"), Some(0.0));
+    }
+
+    #[test]
+    fn what_is_known_at_the_start_is_shown_from_the_start() {
+        let metrics = metrics();
+        assert_eq!(value(&metrics, "homeward_build_info{version=\"1.2.3\"}"), Some(1.0));
+        assert_eq!(value(&metrics, "homeward_process_start_time_seconds"), Some(1_700_000_000.5));
+        assert_eq!(value(&metrics, "homeward_geo_lookups_total{result=\"failed\"}"), Some(0.0));
+        metrics.geo_lookup(GeoLookup::Failed);
+        assert_eq!(value(&metrics, "homeward_geo_lookups_total{result=\"failed\"}"), Some(1.0));
+        assert_eq!(value(&metrics, "homeward_geoip_build_timestamp_seconds"), None);
+        metrics.geoip_applied(Timestamp::from_second(7).ok());
+        assert_eq!(value(&metrics, "homeward_geoip_build_timestamp_seconds"), Some(7.0));
+        metrics.set_pools([PoolRow { service: "portal", region: "us-east", servers: 3, healthy: 2 }]);
+        assert_eq!(value(&metrics, "homeward_upstream_healthy{region=\"us-east\",service=\"portal\"}"), Some(2.0));
+    }
+}

@@ -141,6 +141,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
         fn whatever_comes_stays_one_bounded_line(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
             for text in [bare(&bytes), quoted(&bytes)] {

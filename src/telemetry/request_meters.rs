@@ -257,3 +257,213 @@ fn away_index(why: Away) -> usize {
         Away::OverCapacity => 3,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::metrics::{DrainRow, PoolRow, RegionRow};
+    use super::*;
+    use crate::model::{PathPrefix, Service, Share, Timeouts, Timestamp, WhenHomeIsAway};
+    use crate::routing::{HomeBy, Matched, Outcome, Region, TableParts, Way};
+    use crate::session::KeyProblem;
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    fn table(regions: usize) -> RoutingTable {
+        let region = |at| {
+            let name = format!("r{at}");
+            Region {
+                name: name.parse().unwrap(),
+                session_prefix: name.parse().unwrap(),
+                location: None,
+                capacity: None,
+                failover: None,
+            }
+        };
+        let service = Service {
+            name: "portal".parse().unwrap(),
+            hosts: vec!["portal.example.com".parse().unwrap()],
+            paths: vec![PathPrefix::root()],
+            session: None,
+            when_home_is_away: WhenHomeIsAway::default(),
+            timeouts: Timeouts::default(),
+            largest_body: None,
+            pools: Vec::new(),
+        };
+        RoutingTable::new(TableParts {
+            regions: (0..regions).map(region).collect(),
+            services: vec![service],
+            ..TableParts::default()
+        })
+    }
+
+    fn region(at: usize) -> RegionId {
+        RegionId::at(at).unwrap()
+    }
+
+    fn service() -> ServiceId {
+        ServiceId::at(0).unwrap()
+    }
+
+    fn metrics() -> Metrics {
+        Metrics::new("1.2.3", Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    fn meters(metrics: &Metrics) -> RequestMeters {
+        RequestMeters::new(metrics, &table(3), region(0))
+    }
+
+    fn to(home: usize, by: usize, key: SessionKey) -> Decision {
+        let home_by = match key {
+            SessionKey::Names(_) => HomeBy::Session,
+            _ => HomeBy::Rule { rule: 0, matched: Matched::Country, nearest: None },
+        };
+        Decision {
+            service: service(),
+            key,
+            home: region(home),
+            home_by,
+            place: None,
+            home_is_away: (home != by).then_some(Away::NoHealthyServer),
+            passed_over: Default::default(),
+            outcome: Outcome::Serve { region: region(by), way: Way::Pool, despite: None },
+        }
+    }
+
+    fn expect(metrics: &Metrics, lines: &[&str]) {
+        let text = metrics.render();
+        for line in lines {
+            assert!(text.lines().any(|found| found == format!("homeward_{line}")), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_counted_by_what_became_of_it() {
+        let metrics = metrics();
+        let meters = meters(&metrics);
+        let took = Duration::from_millis(20);
+        meters.record(&to(0, 0, SessionKey::Names(region(0))), 200, took);
+        meters.record(&to(0, 0, SessionKey::Names(region(0))), 204, took);
+        meters.record(&to(1, 1, SessionKey::Names(region(1))), 302, took);
+        meters.record(&to(1, 2, SessionKey::Names(region(1))), 200, took);
+        meters.record(&to(2, 2, SessionKey::Unusable(KeyProblem::UnknownPrefix)), 999, took);
+        let nobody = Decision { outcome: Outcome::Nobody { retry_after: 5 }, ..to(1, 1, SessionKey::Missing) };
+        meters.record(&nobody, 503, took);
+        meters.no_service(404, took);
+        expect(
+            &metrics,
+            &[
+                "requests_total{code=\"2xx\",home=\"r0\",region=\"r0\",service=\"portal\",session=\"home\"} 2",
+                "requests_total{code=\"3xx\",home=\"r1\",region=\"r1\",service=\"portal\",session=\"flopped\"} 1",
+                "requests_total{code=\"2xx\",home=\"r1\",region=\"r2\",service=\"portal\",session=\"orphaned\"} 1",
+                "requests_total{code=\"other\",home=\"r2\",region=\"r2\",service=\"portal\",session=\"new\"} 1",
+                "requests_total{code=\"5xx\",home=\"r1\",region=\"none\",service=\"portal\",session=\"new\"} 1",
+                "requests_total{code=\"4xx\",home=\"none\",region=\"none\",service=\"other\",session=\"new\"} 1",
+                "flops_total{from=\"r0\",service=\"portal\",to=\"r1\"} 2",
+                "substitutions_total{from=\"r1\",to=\"r2\",why=\"NoHealthyServer\"} 1",
+                "decisions_total{home_by=\"session\",outcome=\"home\"} 3",
+                "decisions_total{home_by=\"session\",outcome=\"substitute\"} 1",
+                "decisions_total{home_by=\"country\",outcome=\"nobody\"} 1",
+                "decisions_total{home_by=\"network\",outcome=\"home\"} 0",
+                "session_keys_total{result=\"valid\"} 4",
+                "session_keys_total{result=\"unknown_prefix\"} 1",
+                "request_duration_seconds_bucket{region=\"r0\",service=\"portal\",le=\"0.01\"} 0",
+                "request_duration_seconds_bucket{region=\"r0\",service=\"portal\",le=\"0.025\"} 2",
+                "request_duration_seconds_count{region=\"none\",service=\"other\"} 1",
+            ],
+        );
+    }
+
+    #[test]
+    fn tries_and_retries_are_counted_by_result() {
+        let metrics = metrics();
+        let meters = meters(&metrics);
+        for result in UpstreamResult::ALL {
+            meters.upstream(service(), region(1), *result);
+        }
+        meters.retry(service(), region(1), RetryResult::Succeeded);
+        meters.upstream(service(), region(77), UpstreamResult::Answered);
+        expect(
+            &metrics,
+            &[
+                "upstream_requests_total{region=\"r1\",result=\"answered\",service=\"portal\"} 1",
+                "upstream_requests_total{region=\"r1\",result=\"client_left\",service=\"portal\"} 1",
+                "upstream_requests_total{region=\"other\",result=\"answered\",service=\"portal\"} 1",
+                "upstream_retries_total{region=\"r1\",result=\"succeeded\",service=\"portal\"} 1",
+            ],
+        );
+    }
+
+    #[test]
+    fn two_tables_share_their_series() {
+        let metrics = metrics();
+        let took = Duration::from_millis(1);
+        meters(&metrics).record(&to(0, 0, SessionKey::Missing), 200, took);
+        meters(&metrics).record(&to(0, 0, SessionKey::Missing), 200, took);
+        let series = "requests_total{code=\"2xx\",home=\"r0\",region=\"r0\",service=\"portal\",session=\"new\"} 2";
+        expect(&metrics, &[series]);
+    }
+
+    #[test]
+    fn series_and_memory_are_bounded() {
+        let metrics = metrics();
+        let regions = 250;
+        let meters = RequestMeters::new(&metrics, &table(regions), region(0));
+        for home in 0..regions {
+            for by in 0..regions {
+                meters.record(&to(home, by, SessionKey::Missing), 200, Duration::ZERO);
+            }
+        }
+        let text = metrics.render();
+        let series: Vec<_> = text.lines().filter(|line| line.starts_with("homeward_requests_total{")).collect();
+        assert!(series.len() <= 20_001, "{}", series.len());
+        let count = |line: &&str| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap();
+        assert_eq!(series.iter().map(count).sum::<usize>(), regions * regions, "nothing is lost");
+        assert!(series.iter().any(|line| line.contains("home=\"other\",region=\"other\",service=\"other\"")));
+        assert!(meters.cells.load(Ordering::Relaxed) <= MOST_CELLS + 1000);
+    }
+
+    #[test]
+    fn counting_allocates_nothing_once_the_kind_of_request_is_known() {
+        let metrics = metrics();
+        let meters = meters(&metrics);
+        let decision = to(1, 2, SessionKey::Names(region(1)));
+        let count = || {
+            meters.record(&decision, 200, Duration::from_millis(3));
+            meters.upstream(service(), region(2), UpstreamResult::Answered);
+            drop(metrics.open_request());
+        };
+        count();
+        assert_eq!(allocation_counter::measure(count).count_total, 0);
+    }
+
+    #[test]
+    fn promtool_finds_nothing_to_complain_of() {
+        let metrics = metrics();
+        let meters = meters(&metrics);
+        meters.record(&to(1, 2, SessionKey::Names(region(1))), 200, Duration::from_millis(3));
+        meters.no_service(404, Duration::ZERO);
+        meters.upstream(service(), region(2), UpstreamResult::Answered);
+        meters.retry(service(), region(2), RetryResult::Failed);
+        metrics.set_regions([RegionRow { region: "r1", share: Share::NONE, away: &[Away::NoPool] }]);
+        metrics.set_drains([DrainRow { region: "r1", by: Some("on\"call\\\n\u{e9}"), until: None }]);
+        metrics.set_pools([PoolRow { service: "portal", region: "r1", servers: 2, healthy: 0 }]);
+        metrics.table_applied("abc", Timestamp::UNIX_EPOCH);
+        metrics.geoip_applied(Some(Timestamp::UNIX_EPOCH));
+        let text = metrics.render();
+        for definition in super::super::names::ALL {
+            assert!(text.contains(&format!("# HELP {} {}\n", definition.name, definition.help)), "{}", definition.name);
+            assert!(text.contains(&format!("# TYPE {} {}\n", definition.name, definition.kind.as_str())));
+        }
+        let promtool = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let Ok(mut promtool) = promtool else { return }; // not installed: the checks of names stand in for it
+        promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = promtool.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr), "");
+        assert!(output.status.success());
+    }
+}

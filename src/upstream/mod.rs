@@ -7,6 +7,9 @@ pub mod dns;
 mod lookup;
 mod memory;
 pub mod probe;
+mod tend;
+#[cfg(test)]
+mod tests;
 
 use crate::live::Transition;
 use std::sync::Arc;
