@@ -36,8 +36,8 @@ impl Guide {
             (
                 "Flop: log in from New York, go on from California; home is still us-east.",
                 vec![
-                    format!("curl {} -c cookies.txt -X POST {app}/login", coming("127.10.0.1")),
-                    format!("curl {} -b cookies.txt {app}/whoami", coming("127.11.0.1")),
+                    format!("curl {} -c jar -X POST {app}/login", coming("127.10.0.1")),
+                    format!("curl {} -b jar {app}/whoami", coming("127.11.0.1")),
                 ],
             ),
             (
