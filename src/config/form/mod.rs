@@ -158,11 +158,14 @@ mod tests {
         let mut count = 0;
         static TABLE: Form = Form::Record(&ROUTING);
         each_key(&TABLE, &mut |key| {
-            let (Form::List { of: Form::Record(record), .. } | Form::Record(record)) = key.form else { return };
+            let record = match &key.form {
+                Form::List { of: Form::Record(record), .. } | Form::Record(record) => *record,
+                _ => return,
+            };
             for choice in record.choices {
                 for name in choice.of.iter().chain(&choice.unless) {
                     let key = record.keys.iter().find(|key| key.name == *name);
-                    assert!(key.is_some_and(|key| key.presence != Presence::Required), "{name}");
+                    assert!(key.is_some_and(|key| key.presence != Required), "{name}");
                     count += 1;
                 }
             }
