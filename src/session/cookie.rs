@@ -18,7 +18,11 @@ pub fn cookie_values<'a>(header: &'a [u8], name: &'a [u8]) -> impl Iterator<Item
             };
             rest = after;
             // A token holds neither '=' nor white space, so what follows it decides whether it is the whole name.
-            let after_name = trim_start(pair).strip_prefix(name).map(trim_start);
+            let pair = trim_start(pair);
+            if pair.first() != name.first() {
+                continue; // most cookies are others: no call for them
+            }
+            let after_name = pair.strip_prefix(name).map(trim_start);
             if let Some([b'=', value @ ..]) = after_name {
                 return Some(unquote(trim(value)));
             }
