@@ -57,7 +57,7 @@ fn look_up(bencher: Bencher, files: &[&str], address: impl Fn(u64) -> IpAddr) {
     });
 }
 
-#[divan::bench(args = FILES)]
+#[divan::bench(args = FILES, sample_size = 1000)]
 fn ipv4(bencher: Bencher, files: &[&str]) {
     let fixture = files[0].starts_with("fixture");
     look_up(bencher, files, |random| {
@@ -69,7 +69,7 @@ fn ipv4(bencher: Bencher, files: &[&str]) {
     });
 }
 
-#[divan::bench(args = FILES)]
+#[divan::bench(args = FILES, sample_size = 1000)]
 fn ipv6(bencher: Bencher, files: &[&str]) {
     let fixture = files[0].starts_with("fixture");
     look_up(bencher, files, |random| {

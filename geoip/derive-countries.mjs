@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Derives src/geo/countries.rs: code, continent and centre of every country. How to run it: geoip/README.md.
 //
-//   node derive-countries.mjs COUNTRIES_10M_JSON CODES_JSON > ../src/geo/countries.rs
+//   node geoip/derive-countries.mjs COUNTRIES_10M_JSON CODES_JSON > src/geo/countries.rs
 //
 // COUNTRIES_10M_JSON  countries-10m.json of the npm package world-atlas: Natural Earth's borders (public domain).
 // CODES_JSON          codes.json of the npm package i18n-iso-countries: only to turn numeric codes into letters.
@@ -12,7 +12,7 @@ import { readFileSync } from 'node:fs';
 
 const [atlasFile, codesFile] = process.argv.slice(2);
 if (!codesFile) {
-  console.error('usage: node derive-countries.mjs COUNTRIES_10M_JSON CODES_JSON > ../src/geo/countries.rs');
+  console.error('usage: node derive-countries.mjs COUNTRIES_10M_JSON CODES_JSON > src/geo/countries.rs');
   process.exit(2);
 }
 const atlas = JSON.parse(readFileSync(atlasFile, 'utf8'));

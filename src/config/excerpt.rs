@@ -60,7 +60,7 @@ impl<'a> Lines<'a> {
         if start == text.len() {
             start = text.trim_end_matches(['\n', '\r', ' ']).len();
         }
-        let breaks = |range: Range<usize>| text.as_bytes()[range].iter().filter(|b| **b == b'\n').count();
+        let breaks = |range: Range<usize>| memchr::memchr_iter(b'\n', &text.as_bytes()[range]).count();
         let (known, line) = self.known;
         let line = if start >= known { line + breaks(known..start) } else { 1 + breaks(0..start) };
         self.known = (start, line);

@@ -24,6 +24,7 @@ pub fn duration(text: &str) -> Result<Duration, BadQuantity> {
         "m" => 60_000,
         "h" => 3_600_000,
         "" => return Err(BadQuantity("a duration needs its unit: ms, s, m or h, e.g. 10s")),
+        "d" | "w" => return Err(BadQuantity("days are written in hours, e.g. 48h")),
         _ => return Err(BadQuantity("a duration has one unit: ms, s, m or h, e.g. 90s instead of 1m30s")),
     };
     number

@@ -3,16 +3,26 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
 
 use maxminddb::{Reader, WithinOptions};
-use serde::Deserializer;
-use serde::de::{Deserialize, IgnoredAny, MapAccess, Visitor};
 
-use super::record::{Key, Record};
+use super::cursor::{Cursor, Damaged};
+use super::record::Record;
 use crate::model::{Place, Timestamp};
 
 /// How many networks a probe looks at before it gives up, so that a damaged file cannot keep it busy.
 const PROBED_NETWORKS: usize = 1 << 16;
+
+/// How many keys of unfit records a message names.
+const NAMED_KEYS: usize = 12;
+
+/// What stands before the metadata.
+const METADATA_MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
+
+/// How many bytes part the search tree from the data.
+const SEPARATOR: usize = 16;
 
 /// How the records of a database are laid out; told by looking at them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,17 +67,39 @@ pub enum DatabaseError {
         found: String,
     },
     /// The bytes of one record are damaged.
-    #[error("a record of the database is damaged: {0}")]
-    Damaged(String),
+    #[error("a record of the database is damaged, at byte {0} of its data section; fetch or copy it anew")]
+    Damaged(usize),
+    /// The search tree leads to no record.
+    #[error("the database's search tree points outside of its data; fetch or copy it anew")]
+    Astray,
+}
+
+impl From<Damaged> for DatabaseError {
+    fn from(Damaged(offset): Damaged) -> Self {
+        Self::Damaged(offset)
+    }
 }
 
 /// A database of places, whole in memory. It has been probed: at least one of its records gives a place.
 ///
 /// Look-ups never panic, whatever the bytes, and allocate nothing unless they fail.
 pub struct Database {
-    reader: Reader<Vec<u8>>,
+    reader: Reader<Bytes>,
+    bytes: Bytes,
+    /// Where the records lie in the bytes.
+    data: Range<usize>,
     schema: Schema,
     built: Timestamp,
+}
+
+/// The file's bytes: the search tree in them is the reader's business, the records are ours.
+#[derive(Clone)]
+struct Bytes(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl Database {
@@ -83,12 +115,21 @@ impl Database {
         if bytes.len() > Self::MAX_BYTES {
             return Err(DatabaseError::TooLarge(bytes.len()));
         }
-        let reader = Reader::from_source(bytes).map_err(|e| DatabaseError::NotADatabase(e.to_string()))?;
-        let epoch = reader.metadata().build_epoch;
+        // The metadata, behind its last marker, ends the data section.
+        let marker = memchr::memmem::rfind(&bytes, METADATA_MARKER).unwrap_or(0);
+        let bytes = Bytes(Arc::new(bytes));
+        let reader = Reader::from_source(bytes.clone());
+        let reader = reader.map_err(|error| DatabaseError::NotADatabase(printable(&error.to_string())))?;
+        let metadata = reader.metadata();
+        let epoch = metadata.build_epoch;
         let built = i64::try_from(epoch).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
         let built = built.ok_or(DatabaseError::BuildTime(epoch))?;
-        let schema = probe(&reader)?;
-        Ok(Self { reader, schema, built })
+        // The reader has made sure that the tree and the separator end before the marker.
+        let tree = metadata.node_count as usize * (usize::from(metadata.record_size) / 4);
+        let data = tree + SEPARATOR..marker;
+        let mut database = Self { reader, bytes, data, schema: Schema::Nested, built };
+        database.schema = database.probe()?;
+        Ok(database)
     }
 
     /// Where the address is, as far as this database knows. An IPv4 address mapped into IPv6 is looked up as IPv4. An
@@ -101,10 +142,13 @@ impl Database {
         if address.is_ipv6() && self.ip_version() == 4 {
             return Ok(None);
         }
-        match self.reader.lookup(address).and_then(|found| found.decode::<Record<'_>>()) {
-            Ok(record) => Ok(record.and_then(|record| record.place())),
-            Err(error) => Err(DatabaseError::Damaged(error.to_string())),
-        }
+        let found = self.reader.lookup(address).map_err(|_| DatabaseError::Astray)?;
+        let Some(offset) = found.offset() else { return Ok(None) };
+        Ok(Record::read(&mut self.cursor(offset))?.place())
+    }
+
+    fn cursor(&self, offset: usize) -> Cursor<'_> {
+        Cursor::new(self.bytes.0.get(self.data.clone()).unwrap_or_default(), offset)
     }
 
     /// How its records are laid out.
@@ -130,6 +174,52 @@ impl Database {
     pub fn ip_version(&self) -> u16 {
         self.reader.metadata().ip_version
     }
+
+    /// The schema of the first record that gives a place.
+    fn probe(&self) -> Result<Schema, DatabaseError> {
+        // Networks without data are asked for too: to skip them in a tree that is a trap would take for ever.
+        let options = WithinOptions::default().include_networks_without_data();
+        let networks = self.reader.networks(options);
+        let networks = networks.map_err(|error| DatabaseError::NotADatabase(printable(&error.to_string())))?;
+        let (mut seen, mut keys, mut damage) = (HashSet::new(), BTreeSet::new(), None);
+        for network in networks.take(PROBED_NETWORKS) {
+            let offset = network.map_err(|_| DatabaseError::Astray).map(|network| network.offset());
+            match offset {
+                // Many networks share one record.
+                Ok(Some(offset)) if seen.insert(offset) => match self.probe_record(offset, &mut keys) {
+                    Ok(Some(schema)) => return Ok(schema),
+                    Ok(None) => {}
+                    Err(error) => drop(damage.get_or_insert(error.into())),
+                },
+                Ok(_) => {}
+                Err(error) => drop(damage.get_or_insert(error)),
+            }
+        }
+        let found = match damage {
+            _ if !keys.is_empty() => {
+                let keys: Vec<_> = keys.into_iter().take(NAMED_KEYS).collect();
+                format!("its records have the keys {}", keys.join(", "))
+            }
+            Some(error) => error.to_string(),
+            None => "it has no records".to_owned(),
+        };
+        Err(DatabaseError::NoPlaces { database_type: self.database_type(), found })
+    }
+
+    /// The schema of a record, if it gives a place; if not, its keys are added to those that a message may name.
+    fn probe_record(&self, offset: usize, keys: &mut BTreeSet<String>) -> Result<Option<Schema>, Damaged> {
+        let record = Record::read(&mut self.cursor(offset))?;
+        if let (Some(schema), Some(_)) = (record.schema, record.place()) {
+            return Ok(Some(schema));
+        }
+        self.cursor(offset).map(|key, value| {
+            if keys.len() < NAMED_KEYS {
+                keys.insert(format!("'{}'", printable(&String::from_utf8_lossy(key))));
+            }
+            value.skip(1)
+        })?;
+        Ok(None)
+    }
 }
 
 impl fmt::Debug for Database {
@@ -143,75 +233,7 @@ impl fmt::Debug for Database {
     }
 }
 
-/// The schema of the first record that gives a place.
-fn probe(reader: &Reader<Vec<u8>>) -> Result<Schema, DatabaseError> {
-    // Networks without data are asked for too: to skip them in a tree that is a trap would take for ever.
-    let options = WithinOptions::default().include_networks_without_data();
-    let networks = reader.networks(options).map_err(|e| DatabaseError::NotADatabase(e.to_string()))?;
-    let (mut seen, mut keys, mut damage) = (HashSet::new(), BTreeSet::new(), None);
-    for network in networks.take(PROBED_NETWORKS) {
-        let record = network.and_then(|network| {
-            // Many networks share one record.
-            let fresh = network.offset().is_some_and(|offset| seen.insert(offset));
-            let record = if fresh { network.decode::<Record<'_>>()? } else { None };
-            if fresh && keys.len() < Keys::MOST {
-                keys.extend(network.decode::<Keys>()?.into_iter().flat_map(|keys| keys.0));
-            }
-            Ok(record)
-        });
-        match record {
-            Ok(Some(record)) => {
-                if let (Some(schema), Some(_)) = (record.schema, record.place()) {
-                    return Ok(schema);
-                }
-            }
-            Ok(None) => {}
-            Err(error) => drop(damage.get_or_insert(error)),
-        }
-    }
-    let found = match damage {
-        _ if !keys.is_empty() => {
-            let keys: Vec<_> = keys.into_iter().take(Keys::MOST).collect();
-            format!("its records have the keys {}", keys.join(", "))
-        }
-        Some(error) => format!("its records are damaged ({error})"),
-        None => "it has no records".to_owned(),
-    };
-    Err(DatabaseError::NoPlaces { database_type: printable(&reader.metadata().database_type), found })
-}
-
 /// Text from a file that may be anything, for a message: short, and without control characters.
 fn printable(text: &str) -> String {
-    text.chars().take(60).flat_map(char::escape_debug).collect()
-}
-
-/// The keys of a record, for the message that says what was found in place of places.
-struct Keys(Vec<String>);
-
-impl Keys {
-    /// How many are worth naming.
-    const MOST: usize = 12;
-}
-
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeysVisitor;
-        impl<'de> Visitor<'de> for KeysVisitor {
-            type Value = Keys;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
-                let mut keys = Vec::new();
-                while let Some(Key(key)) = map.next_key()? {
-                    map.next_value::<IgnoredAny>()?;
-                    if keys.len() < Keys::MOST {
-                        keys.push(format!("'{}'", printable(&String::from_utf8_lossy(key))));
-                    }
-                }
-                Ok(Keys(keys))
-            }
-        }
-        deserializer.deserialize_map(KeysVisitor)
-    }
+    text.chars().take(120).flat_map(char::escape_debug).collect()
 }

@@ -5,6 +5,7 @@
 
 mod countries;
 mod country;
+mod cursor;
 mod database;
 mod direction;
 mod distance;

@@ -94,7 +94,7 @@ pub(super) fn from_code(country: Country, code: &str) -> Option<Subdivision> {
 
 /// The subdivision with this English name, in any case of letters; only the United States' and Canada's are known. A
 /// code of theirs in place of a name will do too.
-pub(super) fn from_name(country: Country, name: &str) -> Option<Subdivision> {
+pub(super) fn from_name(country: Country, name: &[u8]) -> Option<Subdivision> {
     let names = match country.as_str() {
         "US" => UNITED_STATES,
         "CA" => CANADA,
@@ -102,14 +102,14 @@ pub(super) fn from_name(country: Country, name: &str) -> Option<Subdivision> {
     };
     let code = match names.binary_search_by(|(known, _)| compare(known, name)) {
         Ok(found) => names.get(found)?.1,
-        Err(_) => names.iter().find(|(_, code)| *code == name)?.1,
+        Err(_) => names.iter().find(|(_, code)| code.as_bytes() == name)?.1,
     };
     Subdivision::new(country, code).ok()
 }
 
 /// Compares a name in lower case with one in any.
-fn compare(known: &str, name: &str) -> Ordering {
-    known.bytes().cmp(name.bytes().map(|b| b.to_ascii_lowercase()))
+fn compare(known: &str, name: &[u8]) -> Ordering {
+    known.bytes().cmp(name.iter().map(u8::to_ascii_lowercase))
 }
 
 #[cfg(test)]
@@ -117,13 +117,16 @@ mod tests {
     use super::*;
 
     fn named(country: &str, name: &str) -> Option<String> {
-        from_name(country.parse().unwrap(), name).map(|subdivision| subdivision.to_string())
+        from_name(country.parse().unwrap(), name.as_bytes()).map(|subdivision| subdivision.to_string())
     }
 
     #[test]
     fn every_name_leads_to_its_code() {
         for (country, names) in [("US", UNITED_STATES), ("CA", CANADA)] {
-            assert!(names.is_sorted_by(|a, b| compare(a.0, b.0) == Ordering::Less), "{country}'s names are in order");
+            assert!(
+                names.is_sorted_by(|a, b| compare(a.0, b.0.as_bytes()) == Ordering::Less),
+                "{country}'s names are in order"
+            );
             for (name, code) in names {
                 let expected = Some(format!("{country}-{code}"));
                 assert_eq!(named(country, name), expected);

@@ -1,6 +1,7 @@
 //! The clock. Everything below this floor is handed the time; everything above asks here.
 
 use crate::model::Timestamp;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 /// The time of day. It may jump when the machine's clock is set.
@@ -15,4 +16,11 @@ pub fn now() -> Timestamp {
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
 pub fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// The whole seconds since this clock was first asked, by the clock that never goes back: for counting by the second.
+#[must_use]
+pub fn second() -> u64 {
+    static BEGINNING: LazyLock<Instant> = LazyLock::new(monotonic);
+    monotonic().duration_since(*BEGINNING).as_secs()
 }

@@ -8,10 +8,9 @@ use super::table::{LiveTable, Origin, RegionTraffic};
 use crate::model::{RegionName, Timestamp};
 use crate::resilience::Observation;
 use crate::routing::{RoutingTable, TableParts};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, RequestMeters};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What is wrong with a file that should be live and is not.
@@ -30,7 +29,6 @@ pub struct FileProblem {
 }
 
 /// A table that is ready to go live: compiled, its pools known to probes and discovery.
-#[derive(Debug)]
 pub struct PreparedTable {
     table: RoutingTable,
     pools: Pools,
@@ -47,18 +45,16 @@ impl PreparedTable {
 }
 
 /// One running edge. Shared by everything in it; reading takes no lock.
-#[derive(Debug)]
 pub struct Edge {
     local: RegionName,
     started: Timestamp,
     metrics: Arc<Metrics>,
-    fleet: Fleet,
+    fleet: Arc<Fleet>,
     table: ArcSwapOption<LiveTable>,
     table_problem: ArcSwapOption<FileProblem>,
     places: ArcSwap<LivePlaces>,
     places_problem: ArcSwapOption<FileProblem>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
-    open_requests: AtomicUsize,
 }
 
 /// The table does not have the region that the edge stands in.
@@ -79,13 +75,12 @@ impl Edge {
             local,
             started: clock::now(),
             metrics,
-            fleet: Fleet::default(),
+            fleet: Arc::default(),
             table: ArcSwapOption::empty(),
             table_problem: ArcSwapOption::empty(),
             places: ArcSwap::default(),
             places_problem: ArcSwapOption::empty(),
             traffic: Mutex::default(),
-            open_requests: AtomicUsize::new(0),
         }
     }
 
@@ -109,7 +104,7 @@ impl Edge {
 
     /// Its servers.
     #[must_use]
-    pub fn fleet(&self) -> &Fleet {
+    pub fn fleet(&self) -> &Arc<Fleet> {
         &self.fleet
     }
 
@@ -141,7 +136,12 @@ impl Edge {
     ///
     /// # Errors
     /// Where the table does not have this edge's region.
-    pub fn prepare(&self, parts: TableParts, revision: Revision, origin: Origin) -> Result<PreparedTable, LocalRegionMissing> {
+    pub fn prepare(
+        &self,
+        parts: TableParts,
+        revision: Revision,
+        origin: Origin,
+    ) -> Result<PreparedTable, LocalRegionMissing> {
         let table = RoutingTable::new(parts);
         if table.region_id(self.local.as_str()).is_none() {
             let known = table.regions().iter().map(|region| region.name.to_string()).collect();
@@ -161,7 +161,7 @@ impl Edge {
             return Err(LocalRegionMissing { local: self.local.clone(), known: Vec::new() });
         };
         let live = Arc::new(LiveTable {
-            meters: RequestMeters::new(&self.metrics, &table),
+            meters: RequestMeters::new(&self.metrics, &table, local),
             traffic: self.traffic_of(&table),
             since: clock::now(),
             table,
@@ -208,19 +208,6 @@ impl Edge {
             log_transition(&transition);
         }
     }
-
-    /// Counts a request as open until the guard is dropped.
-    #[must_use]
-    pub fn open_request(self: &Arc<Self>) -> OpenRequest {
-        self.open_requests.fetch_add(1, Ordering::Relaxed);
-        OpenRequest(Arc::clone(self))
-    }
-
-    /// How many requests are open.
-    #[must_use]
-    pub fn open_requests(&self) -> usize {
-        self.open_requests.load(Ordering::Relaxed)
-    }
 }
 
 /// Says what changed of a server or a pool.
@@ -229,15 +216,5 @@ pub fn log_transition(transition: &Transition) {
         tracing::info!("{transition}");
     } else {
         tracing::warn!("{transition}");
-    }
-}
-
-/// A request that is open.
-#[derive(Debug)]
-pub struct OpenRequest(Arc<Edge>);
-
-impl Drop for OpenRequest {
-    fn drop(&mut self) {
-        self.0.open_requests.fetch_sub(1, Ordering::Relaxed);
     }
 }

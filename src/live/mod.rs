@@ -1,8 +1,19 @@
-//! Floor 4: what changes while the edge runs, and the clock and the randomness that it changes by.
+//! Floor 5: what changes while the edge runs, and the clock and the randomness that it changes by.
 
 pub mod clock;
+mod edge;
 pub mod entropy;
 pub mod fleet;
+mod places;
+mod rate;
+mod revision;
+mod table;
+
+pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, log_transition};
+pub use places::{CountingFinder, LivePlaces};
+pub use rate::RateMeter;
+pub use revision::Revision;
+pub use table::{LiveTable, Origin};
 
 pub use fleet::{
     ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Server, ServerStatus, Transition,

@@ -1,9 +1,9 @@
 //! The place databases that are live.
 
-use crate::geo::Places;
+use crate::geo::{Lookup, Places};
 use crate::model::{Place, Timestamp};
 use crate::routing::PlaceFinder;
-use crate::telemetry::Metrics;
+use crate::telemetry::{GeoLookup, Metrics};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +37,12 @@ impl PlaceFinder for CountingFinder {
     fn place_of(&self, address: IpAddr) -> Place {
         let found = self.places.places.place(address);
         if let Some(metrics) = &self.metrics {
-            metrics.geo_lookup(found.as_str());
+            metrics.geo_lookup(match found {
+                _ if self.places.files.is_empty() => GeoLookup::NoDatabase,
+                Lookup::Found(_) => GeoLookup::Found,
+                Lookup::Unknown => GeoLookup::NotFound,
+                Lookup::Failed => GeoLookup::Failed,
+            });
         }
         found.place()
     }

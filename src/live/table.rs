@@ -9,7 +9,6 @@ use crate::telemetry::RequestMeters;
 use std::sync::Arc;
 
 /// A table that is or was live. A request holds one from beginning to end, whatever comes after it.
-#[derive(Debug)]
 pub struct LiveTable {
     /// The table.
     pub table: RoutingTable,

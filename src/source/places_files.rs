@@ -30,15 +30,15 @@ pub fn load_places(files: &[PathBuf]) -> Result<Places, PlacesProblem> {
     let mut databases = Vec::with_capacity(files.len());
     for file in files {
         let problem = |why: String| PlacesProblem { file: file.display().to_string(), why };
-        let bytes = read_bounded(file, Database::MAX_BYTES)
-            .map_err(|error| problem(format!("the file cannot be read: {error}; check geoip.database in the settings")))?;
+        let bytes = read_bounded(file, Database::MAX_BYTES).map_err(|error| {
+            problem(format!("the file cannot be read: {error}; check geoip.database in the settings"))
+        })?;
         databases.push(Database::from_bytes(bytes).map_err(|error| problem(error.to_string()))?);
     }
     Ok(Places::new(databases))
 }
 
 /// The files of the place databases and how they looked when they were last read.
-#[derive(Debug)]
 pub struct PlacesFiles {
     files: Vec<PathBuf>,
     edge: Arc<Edge>,
@@ -60,14 +60,14 @@ impl PlacesFiles {
         match load_places(&self.files) {
             Ok(places) => {
                 let built = places.build_timestamp();
-                self.edge.metrics().geoip_reload("success", built);
+                self.edge.metrics().geoip_applied(built);
                 let files = self.files.clone();
                 self.edge.set_places(LivePlaces { places, files, since: Some(now) });
                 let built = built.map(|built| format!(", built {built}")).unwrap_or_default();
                 tracing::info!("{} place database(s) are live{built}", self.files.len());
             }
             Err(problem) => {
-                self.edge.metrics().geoip_reload("refused", None);
+                self.edge.metrics().geoip_refused();
                 tracing::error!("{problem}; the place databases stay as they were, sessions are not affected");
                 self.edge.set_places_problem(FileProblem {
                     file: problem.file.clone(),

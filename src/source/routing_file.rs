@@ -21,7 +21,6 @@ const SETTLE_TRIES: u32 = 15;
 const POOLS_SETTLE: Duration = Duration::from_millis(500);
 
 /// The routing file and what became of it.
-#[derive(Debug)]
 pub struct RoutingFile {
     path: PathBuf,
     last_good: LastGood,
@@ -109,7 +108,7 @@ impl RoutingFile {
                 tracing::info!("{} is again what is live, revision {revision}", self.path.display());
             }
             self.edge.set_table_problem(None);
-            self.edge.metrics().routing_reload("unchanged", clock::now());
+            self.edge.metrics().table_unchanged(clock::now());
             return Ok(());
         }
         let adopted = read_routing(&source, clock::now())
@@ -119,10 +118,11 @@ impl RoutingFile {
             return Err(problems);
         }
         self.edge.set_table_problem(None);
-        self.edge.metrics().routing_reload("success", clock::now());
         if let Err(error) = self.last_good.write(&source.text) {
             let path = self.last_good.path().display();
-            tracing::warn!("the last good table could not be kept in {path}, so a restart depends on the file: {error}");
+            tracing::warn!(
+                "the last good table could not be kept in {path}, so a restart depends on the file: {error}"
+            );
         }
         Ok(())
     }
@@ -137,9 +137,15 @@ impl RoutingFile {
         let prepared = self.edge.prepare(parts, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
         self.wait_for_pools(&prepared);
         let live = self.edge.adopt(prepared).map_err(|missing| wrong_region(file, &missing))?;
+        match origin {
+            Origin::File => self.edge.metrics().table_applied(&revision.to_string(), live.since),
+            Origin::LastGood => self.edge.metrics().table_restored(&revision.to_string()),
+        }
         let (regions, services) = (live.table.regions().len(), live.table.services().len());
         let drains = live.table.drains().len();
-        tracing::info!("table {revision} is live: {regions} regions, {services} services, {drains} drains, from {file}");
+        tracing::info!(
+            "table {revision} is live: {regions} regions, {services} services, {drains} drains, from {file}"
+        );
         Ok(())
     }
 
@@ -153,7 +159,7 @@ impl RoutingFile {
 
     fn refuse(&self, revision: Option<Revision>, problems: &Problems) {
         let now = clock::now();
-        self.edge.metrics().routing_reload("refused", now);
+        self.edge.metrics().table_refused();
         self.edge.set_table_problem(Some(FileProblem {
             file: problems.file().to_owned(),
             revision,

@@ -1,16 +1,15 @@
 //! Discovery: the addresses of the names in pools, looked up again whenever their TTL is over.
 
+use super::Report;
 use super::lookup::{self, Resolver, SystemFiles};
 use super::memory::{Memory, Verdict};
-use super::{Report, stopped};
+use super::tend::tend;
 use crate::live::{DnsName, Fleet, clock, entropy};
 use hickory_resolver::net::NetError;
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 
 /// How many names are looked up at once, at most; above it they queue.
@@ -100,32 +99,9 @@ impl Discovery {
     /// Resolves every name of the fleet until `shutdown` says `true` or its sender is gone: a new one at once, then by
     /// its TTL. Runs on a tokio runtime with time and I/O.
     pub async fn run(self, fleet: Arc<Fleet>, report: Report, shutdown: watch::Receiver<bool>) {
-        let mut changed = fleet.targets_changed();
-        let discovery = Arc::new(self);
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
-        let mut tasks = JoinSet::new(); // ends all of them when it goes
-        let mut followed: HashMap<*const (), AbortHandle> = HashMap::new();
-        let stop = stopped(shutdown);
-        tokio::pin!(stop);
-        loop {
-            changed.mark_unchanged();
-            let mut before = std::mem::take(&mut followed);
-            for name in fleet.names() {
-                // What a pointer names cannot change under us: the task holds what it points to.
-                let identity = Arc::as_ptr(&name).cast::<()>();
-                let task = before.remove(&identity).unwrap_or_else(|| {
-                    let (discovery, fleet, report) = (discovery.clone(), fleet.clone(), report.clone());
-                    tasks.spawn(follow(name, discovery, fleet, report, permits.clone()))
-                });
-                followed.insert(identity, task);
-            }
-            before.into_values().for_each(|task| task.abort());
-            while tasks.try_join_next().is_some() {} // lets go of those that ended
-            tokio::select! {
-                () = &mut stop => return,
-                still_there = changed.changed() => if still_there.is_err() { return },
-            }
-        }
+        let (discovery, permits) = (Arc::new(self), Arc::new(Semaphore::new(AT_ONCE)));
+        let look_after = |name| follow(name, discovery.clone(), fleet.clone(), report.clone(), permits.clone());
+        tend(|| fleet.names(), fleet.targets_changed(), look_after, shutdown).await;
     }
 
     fn resolver(&self) -> Resolver {

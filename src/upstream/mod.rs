@@ -7,22 +7,16 @@ pub mod dns;
 mod lookup;
 mod memory;
 pub mod probe;
+mod tend;
+#[cfg(test)]
+mod tests;
 
 use crate::live::Transition;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Who hears of the transitions that discovery and probes cause, e.g. [`log_transition`] and a counter.
+/// Who hears of the transitions that discovery and probes cause, e.g. [`crate::live::log_transition`].
 pub type Report = Arc<dyn Fn(&Transition) + Send + Sync>;
-
-/// Writes a transition to the process log: changes for the worse as warnings.
-pub fn log_transition(transition: &Transition) {
-    if transition.healthy() {
-        tracing::info!("{transition}");
-    } else {
-        tracing::warn!("{transition}");
-    }
-}
 
 /// Completes when the signal says `true`, or nobody is left who could say it.
 async fn stopped(mut shutdown: watch::Receiver<bool>) {

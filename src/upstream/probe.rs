@@ -1,17 +1,16 @@
 //! Probes: a connection to every server now and then, so that a dead one is seen, and a recovered one comes back,
 //! without a request paying for it.
 
-use super::{Report, stopped};
+use super::Report;
+use super::tend::tend;
 use crate::live::{Fleet, Server, entropy};
 use crate::resilience::Observation;
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 
 /// How often servers are probed, and for how long one probe may take.
@@ -57,30 +56,9 @@ impl Prober {
     /// Probes every server of the fleet until `shutdown` says `true` or its sender is gone: a new one at once, one that
     /// a request found unhealthy soon after. Runs on a tokio runtime with time and I/O.
     pub async fn run(self, fleet: Arc<Fleet>, report: Report, shutdown: watch::Receiver<bool>) {
-        let mut changed = fleet.targets_changed();
         let permits = Arc::new(Semaphore::new(self.pace.at_once.clamp(1, Semaphore::MAX_PERMITS)));
-        let mut tasks = JoinSet::new(); // ends all of them when it goes
-        let mut watched: HashMap<*const (), AbortHandle> = HashMap::new();
-        let stop = stopped(shutdown);
-        tokio::pin!(stop);
-        loop {
-            changed.mark_unchanged();
-            let mut before = std::mem::take(&mut watched);
-            for server in fleet.servers() {
-                // What a pointer names cannot change under us: the task holds what it points to.
-                let identity = Arc::as_ptr(&server).cast::<()>();
-                let task = before.remove(&identity).unwrap_or_else(|| {
-                    tasks.spawn(watch_over(server, self.pace, fleet.clone(), report.clone(), permits.clone()))
-                });
-                watched.insert(identity, task);
-            }
-            before.into_values().for_each(|task| task.abort());
-            while tasks.try_join_next().is_some() {} // lets go of those that ended
-            tokio::select! {
-                () = &mut stop => return,
-                still_there = changed.changed() => if still_there.is_err() { return },
-            }
-        }
+        let look_after = |server| watch_over(server, self.pace, fleet.clone(), report.clone(), permits.clone());
+        tend(|| fleet.servers(), fleet.targets_changed(), look_after, shutdown).await;
     }
 }
 

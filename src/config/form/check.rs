@@ -70,17 +70,19 @@ impl Check<'_> {
                     self.form(item, of, Place { span, what: What::EntryOf(key), example: place.example });
                 }
             }
-            (Form::Named { name, of, least, most }, Value::Map(entries)) => {
-                self.bounds(node, entries.len(), (*least, *most), place, |at| entries.get(at).map(|e| e.key_span));
+            (Form::Named(named), Value::Map(entries)) => {
+                self.bounds(node, entries.len(), (named.least, named.most), place, |at| {
+                    entries.get(at).map(|e| e.key_span)
+                });
                 self.duplicates(entries);
                 for entry in entries {
                     if entry.key == "<<" {
                         self.merge_key(entry);
                         continue;
                     }
-                    self.scalar(entry.key_span, *name, &entry.key, false);
+                    self.scalar(entry.key_span, named.name, &entry.key, false);
                     let what = What::ValueOf(&entry.key);
-                    self.form(&entry.value, of, Place { span: entry.key_span, what, example: "{}" });
+                    self.form(&entry.value, &named.of, Place { span: entry.key_span, what, example: named.example });
                 }
             }
             (Form::Record(record), Value::Map(entries)) => self.record(record, entries, place),
@@ -113,7 +115,7 @@ impl Check<'_> {
         let has = |name: &str| entries.iter().any(|entry| entry.key == name);
         for key in record.keys.iter().filter(|key| key.presence == Presence::Required && !has(key.name)) {
             // A key that is there with a slip has been reported as such.
-            let slipped = entries.iter().any(|entry| slip(record, &entry.key) == Some(key.name));
+            let slipped = entries.iter().take(MOST_SLIPS).any(|entry| slip(record, &entry.key) == Some(key.name));
             if !slipped {
                 let message = format!("{} is missing: {} must have it", quoted(key.name), record.noun);
                 self.findings.push(place.span, message, format!("add {}: {}", key.name, key.example));
@@ -133,12 +135,13 @@ impl Check<'_> {
                 (Some(first), Some(second), None) if first.key != second.key => self.findings.push_with(
                     second.key_span,
                     format!("{} cannot stand beside {}", quoted(&second.key), quoted(&first.key)),
-                    format!("{} has exactly one of {words}: make two of it", record.noun),
+                    format!("{} has exactly one of {words}: take one of the two away", record.noun),
                     (first.key_span, "beside this"),
                 ),
                 (None, _, None) => {
                     let slipped = entries
                         .iter()
+                        .take(MOST_SLIPS)
                         .any(|entry| slip(record, &entry.key).is_some_and(|meant| choice.of.contains(&meant)));
                     if !slipped {
                         let message = format!("{} needs one of {words}", record.noun);
@@ -153,7 +156,8 @@ impl Check<'_> {
     }
 
     fn unknown(&mut self, record: &'static Record, entry: &Entry<'_>) {
-        let help = match slip(record, &entry.key) {
+        let near = if self.findings.is_flood() { None } else { slip(record, &entry.key) };
+        let help = match near {
             Some(near) => format!("did you mean '{near}'?"),
             None => format!("its keys are: {}", record.keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")),
         };
@@ -243,6 +247,9 @@ impl Check<'_> {
     }
 }
 
+/// How many keys of a record are looked at for slips: no record has more keys.
+const MOST_SLIPS: usize = 32;
+
 /// What is said of a file in which nothing stands.
 const EMPTY: (&str, &str) = ("the file is empty", "start it with the line 'version: 1'");
 
@@ -267,7 +274,7 @@ fn fits(form: &Form, value: &Value<'_>) -> bool {
         (form, value),
         (Form::Scalar(_), Value::Text { .. })
             | (Form::List { .. }, Value::List(_))
-            | (Form::Named { .. } | Form::Record(_), Value::Map(_))
+            | (Form::Named(_) | Form::Record(_), Value::Map(_))
     )
 }
 
@@ -275,7 +282,7 @@ fn describe(form: &Form) -> String {
     match form {
         Form::Scalar(scalar) => scalar.noun(),
         Form::List { .. } => "a list".into(),
-        Form::Named { .. } => "a map of names".into(),
+        Form::Named(_) => "a map of names".into(),
         Form::Record(record) => format!("a map with keys ({})", listed(record.keys.iter().map(|key| key.name))),
         Form::Either(forms) => forms.iter().map(describe).collect::<Vec<_>>().join(" or "),
     }

@@ -29,11 +29,24 @@ pub(super) enum Form {
         most: usize,
     },
     /// A map of names that the user gives.
-    Named { name: Scalar, of: &'static Form, least: usize, most: usize },
+    Named(&'static Named),
     /// A map of keys that are given here.
     Record(&'static Record),
     /// One of these, told apart by whether it is a value, a list or a map.
     Either(&'static [Form]),
+}
+
+/// A map of names that the user gives.
+#[derive(Debug)]
+pub(super) struct Named {
+    /// What a name is.
+    pub(super) name: Scalar,
+    /// What stands at a name.
+    pub(super) of: Form,
+    pub(super) least: usize,
+    pub(super) most: usize,
+    /// What may stand at a name, behind the colon.
+    pub(super) example: &'static str,
 }
 
 /// A map of known keys.

@@ -50,7 +50,9 @@ fn value(form: &Form) -> String {
         Form::Scalar(scalar) => scalar.description(),
         Form::List { of: Form::Record(record), .. } => format!("list, each entry {}", record.noun),
         Form::List { of, .. } => format!("list; each entry: {}", value(of)),
-        Form::Named { name, of, .. } => format!("map; each key: {}; each value: {}", name.description(), value(of)),
+        Form::Named(named) => {
+            format!("map; each key: {}; each value: {}", named.name.description(), value(&named.of))
+        }
         Form::Record(record) => format!("{}, see below", record.noun),
         Form::Either(forms) => forms.iter().map(value).collect::<Vec<_>>().join("; or "),
     }
@@ -62,7 +64,7 @@ fn records(path: &str, form: &Form, found: &mut impl FnMut(&str, &'static Record
         Form::Scalar(_) => {}
         Form::Record(record) => found(path, record),
         Form::List { of, .. } => records(&format!("{path}[]"), of, found),
-        Form::Named { of, .. } => records(&format!("{path}.<name>"), of, found),
+        Form::Named(named) => records(&format!("{path}.<name>"), &named.of, found),
         Form::Either(forms) => forms.iter().for_each(|form| records(path, form, found)),
     }
 }

@@ -1,6 +1,6 @@
 //! The form of `conf/routing.yaml`, and of the file of drains that has a part of it.
 
-use super::{Choice, Else, Form, Key, Or, Record, Required, Scalar, list};
+use super::{Choice, Else, Form, Key, Named, Or, Record, Required, Scalar, list};
 
 /// The whole file.
 pub(in crate::config) static ROUTING: Record = Record {
@@ -9,13 +9,7 @@ pub(in crate::config) static ROUTING: Record = Record {
     choices: &[],
     keys: &[
         VERSION,
-        Key::new(
-            "regions",
-            Form::Named { name: Scalar::NewRegion, of: &Form::Record(&REGION), least: 1, most: 1_000 },
-            Required,
-            "{us-east: {}}",
-            "The regions by name.",
-        ),
+        Key::new("regions", Form::Named(&NAMED_REGIONS), Required, "{us-east: {}}", "The regions by name."),
         Key::new(
             "homes",
             list(&Form::Record(&HOME_RULE), 1, 1_000_000),
@@ -25,7 +19,7 @@ pub(in crate::config) static ROUTING: Record = Record {
         ),
         Key::new(
             "services",
-            Form::Named { name: Scalar::NewService, of: &Form::Record(&SERVICE), least: 1, most: 10_000 },
+            Form::Named(&NAMED_SERVICES),
             Required,
             "{portal: {hosts: [portal.example.com], pools: {us-east: [10.1.0.10:8080]}}}",
             "The services by name.",
@@ -47,6 +41,25 @@ const DRAINS_KEY: Key = Key::new(
     "[{region: us-west, sessions: move, reason: power loss}]",
     "Which regions should get less, since when, until when, who says so and why.",
 );
+
+static NAMED_REGIONS: Named =
+    Named { name: Scalar::NewRegion, of: Form::Record(&REGION), least: 1, most: 1_000, example: "{}" };
+
+static NAMED_SERVICES: Named = Named {
+    name: Scalar::NewService,
+    of: Form::Record(&SERVICE),
+    least: 1,
+    most: 10_000,
+    example: "{hosts: [portal.example.com], pools: {us-east: [10.1.0.10:8080]}}",
+};
+
+static NAMED_POOLS: Named = Named {
+    name: Scalar::Region,
+    of: Form::Either(&[SERVERS, Form::Record(&POOL)]),
+    least: 1,
+    most: 1_000,
+    example: "[10.1.0.10:8080]",
+};
 
 static REGION: Record = Record {
     noun: "a region",
@@ -201,19 +214,14 @@ static SERVICE: Record = Record {
         ),
         Key::new(
             "largest_body",
-            Form::Scalar(Scalar::Size { least: 1, most: 1 << 60 }),
+            Form::Scalar(Scalar::Size { least: 1, most: 1 << 40 }),
             Else("no limit"),
             "10MiB",
             "The largest body of a request. A larger one gets 413.",
         ),
         Key::new(
             "pools",
-            Form::Named {
-                name: Scalar::Region,
-                of: &Form::Either(&[SERVERS, Form::Record(&POOL)]),
-                least: 1,
-                most: 1_000,
-            },
+            Form::Named(&NAMED_POOLS),
             Required,
             "{us-east: [10.1.0.10:8080, 10.1.0.11:8080]}",
             "Its servers, by region. In a region without a pool it is never served.",

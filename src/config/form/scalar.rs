@@ -2,6 +2,7 @@
 
 use crate::config::problem::quoted;
 use crate::config::quantity;
+use crate::geo;
 use crate::model::{
     Continent, Country, HostPattern, Network, PathPrefix, Rate, RegionName, ServerAddress, ServerHost, ServiceName,
     SessionPrefix, Share, Subdivision, Timestamp,
@@ -81,8 +82,9 @@ impl Scalar {
             Self::Degrees(most) => return format!("a number of degrees from -{most} to {most}"),
             Self::Rate => "a rate",
             Self::Share => "a share",
-            Self::Duration { .. } => "a duration",
-            Self::Size { .. } => "a size",
+            Self::Duration { zero: true } => "a duration",
+            Self::Duration { zero: false } => "a duration above zero",
+            Self::Size { least, most } => return format!("a size from {} to {}", size_text(least), size_text(most)),
             Self::Count { least, most } => return format!("a number from {least} to {most}"),
             Self::Time => "a point in time",
             Self::Network => "a network",
@@ -96,7 +98,7 @@ impl Scalar {
             Self::Word(_) => "one of the words for this key",
             Self::Server => "a server",
             Self::DnsName => "a DNS name",
-            Self::Flag => "true or false",
+            Self::Flag => "a boolean",
             Self::SocketAddress => "an IP address with a port",
             Self::File => "a path of a file",
             Self::FileOrStdout => "a path of a file, or '-'",
@@ -123,13 +125,13 @@ impl Scalar {
             Self::Share => read::<Share>(text),
             Self::Duration { zero } => match quantity::duration(text) {
                 Err(bad) => Err(bad.to_string()),
-                Ok(duration) if duration.is_zero() && !zero => Err("it must be above zero, e.g. 1s".into()),
+                Ok(duration) if duration.is_zero() && !zero => Err("nothing happens in no time: write e.g. 1s".into()),
                 Ok(_) => Ok(()),
             },
             Self::Size { least, most } => match quantity::size(text) {
                 Err(bad) => Err(bad.to_string()),
                 Ok(size) if (least..=most).contains(&size) => Ok(()),
-                Ok(_) => Err(format!("it lies between {} and {}", size_text(least), size_text(most))),
+                Ok(_) => Err(format!("write a size between {} and {}", size_text(least), size_text(most))),
             },
             Self::Count { least, most } => match text.parse::<u32>() {
                 Ok(count) if (least..=most).contains(&count) && text.bytes().all(|b| b.is_ascii_digit()) => Ok(()),
@@ -140,8 +142,14 @@ impl Scalar {
                 .map(drop)
                 .map_err(|_| "a point in time has a date, a time and a zone, e.g. 2026-11-22T04:30:00Z".into()),
             Self::Network => network(text).map(drop),
-            Self::Subdivision => upper::<Subdivision>(text),
-            Self::Country => upper::<Country>(text),
+            Self::Subdivision => {
+                upper::<Subdivision>(text)?;
+                text.parse().map_or(Ok(()), |subdivision: Subdivision| exists(subdivision.country()))
+            }
+            Self::Country => {
+                upper::<Country>(text)?;
+                text.parse().map_or(Ok(()), exists)
+            }
             Self::Continent => upper::<Continent>(text),
             Self::Host => read::<HostPattern>(text),
             Self::PathPrefix => read::<PathPrefix>(text),
@@ -269,7 +277,7 @@ pub(in crate::config) fn degrees(text: &str, most: f64) -> Result<f64, String> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
     match text.parse::<f64>() {
         Ok(degrees) if plain && (-most..=most).contains(&degrees) => Ok(degrees),
-        Ok(degrees) if plain && degrees.is_finite() => Err(format!("it lies between -{most} and {most} degrees")),
+        Ok(degrees) if plain && degrees.is_finite() => Err("look whether latitude and longitude are swapped, e.g. {latitude: 39.04, longitude: -77.49} is near Washington".into()),
         _ => Err("degrees are a decimal number, e.g. 39.04, with a '-' for south and west".into()),
     }
 }
@@ -291,6 +299,20 @@ pub(in crate::config) fn network(text: &str) -> Result<Network, String> {
         }
         _ => Ok(network),
     }
+}
+
+/// Whether a country has this code: no visitor is ever in one that has not.
+fn exists(country: Country) -> Result<(), String> {
+    if geo::continent_of(country).is_some() {
+        return Ok(());
+    }
+    let code = country.as_str();
+    Err(match code {
+        "UK" => "the code of the United Kingdom is GB".into(),
+        "EL" => "the code of Greece is GR".into(),
+        _ if code.parse::<Continent>().is_ok() => format!("that is a continent: write continents: [{code}]"),
+        _ => format!("ISO 3166-1 has no country {code}: look up the code of the one that you mean"),
+    })
 }
 
 fn socket_address(text: &str) -> Result<(), String> {

@@ -18,12 +18,12 @@ fn of_form(form: &'static Form) -> Json {
         Form::List { of, least, most } => {
             json!({"type": "array", "items": of_form(of), "minItems": least, "maxItems": most})
         }
-        Form::Named { name, of, least, most } => json!({
+        Form::Named(named) => json!({
             "type": "object",
-            "propertyNames": name.schema(),
-            "additionalProperties": of_form(of),
-            "minProperties": least,
-            "maxProperties": most,
+            "propertyNames": named.name.schema(),
+            "additionalProperties": of_form(&named.of),
+            "minProperties": named.least,
+            "maxProperties": named.most,
         }),
         Form::Record(record) => Json::Object(of_record(record)),
         Form::Either(forms) => json!({"anyOf": forms.iter().map(of_form).collect::<Vec<_>>()}),

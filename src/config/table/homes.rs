@@ -3,7 +3,7 @@
 use super::RegionNames;
 use super::reachability::Claims;
 use super::regions::Site;
-use crate::config::form;
+use crate::config::form::{self, Scalar};
 use crate::config::problem::{Findings, quoted};
 use crate::config::yaml::{Entry, Node};
 use crate::model::RegionId;
@@ -37,9 +37,13 @@ fn rule_of(
                     entry.value.items().iter().filter_map(|item| Some((form::network(item.text()?).ok()?, item)));
                 HomeCondition::Networks(claims.networks(networks, findings))
             }
-            "subdivisions" => HomeCondition::Subdivisions(claims.subdivisions(parsed(&entry.value), findings)),
-            "countries" => HomeCondition::Countries(claims.countries(parsed(&entry.value), findings)),
-            "continents" => HomeCondition::Continents(claims.continents(parsed(&entry.value), findings)),
+            "subdivisions" => {
+                HomeCondition::Subdivisions(claims.subdivisions(parsed(&entry.value, Scalar::Subdivision), findings))
+            }
+            "countries" => HomeCondition::Countries(claims.countries(parsed(&entry.value, Scalar::Country), findings)),
+            "continents" => {
+                HomeCondition::Continents(claims.continents(parsed(&entry.value, Scalar::Continent), findings))
+            }
             _ => return None,
         })
     });
@@ -52,8 +56,9 @@ fn rule_of(
 }
 
 /// The items that are a `T`, with their nodes; the others have been reported.
-fn parsed<'n, T: FromStr>(list: &'n Node<'_>) -> impl Iterator<Item = (T, &'n Node<'n>)> {
-    list.items().iter().filter_map(|item| Some((item.parse()?, item)))
+fn parsed<'n, T: FromStr>(list: &'n Node<'_>, scalar: Scalar) -> impl Iterator<Item = (T, &'n Node<'n>)> {
+    let good = move |item: &Node<'_>| item.text().is_some_and(|text| scalar.check(text, false).is_ok());
+    list.items().iter().filter(move |item| good(item)).filter_map(|item| Some((item.parse()?, item)))
 }
 
 /// The regions of a `nearest:`; reports those that have no location.

@@ -9,7 +9,7 @@ mod services;
 use super::form;
 use super::problem::{Findings, Problems, Source, quoted};
 use super::suggestion::{did_you_mean, listed};
-use super::yaml::{Node, Span, Value};
+use super::yaml::{Entry, Node, Span, Value};
 use crate::model::{Drain, RegionId, Timestamp};
 use crate::routing::{Region, TableParts};
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Probl
         let homes = homes::read(root, &names, &places, findings);
         let services = services::read(root, &names, findings);
         let drains = drains::read(root, &names, findings);
-        if names.defined {
+        if names.defined && drains.len() <= 1_000 {
             drains::leave_one_region(&drains, &names, now, findings);
         }
         Some(TableParts { regions, homes, services, drains: drains.into_iter().map(|(drain, _)| drain).collect() })
@@ -50,6 +50,8 @@ struct RegionNames<'n> {
     ids: HashMap<&'n str, RegionId>,
     /// In the order of their ids.
     names: Vec<&'n str>,
+    /// What the table says of them, in the same order; nothing where the names are of another table.
+    entries: Vec<&'n Entry<'n>>,
     /// Whether there is a list of regions at all: without one, nothing can be said of a name.
     defined: bool,
 }
@@ -57,19 +59,22 @@ struct RegionNames<'n> {
 impl<'n> RegionNames<'n> {
     fn of_table(root: &'n Node<'_>) -> Self {
         let map = root.get("regions").filter(|regions| matches!(regions.value, Value::Map(_)));
-        Self::of(map.map(Node::entries).unwrap_or_default().iter().map(|entry| &*entry.key), map.is_some())
+        let entries = map.map(Node::entries).unwrap_or_default();
+        Self::of(entries.iter().map(|entry| (&*entry.key, Some(entry))), map.is_some())
     }
 
     fn of_regions(regions: &'n [Region]) -> Self {
-        Self::of(regions.iter().map(|region| region.name.as_str()), true)
+        Self::of(regions.iter().map(|region| (region.name.as_str(), None)), true)
     }
 
-    fn of(all: impl Iterator<Item = &'n str>, defined: bool) -> Self {
-        let mut this = Self { ids: HashMap::new(), names: Vec::new(), defined };
-        for name in all {
+    fn of(all: impl Iterator<Item = (&'n str, Option<&'n Entry<'n>>)>, defined: bool) -> Self {
+        let mut this = Self { ids: HashMap::new(), names: Vec::new(), entries: Vec::new(), defined };
+        for (name, entry) in all {
             let Some(id) = RegionId::at(this.names.len()) else { break };
             this.ids.entry(name).or_insert_with(|| {
+                // Of a name that stands twice only the first entry counts.
                 this.names.push(name);
+                this.entries.extend(entry);
                 id
             });
         }
@@ -87,7 +92,8 @@ impl<'n> RegionNames<'n> {
             return Some(*id);
         }
         if self.defined {
-            let near = if findings.is_flood() { None } else { did_you_mean(name, self.names.iter().copied()) };
+            let near =
+                if findings.is_flood() { None } else { did_you_mean(name, self.names.iter().copied().take(2_000)) };
             let help = match near {
                 Some(near) => format!("did you mean '{near}'?"),
                 None if self.names.is_empty() => "define it under 'regions'".into(),

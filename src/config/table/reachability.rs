@@ -2,6 +2,7 @@
 
 use crate::config::problem::Findings;
 use crate::config::yaml::{Node, Span};
+use crate::geo;
 use crate::model::{Continent, Country, Network, Subdivision};
 use prefix_trie::joint::JointPrefixMap;
 use std::collections::HashMap;
@@ -45,7 +46,7 @@ impl Claims {
         all
     }
 
-    /// Claims subdivisions; reports those that are claimed, or whose country is.
+    /// Claims subdivisions; reports those that are claimed, or whose country or continent is.
     pub(super) fn subdivisions<'n>(
         &mut self,
         subdivisions: impl Iterator<Item = (Subdivision, &'n Node<'n>)>,
@@ -54,14 +55,11 @@ impl Claims {
         let mut all = Vec::new();
         for (subdivision, node) in subdivisions {
             all.push(subdivision);
-            if let Some(at) = self.countries.get(&subdivision.country()) {
-                let country = subdivision.country();
-                findings.push_with(
-                    node.span,
-                    format!("{subdivision} can never match: the whole of {country} stands above"),
-                    format!("move this rule above the one for {country}, as {FIRST_MATCH}"),
-                    (*at, "takes it"),
-                );
+            let country = subdivision.country();
+            if let Some(at) = self.countries.get(&country) {
+                part_of(&subdivision, &country, node.span, *at, findings);
+            } else if let Some((continent, at)) = self.continent_of(country) {
+                part_of(&subdivision, &continent, node.span, at, findings);
             } else {
                 claim(&mut self.subdivisions, subdivision, node, findings);
             }
@@ -69,13 +67,27 @@ impl Claims {
         all
     }
 
-    /// Claims countries; reports those that are claimed.
+    /// The continent of a country, where it is claimed.
+    fn continent_of(&self, country: Country) -> Option<(Continent, Span)> {
+        let continent = geo::continent_of(country)?;
+        Some((continent, *self.continents.get(&continent)?))
+    }
+
+    /// Claims countries; reports those that are claimed, or whose continent is.
     pub(super) fn countries<'n>(
         &mut self,
         countries: impl Iterator<Item = (Country, &'n Node<'n>)>,
         findings: &mut Findings,
     ) -> Vec<Country> {
-        countries.map(|(country, node)| claim(&mut self.countries, country, node, findings)).collect()
+        let mut all = Vec::new();
+        for (country, node) in countries {
+            all.push(country);
+            match self.continent_of(country) {
+                Some((continent, at)) => part_of(&country, &continent, node.span, at, findings),
+                None => _ = claim(&mut self.countries, country, node, findings),
+            }
+        }
+        all
     }
 
     /// Claims continents; reports those that are claimed.
@@ -101,6 +113,15 @@ fn claim<T: Hash + Eq + Copy + Display>(
         }
     }
     what
+}
+
+fn part_of(part: &impl Display, whole: &impl Display, here: Span, above: Span, findings: &mut Findings) {
+    findings.push_with(
+        here,
+        format!("{part} can never match: the whole of {whole} stands above"),
+        format!("move this rule above the one for {whole}, as {FIRST_MATCH}"),
+        (above, "takes it"),
+    );
 }
 
 fn same(what: &impl Display, here: Span, above: Span, findings: &mut Findings) {

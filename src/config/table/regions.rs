@@ -23,9 +23,7 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
     let mut regions = Vec::new();
     let mut sites = Vec::new();
     let mut prefixes = Vec::new();
-    for id in names.ids() {
-        // The first one of a name that stands twice, as everywhere.
-        let Some(entry) = root.get("regions").and_then(|regions| regions.entry(names.name(id))) else { continue };
+    for (id, entry) in names.ids().zip(&names.entries) {
         let node = &entry.value;
         sites.push(site(node));
         let failover = node.get("failover").map(|list| failover(list, id, names, findings));

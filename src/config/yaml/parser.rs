@@ -49,7 +49,7 @@ pub(in crate::config) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Op
             }
             Event::Scalar(text, style, ..) => tree.scalar(at, text, style, findings),
             Event::SequenceStart(..) => tree.stack.push(Frame::List(at, Vec::new())),
-            Event::MappingStart(..) => tree.stack.push(Frame::Map(at, Vec::new(), Key::Awaited)),
+            Event::MappingStart(..) => tree.stack.push(Frame::Map(at, Vec::new(), Key::Awaited, false)),
             Event::SequenceEnd | Event::MappingEnd => tree.close(at, findings),
             Event::Alias(_) => {
                 refusal::of_alias(at, text, findings);
@@ -91,7 +91,8 @@ pub(in crate::config) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Op
 /// A list or a map whose end has not come yet.
 enum Frame<'a> {
     List(Span, Vec<Node<'a>>),
-    Map(Span, Vec<Entry<'a>>, Key<'a>),
+    /// With what it waits for, and whether one of its keys was refused.
+    Map(Span, Vec<Entry<'a>>, Key<'a>, bool),
 }
 
 /// What a map waits for.
@@ -112,9 +113,10 @@ struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     fn scalar(&mut self, span: Span, text: Cow<'a, str>, style: ScalarStyle, findings: &mut Findings) {
-        if let Some(Frame::Map(_, _, key @ Key::Awaited)) = self.stack.last_mut() {
+        if let Some(Frame::Map(_, _, key @ Key::Awaited, refused)) = self.stack.last_mut() {
             *key = if text.is_empty() {
                 findings.push(span, "a key is missing here", "write 'key: value'");
+                *refused = true;
                 Key::Refused
             } else {
                 Key::Is(text, span)
@@ -134,7 +136,7 @@ impl<'a> Tree<'a> {
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Frame::List(_, items)) => items.push(node),
-            Some(Frame::Map(_, entries, key)) => match std::mem::replace(key, Key::Awaited) {
+            Some(Frame::Map(_, entries, key, refused)) => match std::mem::replace(key, Key::Awaited) {
                 Key::Is(key, key_span) => entries.push(Entry { key, key_span, value: node }),
                 Key::Refused => {}
                 Key::Awaited => {
@@ -142,6 +144,7 @@ impl<'a> Tree<'a> {
                         findings.push(node.span, "a key must be a word", "write 'key: value'");
                     }
                     *key = Key::Refused;
+                    *refused = true;
                 }
             },
         }
@@ -151,11 +154,11 @@ impl<'a> Tree<'a> {
         let (start, first, last, value) = match self.stack.pop() {
             None => return,
             Some(Frame::List(span, items)) => (span, None, items.last().map(|item| item.span.end), Value::List(items)),
-            Some(Frame::Map(span, entries, _)) => (
+            Some(Frame::Map(span, entries, _, refused)) => (
                 span,
                 entries.first().map(|entry| entry.key_span.start),
                 entries.last().map(|entry| entry.value.span.end.max(entry.key_span.end)),
-                Value::Map(entries),
+                if refused && entries.is_empty() { Value::Refused } else { Value::Map(entries) },
             ),
         };
         // The event at the end of a block stands at whatever comes next; that of '[…]' and '{…}' is its bracket.

@@ -52,7 +52,8 @@ pub(super) fn of_syntax(error: &ScanError, text: &str, findings: &mut Findings) 
         ),
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
             "a ':' stands where no key can be".into(),
-            "put a text that holds ': ' in quotes, and check that this line is not indented deeper than the one before",
+            "put a text that holds ': ' in quotes; check that no bracket above is left open, and that this line is not indented \
+             deeper than the one above",
         ),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
             "this line is neither 'key: value' nor an entry of a list".into(),

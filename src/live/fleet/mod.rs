@@ -8,22 +8,21 @@ mod name;
 mod pool;
 mod server;
 mod status;
+mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use name::DnsName;
 pub use pool::{PoolState, Pools};
 pub use server::{ActiveRequest, Server};
 pub use status::{NameStatus, PoolStatus, ServerStatus, Transition};
 
-use crate::model::{Pool, RegionName, ServerHost, ServiceName};
 use crate::resilience::{HealthLimits, Observation, Standing};
 use crate::routing::RoutingTable;
-use server::ServerKey;
-use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::Store;
 use tokio::sync::watch;
 
 /// The servers and names of all tables that are in use. One for the life of the process, shared by everyone.
@@ -35,17 +34,6 @@ pub struct Fleet {
     targets: watch::Sender<u64>,
     /// Counts the first answers of names and the first observations of servers.
     progress: watch::Sender<u64>,
-}
-
-/// Everything by what it is. Nothing is kept alive here.
-#[derive(Debug, Default)]
-struct Store {
-    /// How many tables have come.
-    generation: u64,
-    servers: HashMap<ServerKey, Weak<Server>>,
-    names: HashMap<Box<str>, Weak<DnsName>>,
-    /// More than one where a pool was edited and requests still use the older one.
-    pools: HashMap<(ServiceName, RegionName), Vec<Weak<PoolState>>>,
 }
 
 impl Default for Fleet {
@@ -98,8 +86,7 @@ impl Fleet {
             if let Some(healthy) = server.take_change() {
                 transitions.push(Transition::Server { server: Arc::clone(server), healthy });
             }
-            let key = (server.service().clone(), server.region().clone());
-            for pool in store.pools.get(&key).into_iter().flatten().filter_map(Weak::upgrade) {
+            for pool in store.pools_around(server) {
                 transitions.extend(store.recount(pool));
             }
         }
@@ -174,112 +161,6 @@ impl Fleet {
     /// The store is whole between any two statements that change it, so that a panic elsewhere leaves it usable.
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Store {
-    /// The pool as it is known already, or a new one with what is known of its servers and names.
-    fn pool(
-        &mut self,
-        service: &ServiceName,
-        region: &RegionName,
-        definition: &Pool,
-        targets: &watch::Sender<u64>,
-    ) -> Arc<PoolState> {
-        let key = (service.clone(), region.clone());
-        let known = self.pools.get(&key).into_iter().flatten().filter_map(Weak::upgrade);
-        if let Some(pool) = known.into_iter().find(|pool| pool.definition == *definition) {
-            pool.generation.store(self.generation, Ordering::Release);
-            return pool;
-        }
-        let mut names: Vec<Arc<DnsName>> = Vec::new();
-        for server in &definition.servers {
-            if let ServerHost::Name(text) = &server.host
-                && !names.iter().any(|name| name.text() == &**text)
-            {
-                names.push(self.name(text));
-            }
-        }
-        let (service, region) = key.clone();
-        let pool = PoolState::new(service, region, definition.clone(), names, self.generation, targets.clone());
-        let pool = Arc::new(pool);
-        self.fill(&pool);
-        pool.recount();
-        self.pools.entry(key).or_default().push(Arc::downgrade(&pool));
-        pool
-    }
-
-    fn name(&mut self, text: &str) -> Arc<DnsName> {
-        if let Some(known) = self.names.get(text).and_then(Weak::upgrade) {
-            return known;
-        }
-        let name = Arc::new(DnsName::new(text));
-        self.names.insert(text.into(), Arc::downgrade(&name));
-        name
-    }
-
-    /// Gives the pool the servers that its definition and the answers for its names say.
-    fn fill(&mut self, pool: &PoolState) {
-        let mut addresses = Vec::new();
-        for server in &pool.definition.servers {
-            let hosts = match &server.host {
-                ServerHost::Address(address) => vec![*address],
-                ServerHost::Name(text) => {
-                    let name = pool.names.iter().find(|name| name.text() == &**text);
-                    name.map(|name| name.answer().addresses.clone()).unwrap_or_default()
-                }
-            };
-            addresses.extend(hosts.into_iter().map(|host| SocketAddr::new(host.to_canonical(), server.port)));
-        }
-        let mut seen = HashSet::new();
-        addresses.retain(|address| seen.insert(*address));
-        let sni = pool.definition.tls.as_ref().map(|tls| tls.sni.clone());
-        let servers = addresses.into_iter().map(|address| {
-            self.server(ServerKey {
-                service: pool.service.clone(),
-                region: pool.region.clone(),
-                address,
-                sni: sni.clone(),
-                http2: pool.definition.http2,
-            })
-        });
-        let servers: Box<[_]> = servers.collect();
-        pool.servers.store(Arc::new(servers));
-    }
-
-    fn server(&mut self, key: ServerKey) -> Arc<Server> {
-        if let Some(known) = self.servers.get(&key).and_then(Weak::upgrade) {
-            return known;
-        }
-        let server = Arc::new(Server::new(key));
-        self.servers.insert(server.key().clone(), Arc::downgrade(&server));
-        server
-    }
-
-    fn live_pools(&self) -> impl Iterator<Item = Arc<PoolState>> {
-        self.pools.values().flatten().filter_map(Weak::upgrade)
-    }
-
-    fn pools_with(&self, name: &Arc<DnsName>) -> Vec<Arc<PoolState>> {
-        let pools = self.live_pools();
-        pools.filter(|pool| pool.names.iter().any(|of_pool| Arc::ptr_eq(of_pool, name))).collect()
-    }
-
-    /// Counts the pool's healthy servers anew. Under the lock, so that the last count sees the last change.
-    fn recount(&self, pool: Arc<PoolState>) -> Option<Transition> {
-        let (before, healthy) = pool.recount();
-        let of_newest_table = pool.generation.load(Ordering::Acquire) == self.generation;
-        (before != healthy && of_newest_table).then_some(Transition::Pool { pool, healthy })
-    }
-
-    /// Lets go of what nothing uses any more.
-    fn sweep(&mut self) {
-        self.pools.retain(|_, pools| {
-            pools.retain(|pool| pool.strong_count() > 0);
-            !pools.is_empty()
-        });
-        self.names.retain(|_, name| name.strong_count() > 0);
-        self.servers.retain(|_, server| server.strong_count() > 0);
     }
 }
 

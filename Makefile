@@ -1,0 +1,59 @@
+# Everything that is done with this project, each by one word. The first two do all their set-up themselves.
+
+CARGO ?= cargo
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy geoip golden clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: setup ## Run an edge, three regions of sample apps and live visitors, on this machine
+	$(CARGO) run --quiet -- demo
+
+test: setup format lint deny doc unit fuzz-seeds ## Run every check and every test
+
+setup:
+	@scripts/setup.sh build
+
+format: ## Check the format
+	$(CARGO) fmt --check
+
+lint: ## Run clippy on everything, with and without the running edge
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --no-default-features --lib -- -D warnings
+
+deny: ## Check licences, sources and bans of what is linked in
+	@scripts/deny.sh
+
+doc: ## Build the API's documentation; a warning is an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+
+unit: ## Run the tests
+	@scripts/setup.sh tests
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then $(CARGO) nextest run --no-fail-fast; \
+	else $(CARGO) test --no-fail-fast; fi
+	$(CARGO) test --doc
+
+fuzz-seeds: ## Build the fuzz targets and run them on their seeds
+	$(CARGO) test --manifest-path fuzz/Cargo.toml
+
+bench: ## Measure decision, cookies and places
+	$(CARGO) bench --no-default-features
+
+fuzz: ## Fuzz each target for SECONDS (default 60); needs a nightly toolchain and cargo-fuzz
+	@scripts/fuzz.sh $(or $(SECONDS_EACH),60)
+
+heavy: ## Run what takes long: 500 edits under load, 2 GiB bodies; writes its figures to the terminal
+	@scripts/setup.sh heavy
+	$(CARGO) test --release --test heavy -- --ignored --nocapture --test-threads=1
+
+geoip: ## Install a current city database (DB-IP city lite, CC BY 4.0) into geoip/
+	@geoip/install-city.sh
+
+golden: ## Write the golden files anew: look at the difference before you keep it
+	UPDATE_GOLDEN=1 $(CARGO) test
+
+clean: ## Remove what was built
+	$(CARGO) clean

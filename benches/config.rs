@@ -1,0 +1,49 @@
+//! What reading a routing table costs: the example, and tables with many home rules.
+//!
+//! ```text
+//! cargo bench --bench config
+//! ```
+
+use divan::{Bencher, black_box};
+use homeward::config::{Source, read_routing};
+use homeward::model::Timestamp;
+use homeward::routing::RoutingTable;
+use std::fmt::Write as _;
+
+fn main() {
+    divan::main();
+}
+
+/// The example with this many rules on networks before its own.
+fn table(rules: u32) -> Source {
+    let example = include_str!("../conf/routing.yaml");
+    let (before, after) = example.split_once("homes:\n").expect("the example has home rules");
+    let mut text = format!("{before}homes:\n");
+    for rule in 0..rules {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + rule * 16);
+        let _ = write!(text, "  - networks: [{address}/28]\n    region: us-west\n");
+    }
+    text.push_str(after);
+    Source::new("routing.yaml", text)
+}
+
+#[divan::bench(args = [0, 1_000, 100_000], sample_count = 10)]
+fn read(bencher: Bencher<'_, '_>, rules: u32) {
+    let source = table(rules);
+    bencher.bench(|| read_routing(black_box(&source), Timestamp::UNIX_EPOCH).expect("the table is good"));
+}
+
+#[divan::bench(args = [0, 1_000, 100_000], sample_count = 10)]
+fn compile(bencher: Bencher<'_, '_>, rules: u32) {
+    let parts = read_routing(&table(rules), Timestamp::UNIX_EPOCH).expect("the table is good");
+    bencher.with_inputs(|| parts.clone()).bench_values(|parts| RoutingTable::new(black_box(parts)));
+}
+
+/// A table in which every rule is wrong: the answer is bounded, and so is the time.
+#[divan::bench(args = [100_000], sample_count = 10)]
+fn refuse(bencher: Bencher<'_, '_>, rules: u32) {
+    let mut source = table(rules);
+    source.text = source.text.replace("region: us-west", "region: us-wset");
+    bencher
+        .bench(|| read_routing(black_box(&source), Timestamp::UNIX_EPOCH).expect_err("the table is bad").render(false));
+}

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Makes sure that what building (build), testing (tests) or the long tests (heavy) need is there: installs Debian's packages
+# where it may, and says what to install where it may not.
+set -eu
+
+need=${1:-build}
+missing=
+
+want() { # command, Debian package
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+want cc gcc
+want c++ g++
+want make make
+want cmake cmake
+if [ "$need" = heavy ]; then
+    want wrk wrk
+    want curl curl
+fi
+if [ "$need" = tests ] || [ "$need" = heavy ]; then
+    want promtool prometheus
+fi
+
+if [ -n "$missing" ]; then
+    if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+        echo "Installing$missing ..."
+        export DEBIAN_FRONTEND=noninteractive
+        # The lists may be old or missing; an error there is one of the installation below as well.
+        apt-get update -qq >/dev/null 2>&1 || true
+        # shellcheck disable=SC2086 # one word a package
+        if ! apt-get install -y -qq --no-install-recommends $missing >/tmp/homeward-setup.$$ 2>&1; then
+            cat /tmp/homeward-setup.$$ >&2
+            rm -f /tmp/homeward-setup.$$
+            echo "setup.sh: could not install$missing; see above." >&2
+            exit 1
+        fi
+        rm -f /tmp/homeward-setup.$$
+    elif [ "$missing" = " prometheus" ]; then
+        echo "setup.sh: promtool is missing, so metrics are checked by our own test only (apt-get install prometheus)."
+    else
+        echo "setup.sh: missing:$missing" >&2
+        echo "Install them and try again; on Debian as root: apt-get install$missing" >&2
+        exit 1
+    fi
+fi
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "setup.sh: cargo is missing; install Rust 1.95 or newer (https://rustup.rs) and try again." >&2
+    exit 1
+fi

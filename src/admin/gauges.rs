@@ -1,0 +1,37 @@
+//! The metrics that show a state rather than count events: brought up to date whenever they are read.
+
+use super::standing::Standing;
+use crate::live::{Edge, LiveTable};
+use crate::model::Timestamp;
+use crate::routing::Away;
+use crate::telemetry::{DrainRow, PoolRow, RegionRow};
+
+/// Shows regions, drains and pools as they are at `now`.
+pub(super) fn refresh(edge: &Edge, now: Timestamp) {
+    let Some(live) = edge.table() else { return };
+    let live: &LiveTable = &live;
+    let metrics = edge.metrics();
+
+    let regions = live.table.regions_by_id().map(|(id, region)| {
+        let Standing { share, away } = Standing::of(live, id, now);
+        let mut away: Vec<Away> = away.into_iter().map(|(why, _)| why).collect();
+        away.dedup();
+        (region.name.as_str(), share, away)
+    });
+    let regions: Vec<_> = regions.collect();
+    metrics.set_regions(regions.iter().map(|(region, share, away)| RegionRow { region, share: *share, away }));
+
+    let drains = live.table.drains().iter().filter(|drain| drain.in_force_at(now));
+    metrics.set_drains(drains.map(|drain| DrainRow {
+        region: live.table.region_name(drain.region),
+        by: drain.by.as_deref(),
+        until: drain.until,
+    }));
+
+    metrics.set_pools(live.pools.iter().map(|pool| PoolRow {
+        service: pool.service().as_str(),
+        region: pool.region().as_str(),
+        servers: pool.servers().len(),
+        healthy: pool.healthy(),
+    }));
+}

@@ -1,0 +1,28 @@
+//! Floor 6: what operators and their tools read of a running edge, over TCP and over a Unix socket.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `server` | the sockets, and how they are bound |
+//! | `connections` | a bounded number of connections, each bounded in time |
+//! | `routes` | the answers |
+//! | `origin` | who may ask over TCP |
+//! | `status` | what `/api/v1/status` says |
+//! | `question` | what `/api/v1/explain` answers |
+//! | `gauges` | the metrics that show a state |
+//! | `standing` | the share of a region, and why it is away |
+
+mod connections;
+mod gauges;
+mod origin;
+mod problem;
+mod question;
+mod routes;
+mod server;
+mod standing;
+pub mod status;
+#[cfg(test)]
+mod tests;
+
+pub use question::{BadQuestion, Question};
+pub use server::{AdminError, AdminServer};
+pub use status::Status;

@@ -1,0 +1,183 @@
+//! The sockets of the admin address.
+
+use super::connections::serve;
+use super::routes::{Door, routes};
+use crate::config::Admin;
+use crate::live::Edge;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+/// Why operators could not reach the edge, so that it does not start. The message says where, why and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The address cannot be had.
+    #[error("cannot listen on the admin address {address}: {error}; {}", address_hint(.error))]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The Unix socket cannot be made.
+    #[error("cannot make the admin socket {}: {error}; {}", .path.display(), socket_hint(.error))]
+    Socket {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Another edge answers at the socket.
+    #[error(
+        "cannot make the admin socket {}: another edge answers there; stop that one, or give this one another \
+         path under admin.socket",
+        .path.display()
+    )]
+    SocketInUse {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Something that is no socket lies where the socket should be.
+    #[error(
+        "cannot make the admin socket {}: a file lies there that is no socket; move it away, or choose another path \
+         under admin.socket",
+        .path.display()
+    )]
+    NoSocket {
+        /// The path.
+        path: PathBuf,
+    },
+}
+
+fn address_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another process has it: stop that one, or choose another under admin.address",
+        io::ErrorKind::AddrNotAvailable => {
+            "no interface of this machine has that address: correct it under admin.address"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one",
+        _ => "correct it under admin.address",
+    }
+}
+
+fn socket_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "let the user that runs homeward write to that directory",
+        io::ErrorKind::InvalidInput => "a socket's path has at most 107 bytes: choose a shorter one under admin.socket",
+        _ => "check the directory, or choose another path under admin.socket",
+    }
+}
+
+/// The servers of the admin address and of the Unix socket. They run until they are told to stop.
+#[derive(Debug)]
+pub struct AdminServer {
+    address: SocketAddr,
+}
+
+impl AdminServer {
+    /// Binds both, and serves them on the runtime that this is called in until `stopped` turns true.
+    ///
+    /// The socket is made for its owner alone (mode 0600), and its directory where that is missing. What a dead process
+    /// left at its path is replaced.
+    ///
+    /// # Errors
+    /// Where one of them cannot be had; then neither is.
+    pub fn start(admin: &Admin, edge: Arc<Edge>, stopped: watch::Receiver<bool>) -> Result<Self, AdminError> {
+        let (listener, address) =
+            bind(admin.address).map_err(|error| AdminError::Address { address: admin.address, error })?;
+        let socket = admin.socket.as_deref().map(Socket::bind).transpose()?;
+
+        if let Some(socket) = socket {
+            let router = routes(Arc::clone(&edge), stopped.clone(), Door::Socket);
+            let stopped = stopped.clone();
+            tokio::spawn(async move {
+                let accept = async || socket.listener.accept().await.map(|(stream, _)| stream);
+                serve(accept, router, stopped).await;
+                socket.remove();
+            });
+        }
+        let router = routes(edge, stopped.clone(), Door::Tcp);
+        tokio::spawn(async move {
+            let accept = async || listener.accept().await.map(|(stream, _)| stream);
+            serve(accept, router, stopped).await;
+        });
+        Ok(Self { address })
+    }
+
+    /// Where it listens; with the port that the system chose, where the settings leave that to it.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let bound = listener.local_addr()?;
+    Ok((TcpListener::from_std(listener)?, bound))
+}
+
+/// The Unix socket, and which file it is.
+struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl Socket {
+    fn bind(path: &Path) -> Result<Self, AdminError> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(AdminError::NoSocket { path: path.to_owned() });
+            }
+            Ok(_) if UnixStream::connect(path).is_ok() => {
+                return Err(AdminError::SocketInUse { path: path.to_owned() });
+            }
+            Ok(_) | Err(_) => {}
+        }
+        Self::make(path).map_err(|error| AdminError::Socket { path: path.to_owned(), error })
+    }
+
+    /// Makes the socket beside its place and moves it there, so that it is never there with wider permissions, and what
+    /// a dead process left gives way in one step.
+    fn make(path: &Path) -> io::Result<Self> {
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        }
+        let beside = path.with_extension(format!("{}.new", std::process::id()));
+        // What a dead process of the same number left is in the way; that nothing is there is the usual case.
+        let _ = fs::remove_file(&beside);
+        let listener = StdUnixListener::bind(&beside)?;
+        let placed = (|| {
+            fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
+            listener.set_nonblocking(true)?;
+            fs::rename(&beside, path)
+        })();
+        if let Err(error) = placed {
+            // The first error is the one that matters.
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        let listener = UnixListener::from_std(listener)?;
+        Ok(Self { listener, path: path.to_owned(), identity: identity(path) })
+    }
+
+    /// Takes the socket away, unless another one is in its place by now.
+    fn remove(self) {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            // A file that stays behind is replaced by the next start.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}

@@ -1,0 +1,153 @@
+//! Takes the status of a running edge.
+
+use super::{
+    AwayStatus, DrainStatus, FileStatus, LocationStatus, PlacesStatus, RegionStatus, ServiceStatus, Status, TableStatus,
+};
+use crate::admin::standing::Standing;
+use crate::config::write_duration;
+use crate::live::{Edge, FileProblem, LiveTable, Origin, clock};
+use crate::model::{Drain, RegionId, ServiceId, Timestamp};
+use crate::routing::{Away, Region};
+
+impl Status {
+    /// The status of `edge` at this moment. `stopping` is whether it takes no more requests.
+    #[must_use]
+    pub fn of(edge: &Edge, stopping: bool) -> Self {
+        let now = clock::now();
+        let table = edge.table();
+        let live = table.as_deref();
+        let places = edge.places();
+        let region = |live, (id, region)| RegionStatus::of(live, id, region, now, clock::second());
+        Self {
+            region: edge.local().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            now,
+            started: edge.started(),
+            uptime_seconds: seconds_between(edge.started(), now),
+            ready: live.is_some() && !stopping,
+            open_requests: edge.metrics().open_requests(),
+            table: TableStatus {
+                revision: live.map(|live| live.revision.to_string()),
+                since: live.map(|live| live.since),
+                age_seconds: live.map(|live| seconds_between(live.since, now)),
+                origin: live.map(|live| word(live.origin).to_owned()),
+                problem: edge.table_problem().as_deref().map(FileStatus::of),
+            },
+            places: PlacesStatus {
+                files: places.files.iter().map(|file| file.display().to_string()).collect(),
+                built: places.places.build_timestamp(),
+                problem: edge.places_problem().as_deref().map(FileStatus::of),
+            },
+            regions: live.map_or_else(Vec::new, |live| {
+                live.table.regions_by_id().map(|entry| region(live, entry)).collect()
+            }),
+            drains: live.map_or_else(Vec::new, |live| {
+                live.table.drains().iter().map(|drain| DrainStatus::of(live, drain, now)).collect()
+            }),
+        }
+    }
+}
+
+impl FileStatus {
+    fn of(problem: &FileProblem) -> Self {
+        let FileProblem { file, revision, since, summary, text } = problem.clone();
+        Self { file, revision: revision.map(|revision| revision.to_string()), since, summary, text }
+    }
+}
+
+impl RegionStatus {
+    fn of(live: &LiveTable, id: RegionId, region: &Region, now: Timestamp, second: u64) -> Self {
+        let Standing { share, away } = Standing::of(live, id, now);
+        let services = live.table.services_by_id().filter_map(|(service, _)| ServiceStatus::of(live, service, id));
+        let services: Vec<_> = services.collect();
+        Self {
+            name: region.name.to_string(),
+            local: id == live.local,
+            prefix: region.session_prefix.to_string(),
+            location: region.location.map(|location| LocationStatus {
+                latitude: location.latitude(),
+                longitude: location.longitude(),
+            }),
+            capacity: region.capacity.map(|capacity| capacity.to_string()),
+            capacity_per_second: region.capacity.map(|capacity| capacity.per_second()),
+            share: share.to_string(),
+            share_ratio: share.ratio(),
+            away: away.into_iter().map(|(why, service)| AwayStatus::of(live, why, service)).collect(),
+            healthy: services.iter().all(|service| service.healthy > 0),
+            requests_per_second: live.requests_per_second(id, second),
+            flops_per_second: live.flops_per_second(id, second),
+            services,
+        }
+    }
+}
+
+impl ServiceStatus {
+    fn of(live: &LiveTable, service: ServiceId, region: RegionId) -> Option<Self> {
+        let pool = live.pools.get(service, region)?.status();
+        let failing = pool.names.iter().filter_map(|name| {
+            let error = name.last_error.as_deref()?;
+            let since = name.failing_since.map(|since| format!(" since {since}")).unwrap_or_default();
+            Some(format!("DNS fails for {}{since}: {error}", name.name))
+        });
+        Some(Self {
+            service: pool.service.to_string(),
+            servers: pool.servers.len(),
+            healthy: pool.healthy,
+            problems: failing.collect(),
+        })
+    }
+}
+
+impl AwayStatus {
+    fn of(live: &LiveTable, why: Away, service: Option<ServiceId>) -> Self {
+        let service = service.and_then(|service| live.table.service_name(service)).map(ToString::to_string);
+        let drain = match why {
+            Away::Drained { drain } => live.table.drains().get(drain).map(|found| (drain + 1, found)),
+            _ => None,
+        };
+        let text = match (&service, drain) {
+            (_, Some((number, drain))) => {
+                let by = drain.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+                let reason = drain.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                format!("drained{by} (drain {number}){reason}")
+            }
+            (Some(service), None) => format!("no healthy server for {service}"),
+            (None, None) => why.as_str().to_owned(),
+        };
+        Self { why: why.as_str().to_owned(), service, drain: drain.map(|(number, _)| number), text }
+    }
+}
+
+impl DrainStatus {
+    fn of(live: &LiveTable, drain: &Drain, now: Timestamp) -> Self {
+        let share_now = drain.share_at(now);
+        Self {
+            region: live.table.region_name(drain.region).to_owned(),
+            sessions: drain.sessions.as_str().to_owned(),
+            share: drain.share.to_string(),
+            share_ratio: drain.share.ratio(),
+            share_now: share_now.to_string(),
+            share_now_ratio: share_now.ratio(),
+            ramp: (!drain.ramp.is_zero()).then(|| write_duration(drain.ramp)),
+            since: drain.since,
+            until: drain.until,
+            by: drain.by.as_deref().map(str::to_owned),
+            reason: drain.reason.as_deref().map(str::to_owned),
+            in_force: drain.in_force_at(now),
+            over: drain.until.is_some_and(|until| until <= now),
+        }
+    }
+}
+
+/// The word in the JSON.
+fn word(origin: Origin) -> &'static str {
+    match origin {
+        Origin::File => "file",
+        Origin::LastGood => "last_good",
+    }
+}
+
+/// Whole seconds; 0 where the clock was set back in between.
+fn seconds_between(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
+}

@@ -1,0 +1,173 @@
+//! What `/api/v1/status` says: one edge at one moment.
+//!
+//! The JSON form is stable: fields are added, never renamed or removed. Who reads it ignores what it does not know.
+
+mod gather;
+
+use crate::model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One edge at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The region that the edge stands in.
+    pub region: String,
+    /// The version of Homeward.
+    pub version: String,
+    /// The edge's clock: what is left of a drain is counted from here.
+    pub now: Timestamp,
+    /// When the edge started.
+    pub started: Timestamp,
+    /// How long ago that is.
+    pub uptime_seconds: u64,
+    /// Whether it should get requests: a table is live, and it is not stopping.
+    pub ready: bool,
+    /// Requests that are being answered.
+    pub open_requests: u64,
+    /// The routing table.
+    pub table: TableStatus,
+    /// The place databases.
+    pub places: PlacesStatus,
+    /// The table's regions, in its order.
+    pub regions: Vec<RegionStatus>,
+    /// The table's drains, in its order; those included that are over or have not begun.
+    pub drains: Vec<DrainStatus>,
+}
+
+/// The routing table that is live.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableStatus {
+    /// The name of its content. Missing, like the next three, before the first table.
+    pub revision: Option<String>,
+    /// When it went live.
+    pub since: Option<Timestamp>,
+    /// How long ago that is.
+    pub age_seconds: Option<u64>,
+    /// What brought it: `file`, or `last_good` where the file was broken when the edge started.
+    pub origin: Option<String>,
+    /// Why the file is not what is live, where it is not.
+    pub problem: Option<FileStatus>,
+}
+
+/// The place databases that are live.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlacesStatus {
+    /// Their files; none where the settings name none, or none could be loaded.
+    pub files: Vec<String>,
+    /// When the oldest of them was built.
+    pub built: Option<Timestamp>,
+    /// Why the files are not what is live, where they are not.
+    pub problem: Option<FileStatus>,
+}
+
+/// A file that was refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileStatus {
+    /// The file.
+    pub file: String,
+    /// The revision of what was refused; missing where it could not be read, and for databases.
+    pub revision: Option<String>,
+    /// When it was refused.
+    pub since: Timestamp,
+    /// The first problem in one line.
+    pub summary: String,
+    /// All problems as `homeward check` prints them.
+    pub text: String,
+}
+
+/// A region as this edge sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RegionStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether the edge stands in it.
+    pub local: bool,
+    /// What stands in front of its session keys.
+    pub prefix: String,
+    /// Where it stands.
+    pub location: Option<LocationStatus>,
+    /// What it can carry, as the table writes it.
+    pub capacity: Option<String>,
+    /// The same in requests per second.
+    pub capacity_per_second: Option<f64>,
+    /// The part of new visitors that its drains leave it now, e.g. `30%`.
+    pub share: String,
+    /// The same from 0 to 1.
+    pub share_ratio: f64,
+    /// Why it is away; empty where it is not.
+    pub away: Vec<AwayStatus>,
+    /// Whether each service that has servers there has a healthy one.
+    pub healthy: bool,
+    /// Requests that it serves for this edge: the mean of the last five seconds.
+    pub requests_per_second: f64,
+    /// Of those, the flops.
+    pub flops_per_second: f64,
+    /// The services that have servers there.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// A point on the globe.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LocationStatus {
+    /// Degrees north of the equator.
+    pub latitude: f64,
+    /// Degrees east of Greenwich.
+    pub longitude: f64,
+}
+
+/// Why a region is away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwayStatus {
+    /// The word of the reasons: `Drained` or `NoHealthyServer`.
+    pub why: String,
+    /// The service that has no healthy server there.
+    pub service: Option<String>,
+    /// The drain's number, from 1.
+    pub drain: Option<usize>,
+    /// The same for people.
+    pub text: String,
+}
+
+/// A service's servers in one region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// The service.
+    pub service: String,
+    /// How many servers are known.
+    pub servers: usize,
+    /// How many of them are not known to be unhealthy.
+    pub healthy: usize,
+    /// DNS names that cannot be resolved at the moment, and why.
+    pub problems: Vec<String>,
+}
+
+/// A drain of the table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DrainStatus {
+    /// The region that gets less.
+    pub region: String,
+    /// What becomes of its sessions: `keep` or `move`.
+    pub sessions: String,
+    /// The part of new visitors that is left to the region in the end, e.g. `0%`.
+    pub share: String,
+    /// The same from 0 to 1.
+    pub share_ratio: f64,
+    /// The part that is left to it now.
+    pub share_now: String,
+    /// The same from 0 to 1.
+    pub share_now_ratio: f64,
+    /// How long the share takes to get there; missing where it is there at once.
+    pub ramp: Option<String>,
+    /// When it begins.
+    pub since: Option<Timestamp>,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// Who drains.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether it has begun and is not over.
+    pub in_force: bool,
+    /// Whether it has ended by itself.
+    pub over: bool,
+}

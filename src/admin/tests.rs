@@ -1,0 +1,218 @@
+//! The servers with real sockets, on an edge with a table and without a proxy.
+
+use super::*;
+use crate::config::{Admin, Source, read_routing};
+use crate::live::{Edge, Origin, Revision, clock};
+use crate::telemetry::Metrics;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::watch;
+
+const TABLE: &str = "
+version: 1
+regions:
+  us-east: {session_prefix: east, location: {latitude: 39.04, longitude: -77.49}, capacity: 1200/s}
+  us-west: {session_prefix: west}
+homes: [{networks: [203.0.113.0/24], region: us-west}, {otherwise: us-east}]
+services:
+  portal:
+    hosts: [portal.example.com]
+    session: {cookie: sid}
+    pools: {us-east: ['127.0.0.1:1'], us-west: ['127.0.0.1:2', '127.0.0.1:3']}
+drains:
+  - {region: us-west, sessions: move, by: oncall, reason: power loss}
+";
+
+struct Running {
+    admin: AdminServer,
+    edge: Arc<Edge>,
+    stop: watch::Sender<bool>,
+    directory: tempfile::TempDir,
+}
+
+fn edge() -> Arc<Edge> {
+    let metrics = Arc::new(Metrics::new("0.0.0", clock::now()).unwrap());
+    Arc::new(Edge::new("us-east".parse().unwrap(), metrics))
+}
+
+fn settings(socket: PathBuf) -> Admin {
+    Admin { address: "127.0.0.1:0".parse().unwrap(), socket: Some(socket) }
+}
+
+fn give_table(edge: &Edge) {
+    let parts = read_routing(&Source::new("routing.yaml", TABLE), clock::now()).unwrap();
+    let prepared = edge.prepare(parts, Revision::of(TABLE.as_bytes()), Origin::File).unwrap();
+    edge.adopt(prepared).unwrap();
+}
+
+/// An edge that has its table, and its admin address.
+fn running() -> Running {
+    let directory = tempfile::tempdir().unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let edge = edge();
+    give_table(&edge);
+    let socket = directory.path().join("run/homeward.sock");
+    let admin = AdminServer::start(&settings(socket), Arc::clone(&edge), stopped).unwrap();
+    Running { admin, edge, stop, directory }
+}
+
+impl Running {
+    fn socket(&self) -> PathBuf {
+        self.directory.path().join("run/homeward.sock")
+    }
+
+    /// The whole answer to `head`, which lacks its `Connection: close` and the empty line.
+    async fn ask(&self, head: &str) -> String {
+        exchange(TcpStream::connect(self.admin.address()).await.unwrap(), head).await
+    }
+
+    async fn get(&self, target: &str) -> (String, String) {
+        let answer = self.ask(&format!("GET {target} HTTP/1.1\r\nHost: {}", self.admin.address())).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    async fn json(&self, target: &str) -> serde_json::Value {
+        let (head, body) = self.get(target).await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}\n{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+}
+
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str) -> String {
+    stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn the_status_is_what_the_edge_is() {
+    let running = running();
+    let status = running.json("/api/v1/status").await;
+    assert_eq!(status["region"], "us-east");
+    assert_eq!(status["ready"], true);
+    assert_eq!(status["table"]["revision"], Revision::of(TABLE.as_bytes()).to_string());
+    assert_eq!(status["table"]["origin"], "file");
+    assert_eq!(status["regions"][0]["share"], "100%");
+    assert_eq!(status["regions"][0]["away"], serde_json::json!([]));
+    assert_eq!(status["regions"][1]["share_ratio"], 0.0);
+    assert_eq!(status["regions"][1]["away"][0]["why"], "Drained");
+    assert_eq!(status["regions"][1]["away"][0]["text"], "drained by oncall (drain 1): power loss");
+    assert_eq!(status["regions"][1]["services"][0]["servers"], 2);
+    assert_eq!(status["drains"][0]["in_force"], true);
+    // What is written is what is read.
+    let read: Status = serde_json::from_value(status.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), status);
+}
+
+#[tokio::test]
+async fn the_metrics_show_the_state() {
+    let running = running();
+    let (head, body) = running.get("/metrics").await;
+    assert!(head.to_lowercase().contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+    for line in [
+        "homeward_region_share_ratio{region=\"us-west\"} 0",
+        "homeward_region_away{region=\"us-west\",why=\"Drained\"} 1",
+        "homeward_drain_info{by=\"oncall\",region=\"us-west\",until=\"none\"} 1",
+        "homeward_upstream_servers{region=\"us-west\",service=\"portal\"} 2",
+    ] {
+        assert!(body.lines().any(|of_body| of_body == line), "{line} is not in\n{body}");
+    }
+}
+
+#[tokio::test]
+async fn explain_answers_and_refuses() {
+    let running = running();
+    let told = running.json("/api/v1/explain?ip=203.0.113.7&path=/a&cookie=sid%3Dwest-1").await;
+    assert_eq!(told["host"], "portal.example.com");
+    assert_eq!((&told["home"], &told["region"]), (&"us-west".into(), &"us-east".into()));
+    assert_eq!(told["session"], "orphaned");
+    for (query, named) in [("", "ip"), ("?ip=x", "ip 'x'"), ("?ip=::1&path=x", "path"), ("?ip=::1&colour=red", "colour")] {
+        let (head, body) = running.get(&format!("/api/v1/explain{query}")).await;
+        assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+        let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains(named), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn ready_is_who_has_a_table_and_is_not_stopping() {
+    let (stop, stopped) = watch::channel(false);
+    let edge = edge();
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("s");
+    let admin = AdminServer::start(&settings(socket), Arc::clone(&edge), stopped).unwrap();
+    let running = Running { admin, edge, stop, directory };
+    assert!(running.get("/livez").await.0.starts_with("HTTP/1.1 200"));
+    assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 503"));
+    give_table(&running.edge);
+    assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn names_of_others_and_writes_are_refused() {
+    let running = running();
+    for (head, status) in [
+        ("GET /livez HTTP/1.1\r\nHost: evil.example", "403"),
+        ("GET /livez HTTP/1.1\r\nHost: localhost", "200"),
+        ("GET /livez HTTP/1.0", "200"),
+        ("GET /nowhere HTTP/1.1\r\nHost: localhost", "404"),
+        ("POST /api/v1/status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0", "405"),
+        ("OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example", "405"),
+        ("HEAD / HTTP/1.1\r\nHost: localhost", "200"),
+    ] {
+        let answer = running.ask(head).await;
+        assert!(answer.split(' ').nth(1) == Some(status), "{head}\n{answer}");
+        assert!(answer.to_lowercase().contains("content-security-policy: default-src 'none'"), "{answer}");
+        assert!(!answer.to_lowercase().contains("access-control"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_socket_is_for_its_owner_and_ends_with_the_edge() {
+    let running = running();
+    let path = running.socket();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let head = "GET /readyz HTTP/1.1\r\nHost: any.example";
+    let answer = exchange(UnixStream::connect(&path).await.unwrap(), head).await;
+    assert!(answer.ends_with("ready\n"), "{answer}");
+    running.stop.send(true).unwrap();
+    while path.exists() {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn start_at(path: &Path) -> Result<AdminServer, AdminError> {
+    let (_stop, stopped) = watch::channel(false);
+    AdminServer::start(&settings(path.to_owned()), edge(), stopped)
+}
+
+#[tokio::test]
+async fn a_socket_in_the_way_is_replaced_only_where_nobody_answers() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let listener = UnixListener::bind(&path).unwrap();
+    assert!(matches!(start_at(&path), Err(AdminError::SocketInUse { .. })));
+    drop(listener);
+    assert!(path.exists(), "what a dead process leaves");
+    start_at(&path).unwrap();
+
+    let file = directory.path().join("f");
+    std::fs::write(&file, "precious").unwrap();
+    assert!(matches!(start_at(&file), Err(AdminError::NoSocket { .. })));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let error = AdminServer::start(&Admin { address, socket: None }, edge(), stopped).unwrap_err().to_string();
+    assert!(error.contains(&address.to_string()) && error.contains("another process has it"), "{error}");
+}

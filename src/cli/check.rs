@@ -1,0 +1,234 @@
+//! `homeward check`
+
+use super::ending::{Ending, Failure};
+use super::files::{ConfigArg, DEFAULT_CONFIG, RegionArg, settings};
+use super::output;
+use super::style::{Cell, Columns, Style};
+use crate::config::{Problems, Settings, did_you_mean, read_routing};
+use crate::live::{Revision, clock};
+use crate::model::RegionName;
+use crate::routing::TableParts;
+use crate::source::{load_places, read_source};
+use clap::Args;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Report every problem of the settings, the routing table and the place databases
+///
+/// All problems of all files come in one go, each with its place and what to do. Exits with 1 where there is one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  homeward check
+  homeward check --config /etc/homeward/homeward.yaml --routing new-routing.yaml
+  homeward check --json | jq '.files[].problems[]'")]
+pub(super) struct Check {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The routing table's file [default: as the settings say]
+    #[arg(long, value_name = "FILE")]
+    routing: Option<PathBuf>,
+    #[command(flatten)]
+    region: RegionArg,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was checked, and what came of it.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    /// Whether no file has a problem.
+    ok: bool,
+    /// How many problems there are in all.
+    problems: usize,
+    /// The region that the edge would stand in.
+    region: Option<RegionName>,
+    files: Vec<Checked>,
+    /// What could not be checked, and why.
+    notes: Vec<String>,
+}
+
+/// One file.
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    kind: Kind,
+    ok: bool,
+    /// What is in it, where it is good.
+    summary: Option<String>,
+    problems: Vec<crate::config::Problem>,
+    /// The same for people.
+    #[serde(skip)]
+    shown: String,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Settings,
+    Routing,
+    Places,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<Ending, Failure> {
+        let mut report = Report::default();
+        let settings = self.check_settings(&mut report);
+        report.region = self.region.region.clone().or_else(|| settings.as_ref().and_then(|s| s.region.clone()));
+        match self.table_file(settings.as_ref(), &mut report) {
+            Some(file) => report.check_table(&file),
+            None => report.notes.push("the routing table was not checked: say where it is with --routing".to_owned()),
+        }
+        for file in settings.iter().flat_map(|settings| &settings.geoip) {
+            report.check_places(file);
+        }
+        report.problems = report.files.iter().map(|file| file.problems.len()).sum();
+        report.ok = report.files.iter().all(|file| file.ok);
+        if self.json {
+            output::json(&report)?;
+        } else {
+            report.print()?;
+        }
+        Ok(if report.ok { Ending::Well } else { Ending::NotWell })
+    }
+
+    /// The settings, where they are good. A table can be checked without any.
+    fn check_settings(&self, report: &mut Report) -> Option<Settings> {
+        let file = &self.config.config;
+        if self.routing.is_some() && *file == Path::new(DEFAULT_CONFIG) && !file.exists() {
+            report.notes.push(format!("there are no settings at {DEFAULT_CONFIG}: only the table was checked"));
+            return None;
+        }
+        let read = settings(file);
+        let summary = |settings: &Settings| {
+            let region = settings.region.as_ref().map_or_else(|| "no region".to_owned(), |r| format!("region {r}"));
+            let listen: Vec<_> = settings.listen.iter().map(|listener| listener.address.to_string()).collect();
+            format!("{region}, listens on {}, admin on {}", listen.join(", "), settings.admin.address)
+        };
+        report.add(file, Kind::Settings, read, summary)
+    }
+
+    /// The table's file: as the command line or the settings say. Where neither does, the one beside the settings is
+    /// checked too, so that all problems come in one go.
+    fn table_file(&self, settings: Option<&Settings>, report: &mut Report) -> Option<PathBuf> {
+        let said = self.routing.clone().or_else(|| settings.map(|settings| settings.routing.clone()));
+        said.or_else(|| {
+            let beside = self.config.config.with_file_name("routing.yaml");
+            let note = format!("the settings do not say where the table is, so {} was checked", beside.display());
+            beside.exists().then(|| {
+                report.notes.push(note);
+                beside
+            })
+        })
+    }
+}
+
+impl Report {
+    fn check_table(&mut self, file: &Path) {
+        let mut revision = None;
+        let region = self.region.clone();
+        let read = read_source(file).and_then(|source| {
+            revision = Some(Revision::of(source.text.as_bytes()));
+            let parts = read_routing(&source, clock::now())?;
+            match &region {
+                Some(region) => in_table(region, &parts, &source.name).map(|()| parts),
+                None => Ok(parts),
+            }
+        });
+        if self.region.is_none() && read.is_ok() {
+            self.notes.push("no region is said (region:, --region, HOMEWARD_REGION), so it was not looked for in the table".into());
+        }
+        let revision = revision.map(|revision| format!(", revision {revision}")).unwrap_or_default();
+        self.add(file, Kind::Routing, read, |parts| {
+            let pools = parts.services.iter().flat_map(|service| &service.pools);
+            let servers = pools.clone().map(|(_, pool)| pool.servers.len()).sum();
+            format!(
+                "{}, {}, {}, {}, {}, {}{revision}",
+                count(parts.regions.len(), "region"),
+                count(parts.homes.len(), "home rule"),
+                count(parts.services.len(), "service"),
+                count(pools.count(), "pool"),
+                count(servers, "server"),
+                count(parts.drains.len(), "drain"),
+            )
+        });
+    }
+
+    fn check_places(&mut self, file: &Path) {
+        let read = load_places(&[file.to_owned()]);
+        let read = read.map_err(|problem| {
+            let help = "put a place database there, or take geoip out of the settings";
+            Problems::of_file(problem.file, problem.why, help)
+        });
+        self.add(file, Kind::Places, read, |places| {
+            let of = places.databases().first().map_or_else(String::new, |database| database.database_type());
+            let built = places.build_timestamp().map(|built| built.strftime(", built %Y-%m-%d").to_string());
+            format!("{of}{}", built.unwrap_or_default())
+        });
+    }
+
+    fn add<T>(
+        &mut self,
+        file: &Path,
+        kind: Kind,
+        read: Result<T, Problems>,
+        summary: impl FnOnce(&T) -> String,
+    ) -> Option<T> {
+        let file = file.display().to_string();
+        match read {
+            Ok(value) => {
+                let summary = Some(summary(&value));
+                self.files.push(Checked { file, kind, ok: true, summary, problems: Vec::new(), shown: String::new() });
+                Some(value)
+            }
+            Err(problems) => {
+                let shown = problems.render(output::messages_are_coloured());
+                let problems = problems.iter().cloned().collect();
+                self.files.push(Checked { file, kind, ok: false, summary: None, problems, shown });
+                None
+            }
+        }
+    }
+
+    fn print(&self) -> Result<(), Failure> {
+        let style = Style::new(output::results_are_coloured());
+        let mut columns = Columns::default();
+        for file in &self.files {
+            let state = match &file.summary {
+                Some(_) => Cell::text("ok").painted(Style::good),
+                None => Cell::text("refused").painted(Style::bad),
+            };
+            let said = file.summary.clone().unwrap_or_else(|| count(file.problems.len(), "problem"));
+            columns.row([Cell::text(&file.file), state, Cell::text(said)]);
+        }
+        for file in &self.files {
+            output::message(&file.shown);
+        }
+        for note in &self.notes {
+            output::message(&format!("homeward: {note}\n"));
+        }
+        output::result(&columns.render(style))
+    }
+}
+
+/// # Errors
+/// Where the table does not have the region that the edge stands in.
+fn in_table(region: &RegionName, parts: &TableParts, file: &str) -> Result<(), Problems> {
+    let known = || parts.regions.iter().map(|region| region.name.as_str());
+    if known().any(|known| known == region.as_str()) {
+        return Ok(());
+    }
+    let near = did_you_mean(region.as_str(), known()).map(|near| format!(" did you mean '{near}'?"));
+    let message = format!(
+        "the table has no region {region}, in which this edge stands; it has {}.{}",
+        known().collect::<Vec<_>>().join(", "),
+        near.unwrap_or_default()
+    );
+    let help = "name the edge's region (region: in the settings, --region or HOMEWARD_REGION), or add it to the table";
+    Err(Problems::of_file(file, message, help))
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

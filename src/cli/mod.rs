@@ -1,0 +1,89 @@
+//! Floor 7: the verbs of the command line, one a file; and how they put an edge together.
+//!
+//! Every verb gives back an [`Ending`] or a [`Failure`]. Results go to the standard output, messages to the standard
+//! error.
+
+mod check;
+mod client;
+mod completions;
+mod demo;
+mod edge;
+mod ending;
+mod explain;
+mod files;
+mod man;
+mod output;
+mod reference;
+mod run;
+mod sample_app;
+mod schema;
+mod status;
+mod status_page;
+mod style;
+
+pub use edge::{RunningEdge, StartError};
+pub use reference::verbs_reference;
+
+use clap::{Parser, Subcommand};
+use ending::{Ending, Failure};
+use std::process::ExitCode;
+
+/// An edge router that takes every request home
+///
+/// Homeward stands in front of the app servers of several regions, finds the one region that is home to each request, and
+/// gets the request there. Regions are drained by an edit of one YAML table, live within a second.
+#[derive(Debug, Parser)]
+#[command(
+    name = "homeward",
+    version,
+    propagate_version = false,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  homeward check                            # are both files good?
+  homeward run --region us-east             # serve
+  homeward explain --ip 203.0.113.7         # where does this visitor go, and why?
+  homeward status                           # how is it going?
+
+Exit codes: 0 all is well; 1 what the verb says is not well; 2 wrong usage."
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::Run),
+    Demo(demo::Demo),
+    Check(check::Check),
+    Explain(explain::Explain),
+    Status(status::StatusVerb),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
+    SampleApp(sample_app::SampleApp),
+}
+
+/// Reads the command line, does what it says, and gives back the exit code: 0 where all is well, 1 where the verb says
+/// that something is not, 2 for wrong usage.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Run(verb) => verb.run(),
+        Verb::Demo(verb) => verb.run(),
+        Verb::Check(verb) => verb.run(),
+        Verb::Explain(verb) => verb.run(),
+        Verb::Status(verb) => verb.run(),
+        Verb::Schema(verb) => verb.run(),
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(),
+        Verb::SampleApp(verb) => verb.run(),
+    };
+    match done {
+        Ok(ending) => ending.into(),
+        Err(failure) => failure.report(),
+    }
+}

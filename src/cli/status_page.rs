@@ -1,0 +1,164 @@
+//! A status as people read it.
+
+use super::style::{Cell, Columns, Style, plain, plain_lines};
+use crate::admin::Status;
+use crate::admin::status::{DrainStatus, FileStatus, RegionStatus};
+use crate::model::Timestamp;
+
+/// `status` on a page.
+pub(super) fn render(status: &Status, style: Style) -> String {
+    let mut page = head(status, style);
+    page.push('\n');
+    page.push_str(&regions(status, style));
+    if !status.drains.is_empty() {
+        page.push_str(&format!("\n{}\n{}", style.strong("Drains"), drains(status, style)));
+    }
+    page.push('\n');
+    page.push_str(&table(status, style));
+    page.push_str(&places(status, style));
+    page
+}
+
+fn head(status: &Status, style: Style) -> String {
+    let ready = if status.ready { style.good("ready") } else { style.bad("not ready") };
+    format!(
+        "{} {}, Homeward {}, up {}, {ready}, {} open request{}\n",
+        style.strong("Edge in"),
+        style.strong(&plain(&status.region)),
+        plain(&status.version),
+        span(status.uptime_seconds),
+        status.open_requests,
+        if status.open_requests == 1 { "" } else { "s" },
+    )
+}
+
+fn regions(status: &Status, style: Style) -> String {
+    let mut columns = Columns::default();
+    let heading = |cell: Cell| cell.painted(Style::faint);
+    columns.row([
+        heading(Cell::text("REGION")),
+        heading(Cell::number("SHARE")),
+        heading(Cell::number("SERVERS")),
+        heading(Cell::number("REQ/S")),
+        heading(Cell::number("CAPACITY")),
+        heading(Cell::number("FLOPS/S")),
+        heading(Cell::text("STATE")),
+    ]);
+    for region in &status.regions {
+        let local = if region.local { " (here)" } else { "" };
+        let (healthy, servers) =
+            region.services.iter().fold((0, 0), |(h, s), service| (h + service.healthy, s + service.servers));
+        let share = Cell::number(plain(&region.share));
+        let servers_cell = Cell::number(format!("{healthy}/{servers}"));
+        columns.row([
+            Cell::text(plain(&region.name) + local),
+            if region.share_ratio < 1.0 { share.painted(Style::odd) } else { share },
+            if healthy < servers { servers_cell.painted(Style::odd) } else { servers_cell },
+            Cell::number(format!("{:.1}", region.requests_per_second)),
+            Cell::number(region.capacity.as_deref().map_or_else(|| "-".to_owned(), plain)),
+            Cell::number(format!("{:.1}", region.flops_per_second)),
+            state(region),
+        ]);
+    }
+    let mut text = columns.render(style);
+    for region in &status.regions {
+        for problem in region.services.iter().flat_map(|service| &service.problems) {
+            let line = format!("{}: {}", plain(&region.name), plain(problem));
+            text.push_str(&format!("{}\n", style.odd(&line)));
+        }
+    }
+    text
+}
+
+fn state(region: &RegionStatus) -> Cell {
+    if region.away.is_empty() {
+        return Cell::text("ok").painted(Style::good);
+    }
+    let why: Vec<_> = region.away.iter().map(|away| plain(&away.text)).collect();
+    Cell::text(format!("away: {}", why.join("; "))).painted(Style::bad)
+}
+
+fn drains(status: &Status, style: Style) -> String {
+    let mut columns = Columns::default();
+    for drain in &status.drains {
+        let by = drain.by.as_deref().map_or_else(|| "by nobody named".to_owned(), |by| format!("by {}", plain(by)));
+        columns.row([
+            Cell::text(format!("  {}", plain(&drain.region))),
+            Cell::text(share(drain)),
+            Cell::text(format!("sessions {}", plain(&drain.sessions))),
+            Cell::text(time_left(drain, status.now)),
+            Cell::text(by),
+            Cell::text(drain.reason.as_deref().map(plain).unwrap_or_default()),
+        ]);
+    }
+    columns.render(style)
+}
+
+/// What is left to the region, and where that goes.
+fn share(drain: &DrainStatus) -> String {
+    let (now, goal) = (plain(&drain.share_now), plain(&drain.share));
+    match &drain.ramp {
+        Some(ramp) if drain.in_force && now != goal => format!("{now}, on its way to {goal} in {}", plain(ramp)),
+        _ if drain.in_force => now,
+        _ => goal,
+    }
+}
+
+fn time_left(drain: &DrainStatus, now: Timestamp) -> String {
+    let until = |end: Timestamp| span(u64::try_from(end.duration_since(now).as_secs()).unwrap_or(0));
+    match (drain.in_force, drain.over, drain.since, drain.until) {
+        (_, true, _, Some(end)) => format!("over since {end}"),
+        (false, false, Some(start), _) => format!("begins in {}", until(start)),
+        (true, _, _, Some(end)) => format!("{} left", until(end)),
+        (true, _, _, None) => "no end".to_owned(),
+        _ => "not in force".to_owned(),
+    }
+}
+
+fn table(status: &Status, style: Style) -> String {
+    let table = &status.table;
+    let live = match (&table.revision, table.age_seconds) {
+        (Some(revision), Some(age)) => {
+            let origin = match table.origin.as_deref() {
+                Some("last_good") => style.bad(", the last good one of an earlier run"),
+                _ => String::new(),
+            };
+            format!("{}, live for {}{origin}", plain(revision), span(age))
+        }
+        _ => style.bad("none is live"),
+    };
+    let problem = table.problem.as_ref().map(|problem| refused(problem, status.now, "The table that was live stays."));
+    format!("{} {live}\n{}", style.strong("Table"), problem.map(|text| style.bad(&text)).unwrap_or_default())
+}
+
+fn places(status: &Status, style: Style) -> String {
+    let places = &status.places;
+    let files: Vec<_> = places.files.iter().map(|file| plain(file)).collect();
+    let live = match places.built {
+        _ if files.is_empty() => "no database: only networks and 'otherwise' find a home".to_owned(),
+        Some(built) => format!("{}, built {}", files.join(", "), built.strftime("%Y-%m-%d")),
+        None => files.join(", "),
+    };
+    let problem = places.problem.as_ref().map(|problem| refused(problem, status.now, "What was live stays."));
+    format!("{} {live}\n{}", style.strong("Places"), problem.map(|text| style.bad(&text)).unwrap_or_default())
+}
+
+fn refused(problem: &FileStatus, now: Timestamp, and: &str) -> String {
+    let age = span(u64::try_from(now.duration_since(problem.since).as_secs()).unwrap_or(0));
+    let text = plain_lines(&problem.text);
+    format!("{} is refused for {age}. {and}\n{}\n", plain(&problem.file), text.trim_end())
+}
+
+/// Seconds in the two largest units that say something.
+fn span(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m {}s", seconds % 60),
+        3600..86_400 => format!("{hours}h {}m", minutes % 60),
+        _ => format!("{days}d {}h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! What the fleet remembers, by what it is.
+
+use super::name::DnsName;
+use super::pool::PoolState;
+use super::server::{Server, ServerKey};
+use super::status::Transition;
+use crate::model::{Pool, RegionName, ServerHost, ServiceName};
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use tokio::sync::watch;
+
+/// Everything by what it is. Nothing is kept alive here.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    /// How many tables have come.
+    pub(super) generation: u64,
+    pub(super) servers: HashMap<ServerKey, Weak<Server>>,
+    pub(super) names: HashMap<Box<str>, Weak<DnsName>>,
+    /// More than one where a pool was edited and requests still use the older one.
+    pub(super) pools: HashMap<(ServiceName, RegionName), Vec<Weak<PoolState>>>,
+}
+
+impl Store {
+    /// The pool as it is known already, or a new one with what is known of its servers and names.
+    pub(super) fn pool(
+        &mut self,
+        service: &ServiceName,
+        region: &RegionName,
+        definition: &Pool,
+        targets: &watch::Sender<u64>,
+    ) -> Arc<PoolState> {
+        let key = (service.clone(), region.clone());
+        let known = self.pools.get(&key).into_iter().flatten().filter_map(Weak::upgrade);
+        if let Some(pool) = known.into_iter().find(|pool| pool.definition == *definition) {
+            pool.generation.store(self.generation, Ordering::Release);
+            return pool;
+        }
+        let mut names: Vec<Arc<DnsName>> = Vec::new();
+        for server in &definition.servers {
+            if let ServerHost::Name(text) = &server.host
+                && !names.iter().any(|name| name.text() == &**text)
+            {
+                names.push(self.name(text));
+            }
+        }
+        let (service, region) = key.clone();
+        let pool = PoolState::new(service, region, definition.clone(), names, self.generation, targets.clone());
+        let pool = Arc::new(pool);
+        self.fill(&pool);
+        pool.recount();
+        self.pools.entry(key).or_default().push(Arc::downgrade(&pool));
+        pool
+    }
+
+    fn name(&mut self, text: &str) -> Arc<DnsName> {
+        if let Some(known) = self.names.get(text).and_then(Weak::upgrade) {
+            return known;
+        }
+        let name = Arc::new(DnsName::new(text));
+        self.names.insert(text.into(), Arc::downgrade(&name));
+        name
+    }
+
+    /// Gives the pool the servers that its definition and the answers for its names say.
+    pub(super) fn fill(&mut self, pool: &PoolState) {
+        let mut addresses = Vec::new();
+        for server in &pool.definition.servers {
+            let hosts = match &server.host {
+                ServerHost::Address(address) => vec![*address],
+                ServerHost::Name(text) => {
+                    let name = pool.names.iter().find(|name| name.text() == &**text);
+                    name.map(|name| name.answer().addresses.clone()).unwrap_or_default()
+                }
+            };
+            addresses.extend(hosts.into_iter().map(|host| SocketAddr::new(host.to_canonical(), server.port)));
+        }
+        let mut seen = HashSet::new();
+        addresses.retain(|address| seen.insert(*address));
+        let sni = pool.definition.tls.as_ref().map(|tls| tls.sni.clone());
+        let servers = addresses.into_iter().map(|address| {
+            self.server(ServerKey {
+                service: pool.service.clone(),
+                region: pool.region.clone(),
+                address,
+                sni: sni.clone(),
+                http2: pool.definition.http2,
+            })
+        });
+        let servers: Box<[_]> = servers.collect();
+        pool.servers.store(Arc::new(servers));
+    }
+
+    fn server(&mut self, key: ServerKey) -> Arc<Server> {
+        if let Some(known) = self.servers.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        let server = Arc::new(Server::new(key));
+        self.servers.insert(server.key().clone(), Arc::downgrade(&server));
+        server
+    }
+
+    /// The pools of all tables in use.
+    pub(super) fn live_pools(&self) -> impl Iterator<Item = Arc<PoolState>> {
+        self.pools.values().flatten().filter_map(Weak::upgrade)
+    }
+
+    /// The pools that the server may be in.
+    pub(super) fn pools_around(&self, server: &Server) -> impl Iterator<Item = Arc<PoolState>> {
+        let pools = self.pools.get(&(server.service().clone(), server.region().clone()));
+        pools.into_iter().flatten().filter_map(Weak::upgrade)
+    }
+
+    /// The pools that need the name.
+    pub(super) fn pools_with(&self, name: &Arc<DnsName>) -> Vec<Arc<PoolState>> {
+        let pools = self.live_pools();
+        pools.filter(|pool| pool.names.iter().any(|of_pool| Arc::ptr_eq(of_pool, name))).collect()
+    }
+
+    /// Counts the pool's healthy servers anew. Under the lock, so that the last count sees the last change.
+    pub(super) fn recount(&self, pool: Arc<PoolState>) -> Option<Transition> {
+        let (before, healthy) = pool.recount();
+        let of_newest_table = pool.generation.load(Ordering::Acquire) == self.generation;
+        (before != healthy && of_newest_table).then_some(Transition::Pool { pool, healthy })
+    }
+
+    /// Lets go of what nothing uses any more.
+    pub(super) fn sweep(&mut self) {
+        self.pools.retain(|_, pools| {
+            pools.retain(|pool| pool.strong_count() > 0);
+            !pools.is_empty()
+        });
+        self.names.retain(|_, name| name.strong_count() > 0);
+        self.servers.retain(|_, server| server.strong_count() > 0);
+    }
+}

@@ -1,0 +1,108 @@
+//! Writes the answers that the edge gives by itself.
+
+use super::Proxy;
+use super::context::RequestContext;
+use super::headers::X_REQUEST_ID;
+use super::refusal::{Refusal, UpstreamFailure};
+use bytes::Bytes;
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, Method};
+use pingora::http::ResponseHeader;
+use pingora::proxy::{FailToProxy, Session};
+use pingora::{Error, ErrorSource, ErrorType, Result};
+
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
+impl Proxy {
+    /// Answers the request with `refusal`.
+    ///
+    /// # Errors
+    /// Where the client is gone.
+    pub(super) async fn answer(
+        &self,
+        session: &mut Session,
+        context: &mut RequestContext,
+        refusal: Refusal,
+    ) -> Result<()> {
+        context.refusal = Some(refusal);
+        if !refusal.keeps_connection() {
+            session.set_keepalive(None);
+        }
+        let accept = session.req_header().headers.get(ACCEPT).map_or(&[][..], |accept| accept.as_bytes());
+        let (kind, body) = refusal.body(accept, &context.request_id);
+        let mut head = ResponseHeader::build(refusal.status(), Some(8))?;
+        head.insert_header(CONTENT_TYPE, kind)?;
+        head.insert_header(CONTENT_LENGTH, body.len())?;
+        head.insert_header(CACHE_CONTROL, "no-store")?;
+        head.insert_header(X_REQUEST_ID, context.request_id.as_str())?;
+        head.insert_header(PROXY_STATUS, format!("homeward; error={}", refusal.proxy_error()))?;
+        if let Some(seconds) = refusal.retry_after() {
+            head.insert_header(RETRY_AFTER, seconds)?;
+        }
+        if refusal == Refusal::Method {
+            head.insert_header(ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")?;
+        }
+        let bodiless = session.req_header().method == Method::HEAD;
+        session.write_response_header(Box::new(head), bodiless).await?;
+        if !bodiless {
+            session.write_response_body(Some(Bytes::from(body)), true).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers a request that failed on the way to a server, as far as the client can still be answered.
+    pub(super) async fn answer_failure(
+        &self,
+        session: &mut Session,
+        context: &mut RequestContext,
+        error: &Error,
+    ) -> FailToProxy {
+        let refusal = context.refusal.or_else(|| refusal_of(error));
+        let mut code = 0;
+        if let Some(refusal) = refusal {
+            code = refusal.status();
+            if session.response_written().is_none() {
+                // A client that has left in the meantime is not answered.
+                let _ = self.answer(session, context, refusal).await;
+            } else {
+                context.refusal = Some(refusal);
+            }
+        }
+        FailToProxy { error_code: code, can_reuse_downstream: false }
+    }
+}
+
+/// The answer for an error of the engine; `None` where the client itself is gone.
+fn refusal_of(error: &Error) -> Option<Refusal> {
+    match (error.esource(), error.etype()) {
+        (ErrorSource::Upstream, _) => Some(Refusal::Upstream(failure_of(error))),
+        (
+            ErrorSource::Downstream,
+            ErrorType::ReadError
+            | ErrorType::WriteError
+            | ErrorType::ConnectionClosed
+            | ErrorType::ReadTimedout
+            | ErrorType::WriteTimedout,
+        ) => None,
+        (ErrorSource::Downstream, _) => Some(Refusal::BadRequest("The request breaks the rules of HTTP.")),
+        (ErrorSource::Internal | ErrorSource::Unset, _) => Some(Refusal::Internal),
+    }
+}
+
+/// What went wrong with a server.
+pub(super) fn failure_of(error: &Error) -> UpstreamFailure {
+    match error.etype() {
+        ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => {
+            UpstreamFailure::ConnectionRefused
+        }
+        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => UpstreamFailure::ConnectionTimeout,
+        ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError => UpstreamFailure::Tls,
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => UpstreamFailure::ResponseTimeout,
+        ErrorType::InvalidHTTPHeader
+        | ErrorType::H1Error
+        | ErrorType::H2Error
+        | ErrorType::H2Downgrade
+        | ErrorType::InvalidH2 => UpstreamFailure::Protocol,
+        _ => UpstreamFailure::Terminated,
+    }
+}

@@ -1,0 +1,178 @@
+//! Floor 6: the only place that names the proxy engine. One thin hook a phase; what a phase does stands in a file of its
+//! own and knows as little of the engine as can be.
+
+mod answer;
+mod context;
+mod headers;
+mod intake;
+mod record;
+mod refusal;
+mod request_id;
+mod route;
+mod server;
+
+use crate::live::{Edge, clock};
+use crate::model::Network;
+use crate::resilience::Observation;
+use crate::telemetry::AccessLog;
+use async_trait::async_trait;
+use bytes::Bytes;
+use context::RequestContext;
+use intake::HeadLimits;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::Digest;
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType, Result};
+use refusal::Refusal;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use server::{BindError, ProxyServer};
+
+/// How long an idle connection of a client is kept.
+const CLIENT_KEEPALIVE: Duration = Duration::from_secs(75);
+
+/// How long a client may take for the next bytes of a request, and for taking the next bytes of an answer.
+const CLIENT_STALL: Duration = Duration::from_mins(1);
+
+/// How long what is left of a refused request is read, so that the client gets to see the answer.
+const CLIENT_DRAIN: Duration = Duration::from_secs(2);
+
+/// The proxy: an edge's policy, hooked into the engine.
+pub(crate) struct Proxy {
+    edge: Arc<Edge>,
+    access_log: Arc<AccessLog>,
+    trusted_proxies: Vec<Network>,
+    head_limits: HeadLimits,
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = RequestContext;
+
+    fn new_ctx(&self) -> RequestContext {
+        RequestContext::new(&self.edge)
+    }
+
+    async fn request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+        if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(CLIENT_KEEPALIVE.as_secs())); // the engine's own default is for ever
+        }
+        session.set_read_timeout(Some(CLIENT_STALL));
+        session.set_write_timeout(Some(CLIENT_STALL));
+        session.set_total_drain_timeout(Some(CLIENT_DRAIN));
+        let peer = peer_address(session);
+        match self.decide(session.req_header(), peer, context) {
+            Ok(()) => Ok(false),
+            Err(refusal) => {
+                self.answer(session, context, refusal).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn upstream_peer(&self, session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+        match self.next_server(session.req_header(), context) {
+            Ok(peer) => Ok(Box::new(peer)),
+            Err(refusal) => {
+                context.refusal = Some(refusal);
+                Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")
+            }
+        }
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        context: &mut RequestContext,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        let again = self.connection_failed(context, answer::failure_of(&error));
+        error.set_retry(again);
+        error
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        reused: bool,
+        _peer: &HttpPeer,
+        _fd: std::os::unix::io::RawFd,
+        _digest: Option<&Digest>,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        if let (false, Some(active)) = (reused, &context.attempts.server) {
+            self.edge.observe(active.server(), Observation::Reached);
+        }
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        head: &mut RequestHeader,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        let Some(decided) = &context.decided else { return Ok(()) };
+        headers::to_app(head, context, decided, peer_address(session))
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end_of_stream: bool,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        context.body_received += body.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let decided = context.decided.as_ref();
+        let service = decided.and_then(|decided| decided.live.table.service(decided.decision.service));
+        let largest = service.and_then(|service| service.largest_body);
+        if largest.is_some_and(|largest| context.body_received > largest) {
+            context.refusal = Some(Refusal::BodyTooLarge);
+            return Error::e_explain(ErrorType::HTTPStatus(Refusal::BodyTooLarge.status()), "body over its limit");
+        }
+        Ok(())
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut ResponseHeader,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        context.attempts.first_byte = context.attempts.began.map(|began| clock::monotonic().duration_since(began));
+        headers::to_client(head);
+        Ok(())
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
+        self.answer_failure(session, context, error).await
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
+        self.record(session, error, context);
+    }
+
+    fn suppress_error_log(&self, _session: &Session, _context: &RequestContext, _error: &Error) -> bool {
+        true // the access log and the metrics have it; a line of log for each bad request would be an attacker's to write
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _context: &RequestContext,
+        _error: &Error,
+        _when: pingora::proxy::ProxyWarnLogContext,
+    ) -> bool {
+        true // the attempts are in the access log and the metrics
+    }
+}
+
+fn peer_address(session: &Session) -> IpAddr {
+    let address = session.client_addr().and_then(|address| address.as_inet());
+    address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())
+}

@@ -1,0 +1,127 @@
+//! What is kept of a request when it is over: its counters, its line in the access log.
+
+use super::Proxy;
+use super::answer::failure_of;
+use super::context::{Decided, RequestContext};
+use super::refusal::UpstreamFailure;
+use crate::live::clock;
+use crate::routing::SessionState;
+use crate::telemetry::{Entry, RetryResult, UpstreamResult};
+use http::Version;
+use http::header::{HOST, REFERER, USER_AGENT};
+use pingora::proxy::Session;
+use pingora::{Error, ErrorSource};
+use std::fmt;
+
+impl Proxy {
+    /// Counts the request and writes its line.
+    pub(super) fn record(&self, session: &Session, error: Option<&Error>, context: &RequestContext) {
+        let duration = clock::monotonic().duration_since(context.began);
+        let status = session.response_written().map_or(0, |head| head.status.as_u16());
+        match &context.decided {
+            Some(decided) => {
+                decided.live.meters.record(&decided.decision, status, duration);
+                count_upstream(decided, context, status, error);
+                if let Some(region) = decided.decision.region() {
+                    let flopped = decided.session() == SessionState::Flopped;
+                    decided.live.served(region, flopped, clock::second());
+                }
+            }
+            None => {
+                if let Some(live) = self.edge.table() {
+                    live.meters.no_service(status, duration);
+                }
+            }
+        }
+        self.write_line(session, context, status, duration, error);
+    }
+
+    fn write_line(
+        &self,
+        session: &Session,
+        context: &RequestContext,
+        status: u16,
+        duration: std::time::Duration,
+        error: Option<&Error>,
+    ) {
+        let head = session.req_header();
+        let header = |name| head.headers.get(name).map(http::HeaderValue::as_bytes);
+        let decided = context.decided.as_ref();
+        let name = |region| decided.map(|decided| decided.live.table.region_name(region));
+        let decision = decided.map(|decided| &decided.decision);
+        let reasons = decided.map(|decided| decided.decision.reasons(&decided.live.table));
+        let service = decided.and_then(|decided| decided.live.table.service_name(decided.decision.service));
+        let attempts = &context.attempts;
+        self.access_log.record(&Entry {
+            time: context.time,
+            client: context.client,
+            method: head.method.as_str().as_bytes(),
+            host: header(HOST).unwrap_or_default(),
+            path: head.raw_path(),
+            protocol: protocol(head.version),
+            status,
+            bytes_sent: session.body_bytes_sent() as u64,
+            bytes_received: context.body_received,
+            duration,
+            service: service.map(|name| name.as_str()),
+            home: decision.and_then(|decision| name(decision.home)),
+            home_by: decision.map(|decision| decision.home_by.as_str()),
+            region: decision.and_then(|decision| decision.region()).and_then(name),
+            session: decided.map(Decided::session),
+            reasons: reasons.as_ref().map(|reasons| reasons as &dyn fmt::Display),
+            upstream: attempts.server.as_ref().map(|active| active.server().address()),
+            upstream_duration: attempts.first_byte,
+            attempts: attempts.count.into(),
+            request_id: context.request_id.as_bytes(),
+            user_agent: header(USER_AGENT),
+            referer: header(REFERER),
+            error: match (context.refusal, error) {
+                (Some(refusal), _) => Some(refusal.proxy_error()),
+                (None, Some(error)) if error.esource() == &ErrorSource::Downstream => Some("client_left"),
+                (None, Some(error)) => Some(failure_of(error).as_str()),
+                (None, None) => None,
+            },
+        });
+    }
+}
+
+/// Counts what became of the last attempt; those before it were counted when they failed.
+fn count_upstream(decided: &Decided, context: &RequestContext, status: u16, error: Option<&Error>) {
+    let attempts = &context.attempts;
+    let (Some(region), true) = (attempts.region, attempts.count > 0) else { return };
+    let Decided { live, decision } = decided;
+    let result = match error {
+        None if status >= 500 => UpstreamResult::ServerError,
+        None => UpstreamResult::Answered,
+        Some(error) if error.esource() == &ErrorSource::Downstream => UpstreamResult::ClientLeft,
+        Some(error) => upstream_result(failure_of(error)),
+    };
+    if attempts.server.is_some() {
+        live.meters.upstream(decision.service, region, result);
+    }
+    if attempts.count > 1 {
+        let retried = if error.is_none() { RetryResult::Succeeded } else { RetryResult::Failed };
+        live.meters.retry(decision.service, region, retried);
+    }
+}
+
+/// The word in metrics for what went wrong with a server.
+pub(super) fn upstream_result(failure: UpstreamFailure) -> UpstreamResult {
+    match failure {
+        UpstreamFailure::ConnectionRefused | UpstreamFailure::Tls => UpstreamResult::ConnectFailed,
+        UpstreamFailure::ConnectionTimeout => UpstreamResult::ConnectTimedOut,
+        UpstreamFailure::Terminated => UpstreamResult::Closed,
+        UpstreamFailure::ResponseTimeout => UpstreamResult::TimedOut,
+        UpstreamFailure::Protocol => UpstreamResult::Malformed,
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_3 => "HTTP/3.0",
+        _ => "HTTP/1.1",
+    }
+}

@@ -1,0 +1,368 @@
+//! All metrics of one edge.
+
+use super::names;
+use super::series::Series;
+use super::words::GeoLookup;
+use crate::model::{Share, Timestamp};
+use crate::routing::Away;
+use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
+use std::sync::Arc;
+
+/// The most series of a counter that grows with services and regions.
+const MOST_SERIES: usize = 20_000;
+/// The most series of a histogram, each of which is as large as 17 others.
+const MOST_HISTOGRAMS: usize = 2_000;
+/// The longest label value that an operator writes, in bytes.
+const LONGEST_LABEL: usize = 128;
+
+/// Why the metrics could not be set up: a mistake in their definitions.
+#[derive(Debug, thiserror::Error)]
+#[error("the metrics cannot be set up: {0}")]
+pub struct MetricsError(#[from] prometheus::Error);
+
+/// The metrics of one edge, in a registry of their own. Clones share everything.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    pub(super) families: Arc<Families>,
+}
+
+/// One field a metric, in the order of `names`.
+pub(super) struct Families {
+    pub(super) requests: Series<IntCounter>,
+    open: IntGauge,
+    pub(super) duration: Series<Histogram>,
+    pub(super) flops: Series<IntCounter>,
+    pub(super) decisions: Series<IntCounter>,
+    pub(super) session_keys: Series<IntCounter>,
+    pub(super) substitutions: Series<IntCounter>,
+    geo_lookups: Vec<IntCounter>,
+    share: Series<Gauge>,
+    away: Series<IntGauge>,
+    drains: Series<IntGauge>,
+    pub(super) upstream_requests: Series<IntCounter>,
+    pub(super) upstream_retries: Series<IntCounter>,
+    healthy: Series<IntGauge>,
+    servers: Series<IntGauge>,
+    table: Series<IntGauge>,
+    table_applied: IntCounter,
+    table_unchanged: IntCounter,
+    table_refused: IntCounter,
+    table_last_success: Series<Gauge>,
+    table_stale: IntGauge,
+    geoip_build: Series<Gauge>,
+    geoip_applied: IntCounter,
+    geoip_refused: IntCounter,
+    access_log_dropped: IntCounter,
+}
+
+/// What is shown of one region.
+#[derive(Debug, Clone, Copy)]
+pub struct RegionRow<'a> {
+    /// Its name.
+    pub region: &'a str,
+    /// The part of new visitors that its drains leave it.
+    pub share: Share,
+    /// Why it is away; empty where it is not.
+    pub away: &'a [Away],
+}
+
+/// What is shown of one drain in force.
+#[derive(Debug, Clone, Copy)]
+pub struct DrainRow<'a> {
+    /// The drained region's name.
+    pub region: &'a str,
+    /// Who drains. At most 128 bytes of it are shown.
+    pub by: Option<&'a str>,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// What is shown of one service's servers in one region.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolRow<'a> {
+    /// The service's name.
+    pub service: &'a str,
+    /// The region's name.
+    pub region: &'a str,
+    /// How many servers are known.
+    pub servers: usize,
+    /// How many of them are healthy.
+    pub healthy: usize,
+}
+
+/// A request that is being answered: counted as open until this is dropped.
+#[derive(Debug)]
+pub struct OpenRequest(IntGauge);
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// The metrics of a process of this `version` that `started` then.
+    ///
+    /// # Errors
+    /// Only where a definition in `names` is not valid.
+    pub fn new(version: &str, started: Timestamp) -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        let counters = |definition| Series::<IntCounter>::new(&registry, definition, MOST_SERIES);
+        let gauges = |definition| Series::<IntGauge>::new(&registry, definition, MOST_SERIES);
+        let reals = |definition| Series::<Gauge>::new(&registry, definition, MOST_SERIES);
+        gauges(names::BUILD)?.get(&[version]).set(1);
+        reals(names::PROCESS_START)?.get(&[]).set(seconds(started));
+
+        let geo_lookups = counters(names::GEO_LOOKUPS)?;
+        let table_reloads = counters(names::TABLE_RELOADS)?;
+        let geoip_reloads = counters(names::GEOIP_RELOADS)?;
+        let families = Families {
+            requests: counters(names::REQUESTS)?,
+            open: gauges(names::REQUESTS_OPEN)?.get(&[]),
+            duration: Series::new(&registry, names::REQUEST_DURATION, MOST_HISTOGRAMS)?,
+            flops: counters(names::FLOPS)?,
+            decisions: counters(names::DECISIONS)?,
+            session_keys: counters(names::SESSION_KEYS)?,
+            substitutions: counters(names::SUBSTITUTIONS)?,
+            geo_lookups: GeoLookup::ALL.iter().map(|result| geo_lookups.get(&[result.as_str()])).collect(),
+            share: reals(names::REGION_SHARE)?,
+            away: gauges(names::REGION_AWAY)?,
+            drains: gauges(names::DRAIN)?,
+            upstream_requests: counters(names::UPSTREAM_REQUESTS)?,
+            upstream_retries: counters(names::UPSTREAM_RETRIES)?,
+            healthy: gauges(names::UPSTREAM_HEALTHY)?,
+            servers: gauges(names::UPSTREAM_SERVERS)?,
+            table: gauges(names::TABLE)?,
+            table_applied: table_reloads.get(&["applied"]),
+            table_unchanged: table_reloads.get(&["unchanged"]),
+            table_refused: table_reloads.get(&["refused"]),
+            table_last_success: reals(names::TABLE_LAST_SUCCESS)?,
+            table_stale: gauges(names::TABLE_STALE)?.get(&[]),
+            geoip_build: reals(names::GEOIP_BUILD)?,
+            geoip_applied: geoip_reloads.get(&["applied"]),
+            geoip_refused: geoip_reloads.get(&["refused"]),
+            access_log_dropped: counters(names::ACCESS_LOG_DROPPED)?.get(&[]),
+        };
+        Ok(Self { registry, families: Arc::new(families) })
+    }
+
+    /// All metrics in Prometheus' text format, version 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap_or_else(|problem| format!("# the metrics cannot be written: {problem}\n"))
+    }
+
+    /// Counts a request as open until what this gives is dropped.
+    #[must_use]
+    pub fn open_request(&self) -> OpenRequest {
+        self.families.open.inc();
+        OpenRequest(self.families.open.clone())
+    }
+
+    /// Requests that are open now.
+    #[must_use]
+    pub fn open_requests(&self) -> u64 {
+        u64::try_from(self.families.open.get()).unwrap_or(0)
+    }
+
+    /// Counts one look-up of a client address.
+    pub fn geo_lookup(&self, result: GeoLookup) {
+        if let Some(counter) = self.families.geo_lookups.get(result as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Shows these regions, and no others any longer.
+    pub fn set_regions<'a>(&self, rows: impl IntoIterator<Item = RegionRow<'a>>) {
+        let rows: Vec<_> = rows.into_iter().collect();
+        self.families.share.replace(rows.iter().map(|row| {
+            let share = row.share.ratio();
+            ([row.region.to_owned()], move |gauge: &Gauge| gauge.set(share))
+        }));
+        let reasons =
+            rows.iter().flat_map(|row| row.away.iter().map(|why| [row.region.to_owned(), why.as_str().into()]));
+        self.families.away.replace(reasons.map(|labels| (labels, one)));
+    }
+
+    /// Shows these drains, and no others any longer.
+    pub fn set_drains<'a>(&self, rows: impl IntoIterator<Item = DrainRow<'a>>) {
+        self.families.drains.replace(rows.into_iter().map(|row| {
+            let by = row.by.map_or("unknown", cut);
+            let until = row.until.map_or_else(|| String::from("none"), |until| until.to_string());
+            ([row.region.to_owned(), by.to_owned(), until], one)
+        }));
+    }
+
+    /// Shows these pools, and no others any longer.
+    pub fn set_pools<'a>(&self, rows: impl IntoIterator<Item = PoolRow<'a>>) {
+        let rows: Vec<_> = rows.into_iter().collect();
+        let shown = |count: fn(&PoolRow<'_>) -> usize| {
+            rows.iter().map(move |row| {
+                let value = i64::try_from(count(row)).unwrap_or(i64::MAX);
+                ([row.service.to_owned(), row.region.to_owned()], move |gauge: &IntGauge| gauge.set(value))
+            })
+        };
+        self.families.healthy.replace(shown(|row| row.healthy));
+        self.families.servers.replace(shown(|row| row.servers));
+    }
+
+    /// A table was read at `at`, found good, and is live.
+    pub fn table_applied(&self, revision: &str, at: Timestamp) {
+        self.show_table(revision, false);
+        self.families.table_applied.inc();
+        self.families.table_last_success.get(&[]).set(seconds(at));
+    }
+
+    /// A table was read at `at` and is the one that is live already.
+    pub fn table_unchanged(&self, at: Timestamp) {
+        self.families.table_stale.set(0);
+        self.families.table_unchanged.inc();
+        self.families.table_last_success.get(&[]).set(seconds(at));
+    }
+
+    /// A table was read and refused; the one that is live stays, and is stale.
+    pub fn table_refused(&self) {
+        self.families.table_stale.set(1);
+        self.families.table_refused.inc();
+    }
+
+    /// An older table, kept from before, is live because the newest is refused or missing.
+    pub fn table_restored(&self, revision: &str) {
+        self.show_table(revision, true);
+    }
+
+    fn show_table(&self, revision: &str, is_stale: bool) {
+        self.families.table.replace([([cut(revision).to_owned()], one)]);
+        self.families.table_stale.set(is_stale.into());
+    }
+
+    /// A place database that was `built` then is in use; `None` where it does not say.
+    pub fn geoip_applied(&self, built: Option<Timestamp>) {
+        let built = built.map(seconds);
+        let set = |built| move |gauge: &Gauge| gauge.set(built);
+        self.families.geoip_build.replace(built.map(|built| ([], set(built))));
+        self.families.geoip_applied.inc();
+    }
+
+    /// A place database was read and refused; the one that is in use stays.
+    pub fn geoip_refused(&self) {
+        self.families.geoip_refused.inc();
+    }
+
+    /// What counts the lines that the access log lost.
+    #[must_use]
+    pub(super) fn access_log_dropped(&self) -> IntCounter {
+        self.families.access_log_dropped.clone()
+    }
+}
+
+fn one(gauge: &IntGauge) {
+    gauge.set(1);
+}
+
+fn seconds(time: Timestamp) -> f64 {
+    time.as_millisecond() as f64 / 1000.0
+}
+
+/// The start of `text`, as long as a label may be.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST_LABEL)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn metrics() -> Metrics {
+        Metrics::new("1.2.3", Timestamp::from_millisecond(1_700_000_000_500).unwrap()).unwrap()
+    }
+
+    /// The value of the one series whose text this is.
+    fn value(metrics: &Metrics, series: &str) -> Option<f64> {
+        let text = metrics.render();
+        let mut found = text.lines().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
+        let value = found.next();
+        assert_eq!(found.next(), None, "{series} is there twice");
+        value
+    }
+
+    #[test]
+    fn every_metric_is_registered() {
+        let registered: HashSet<_> = {
+            let metrics = metrics();
+            // A name that is taken cannot be registered again.
+            let is_taken = |d: &names::Definition| Series::<IntGauge>::new(&metrics.registry, *d, 1).is_err();
+            names::ALL.iter().filter(|definition| is_taken(definition)).map(|definition| definition.name).collect()
+        };
+        assert_eq!(registered, names::ALL.iter().map(|definition| definition.name).collect());
+    }
+
+    #[test]
+    fn regions_and_drains_vanish_with_their_cause() {
+        let metrics = metrics();
+        let drained = [Away::Drained { drain: 0 }, Away::NoHealthyServer];
+        let region = |region, away| RegionRow { region, share: Share::from_ratio(0.3).unwrap(), away };
+        metrics.set_regions([region("us-west", &drained), region("us-east", &[])]);
+        let until = Timestamp::from_second(1_795_336_200).ok();
+        metrics.set_drains([DrainRow { region: "us-west", by: Some("on\"call\n"), until }]);
+        assert_eq!(value(&metrics, "homeward_region_share_ratio{region=\"us-west\"}"), Some(0.3));
+        let drained = "homeward_region_away{region=\"us-west\",why=\"Drained\"}";
+        assert_eq!(value(&metrics, drained), Some(1.0));
+        let text = metrics.render();
+        let drain = "homeward_drain_info{by=\"on\\\"call\\n\",region=\"us-west\",until=\"2026-11-22T08:30:00Z\"} 1\n";
+        assert!(text.contains(drain), "{text}");
+
+        metrics.set_regions([region("us-east", &[])]);
+        metrics.set_drains([]);
+        let text = metrics.render();
+        assert!(!text.contains("us-west"), "{text}");
+        assert!(!text.contains("homeward_drain_info"), "{text}");
+    }
+
+    #[test]
+    fn a_refused_table_is_stale_until_a_good_one_comes() {
+        let metrics = metrics();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        metrics.table_applied("aaaa", at(100));
+        metrics.table_refused();
+        assert_eq!(value(&metrics, "homeward_routing_table_stale"), Some(1.0));
+        assert_eq!(value(&metrics, "homeward_routing_table_info{revision=\"aaaa\"}"), Some(1.0));
+        metrics.table_unchanged(at(200));
+        assert_eq!(value(&metrics, "homeward_routing_table_stale"), Some(0.0));
+        metrics.table_applied("bbbb", at(300));
+        assert_eq!(value(&metrics, "homeward_routing_table_info{revision=\"aaaa\"}"), None);
+        assert_eq!(value(&metrics, "homeward_routing_last_success_timestamp_seconds"), Some(300.0));
+        assert_eq!(value(&metrics, "homeward_routing_reloads_total{result=\"applied\"}"), Some(2.0));
+        metrics.table_restored("aaaa");
+        assert_eq!(value(&metrics, "homeward_routing_table_stale"), Some(1.0));
+    }
+
+    #[test]
+    fn open_requests_are_counted_while_they_are_open() {
+        let metrics = metrics();
+        let (first, second) = (metrics.open_request(), metrics.open_request());
+        drop(first);
+        assert_eq!(metrics.open_requests(), 1);
+        drop(second);
+        assert_eq!(value(&metrics, "homeward_requests_open"), Some(0.0));
+    }
+
+    #[test]
+    fn what_is_known_at_the_start_is_shown_from_the_start() {
+        let metrics = metrics();
+        assert_eq!(value(&metrics, "homeward_build_info{version=\"1.2.3\"}"), Some(1.0));
+        assert_eq!(value(&metrics, "homeward_process_start_time_seconds"), Some(1_700_000_000.5));
+        assert_eq!(value(&metrics, "homeward_geo_lookups_total{result=\"failed\"}"), Some(0.0));
+        metrics.geo_lookup(GeoLookup::Failed);
+        assert_eq!(value(&metrics, "homeward_geo_lookups_total{result=\"failed\"}"), Some(1.0));
+        assert_eq!(value(&metrics, "homeward_geoip_build_timestamp_seconds"), None);
+        metrics.geoip_applied(Timestamp::from_second(7).ok());
+        assert_eq!(value(&metrics, "homeward_geoip_build_timestamp_seconds"), Some(7.0));
+        metrics.set_pools([PoolRow { service: "portal", region: "us-east", servers: 3, healthy: 2 }]);
+        assert_eq!(value(&metrics, "homeward_upstream_healthy{region=\"us-east\",service=\"portal\"}"), Some(2.0));
+    }
+}

@@ -1,0 +1,38 @@
+//! Floor 4: what an edge tells of itself.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `names` | every metric's name, labels and help |
+//! | `series` | the series of one metric by label values, with a bound on their number |
+//! | `metrics` | all metrics of one edge, and their text form |
+//! | `request_meters` | the counters of requests, found without writing a label |
+//! | `words` | the label values that are results: of an upstream request, a retry, a look-up |
+//! | `access_log` | one line a request, handed to a writer that never holds a request up |
+//! | `entry` | what such a line says, as JSON and in the combined format |
+//! | `writer` | the thread that writes the lines, and its destination |
+//! | `printable` | bytes of a client made fit for a log |
+//! | `process_log` | what the process itself says, on stderr |
+//! | `occasionally` | a warning that is repeated at most so often |
+//!
+//! The clock is never read here: times and durations come in as arguments. Nothing a client sends becomes a label.
+
+mod access_log;
+mod entry;
+mod metrics;
+pub mod names;
+mod occasionally;
+mod printable;
+mod process_log;
+mod request_meters;
+mod series;
+mod words;
+mod writer;
+
+pub use access_log::{AccessLog, AccessLogFormat, Destination, OpenError};
+pub use entry::Entry;
+pub use metrics::{DrainRow, Metrics, MetricsError, OpenRequest, PoolRow, RegionRow};
+pub use occasionally::Occasionally;
+pub use printable::Printable;
+pub use process_log::{BadWord, ProcessLogError, ProcessLogFormat, ProcessLogLevel, init as init_process_log};
+pub use request_meters::RequestMeters;
+pub use words::{GeoLookup, RetryResult, UpstreamResult};

@@ -1,0 +1,158 @@
+//! Every metric's name, labels and help. The reference page in `docs/reference/metrics.md` is made from this file.
+
+/// The kind of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever grows, until the process restarts.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Observations, counted by size.
+    Histogram,
+}
+
+impl Kind {
+    /// The word in the text format.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// What is promised of one metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Definition {
+    /// The name, with the prefix `homeward_` and the unit.
+    pub name: &'static str,
+    /// The kind.
+    pub kind: Kind,
+    /// The labels' names.
+    pub labels: &'static [&'static str],
+    /// What it says, in one sentence.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident: $kind:ident $name:literal {$($label:ident),*} $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $constant: Definition = Definition {
+                name: concat!("homeward_", $name),
+                kind: Kind::$kind,
+                labels: &[$(stringify!($label)),*],
+                help: $help,
+            };
+        )*
+
+        /// All metrics.
+        pub const ALL: &[Definition] = &[$($constant),*];
+    };
+}
+
+metrics! {
+    REQUESTS: Counter "requests_total" {service, home, region, session, code}
+        "Requests answered, by service, home, serving region (none: nobody), session state and class of the status code.";
+    REQUESTS_OPEN: Gauge "requests_open" {}
+        "Requests of clients that are being answered now.";
+    REQUEST_DURATION: Histogram "request_duration_seconds" {service, region}
+        "Time from the first byte of a request to the last byte of its answer, by service and serving region.";
+    FLOPS: Counter "flops_total" {service, from, to}
+        "Requests whose session is at home in another region (to) than the one they arrived in (from).";
+    DECISIONS: Counter "decisions_total" {home_by, outcome}
+        "Decisions, by what made the home and what came out: home, substitute, wait or nobody.";
+    SESSION_KEYS: Counter "session_keys_total" {result}
+        "Requests, by what they said of a session: none, valid, malformed or unknown_prefix.";
+    SUBSTITUTIONS: Counter "substitutions_total" {from, to, why}
+        "Requests that a substitute (to) served in place of their home (from), by why home was away.";
+    GEO_LOOKUPS: Counter "geo_lookups_total" {result}
+        "Look-ups of a client address in the place database, by result.";
+    REGION_SHARE: Gauge "region_share_ratio" {region}
+        "Part of new visitors that a region still gets, from 0 to 1, after its drains.";
+    REGION_AWAY: Gauge "region_away" {region, why}
+        "1 for each reason why a region is away; no series where it is not.";
+    DRAIN: Gauge "drain_info" {region, by, until}
+        "1 for each drain in force, with who drains and until when.";
+    UPSTREAM_REQUESTS: Counter "upstream_requests_total" {service, region, result}
+        "Requests sent to a service's servers in a region, each try counted, by result.";
+    UPSTREAM_RETRIES: Counter "upstream_retries_total" {service, region, result}
+        "Retries of requests to a service's servers in a region, by result.";
+    UPSTREAM_HEALTHY: Gauge "upstream_healthy" {service, region}
+        "Healthy servers of a service in a region.";
+    UPSTREAM_SERVERS: Gauge "upstream_servers" {service, region}
+        "Servers of a service in a region that are known, healthy or not.";
+    TABLE: Gauge "routing_table_info" {revision}
+        "1 for the revision of the routing table that is live.";
+    TABLE_RELOADS: Counter "routing_reloads_total" {result}
+        "Readings of the routing table after a change: applied, unchanged or refused.";
+    TABLE_LAST_SUCCESS: Gauge "routing_last_success_timestamp_seconds" {}
+        "When the routing table was last read and found good, as Unix time.";
+    TABLE_STALE: Gauge "routing_table_stale" {}
+        "1 while the live routing table is an older one, because the newest was refused; else 0.";
+    GEOIP_BUILD: Gauge "geoip_build_timestamp_seconds" {}
+        "When the place database in use was built, as Unix time; the oldest where there are several.";
+    GEOIP_RELOADS: Counter "geoip_reloads_total" {result}
+        "Readings of the place database after a change: applied or refused.";
+    ACCESS_LOG_DROPPED: Counter "access_log_dropped_total" {}
+        "Lines of the access log that were lost because it could not be written fast enough, or not at all.";
+    BUILD: Gauge "build_info" {version}
+        "1 for the version that runs.";
+    PROCESS_START: Gauge "process_start_time_seconds" {}
+        "When the process started, as Unix time.";
+}
+
+/// The upper bounds of the histogram of durations, in seconds.
+///
+/// From a cached page in the same rack to a report that an app takes a minute for.
+pub const DURATION_BUCKETS: [f64; 15] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::fmt::Write as _;
+
+    #[test]
+    fn names_follow_the_conventions() {
+        let names: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len(), "two metrics share a name");
+        for metric in ALL {
+            let name = metric.name;
+            assert!(name.starts_with("homeward_"), "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert_eq!(metric.kind == Kind::Counter, name.ends_with("_total"), "{name}");
+            assert!(metric.kind != Kind::Histogram || name.ends_with("_seconds"), "{name}");
+            assert!(metric.help.ends_with('.') && metric.help.len() > 20, "{name}");
+            assert!(!["_count", "_sum", "_bucket", "_ms", "_milliseconds"].iter().any(|end| name.ends_with(end)));
+            assert!(metric.labels.iter().all(|l| l.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')), "{name}");
+        }
+        assert!(DURATION_BUCKETS.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn the_reference_page_is_in_step() {
+        let mut page = String::from(
+            "# Metrics\n\n\
+             `GET /metrics` on the admin address gives these in Prometheus' text format. Units are base units (seconds,\n\
+             ratios from 0 to 1). Label values are names out of the routing table, or words of Homeward's own; an\n\
+             unknown host is `other`, a missing region is `none`, and beyond a bound on the number of series the rest is\n\
+             counted under `other`. Nothing that a client sends becomes a label.\n\n\
+             | name | type | labels | what it says |\n|---|---|---|---|\n",
+        );
+        for Definition { name, kind, labels, help } in ALL {
+            let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
+            writeln!(page, "| `{name}` | {} | {} | {help} |", kind.as_str(), labels.join(", ")).unwrap();
+        }
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/metrics.md");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &page).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(kept, page, "docs/reference/metrics.md is behind: run the tests with UPDATE_GOLDEN=1");
+    }
+}

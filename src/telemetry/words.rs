@@ -1,0 +1,74 @@
+//! The label values that are results.
+
+macro_rules! words {
+    ($(#[$doc:meta])* $type:ident {$($(#[$variant_doc:meta])* $variant:ident = $word:literal,)*}) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $type {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $type {
+            /// All of them, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word in metrics and logs.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// How one request to a server ended.
+    UpstreamResult {
+        /// With an answer of a status below 500.
+        Answered = "answered",
+        /// With an answer of status 500 or above.
+        ServerError = "server_error",
+        /// No connection was made: refused, unreachable, or no TLS.
+        ConnectFailed = "connect_failed",
+        /// No connection was made in time.
+        ConnectTimedOut = "connect_timed_out",
+        /// The server took or gave no bytes in time.
+        TimedOut = "timed_out",
+        /// The server closed the connection before its answer was complete.
+        Closed = "closed",
+        /// The server's answer was not valid HTTP.
+        Malformed = "malformed",
+        /// The client went away before the answer was complete.
+        ClientLeft = "client_left",
+        /// In some other way.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// What became of a retry.
+    RetryResult {
+        /// It brought an answer.
+        Succeeded = "succeeded",
+        /// It failed as well.
+        Failed = "failed",
+        /// It was not made: the tries are used up, or the request cannot be sent twice.
+        Refused = "refused",
+    }
+}
+
+words! {
+    /// What a look-up of a client address found.
+    GeoLookup {
+        /// A place.
+        Found = "found",
+        /// Nothing about this address.
+        NotFound = "not_found",
+        /// No database is loaded.
+        NoDatabase = "no_database",
+        /// The database could not be read there.
+        Failed = "failed",
+    }
+}

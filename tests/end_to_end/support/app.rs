@@ -1,0 +1,142 @@
+//! A recording app server.
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// What the app server saw of one request.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub method: String,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+}
+
+impl Seen {
+    /// The values of a header, in their order.
+    pub fn header(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    name: Arc<str>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    release: watch::Receiver<bool>,
+}
+
+/// An app server of one region. It answers each request with its own name, and:
+/// `/size/N` answers with N bytes, `/count` with the number of bytes that it got, `/hold` waits until it is let go,
+/// `/status/N` answers with that status, `/secret` sets headers that no client may see.
+pub struct App {
+    pub address: SocketAddr,
+    shared: Shared,
+    release: watch::Sender<bool>,
+    task: Option<tokio::task::JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+impl App {
+    /// Starts one on `address` that calls itself `name`.
+    pub async fn start(name: &str, address: SocketAddr) -> Self {
+        let (release, released) = watch::channel(false);
+        let (stop, _) = watch::channel(false);
+        let shared = Shared { name: name.into(), seen: Arc::default(), release: released };
+        let mut app = Self { address, shared, release, task: None, stop };
+        app.restart().await;
+        app
+    }
+
+    /// Listens (again).
+    pub async fn restart(&mut self) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(self.address).unwrap();
+        let listener: TcpListener = socket.listen(1024).unwrap();
+        self.address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(answer).with_state(self.shared.clone());
+        self.stop.send_replace(false);
+        let mut stopped = self.stop.subscribe();
+        self.task = Some(tokio::spawn(async move {
+            tokio::select! {
+                _ = axum::serve(listener, router) => {}
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        }));
+    }
+
+    /// Stops listening. Connections that are idle or in flight are cut.
+    pub async fn kill(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(task) = self.task.take() {
+            task.await.unwrap();
+        }
+    }
+
+    /// Everything that it saw so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// Lets the requests to `/hold` go.
+    pub fn let_go(&self) {
+        self.release.send_replace(true);
+    }
+}
+
+async fn answer(State(shared): State<Shared>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let headers = list(&parts.headers);
+    let (method, target) = (parts.method.to_string(), parts.uri.to_string());
+    shared.seen.lock().unwrap().push(Seen { method, target, headers });
+    let path = parts.uri.path().to_owned();
+    if let Some(size) = path.strip_prefix("/size/") {
+        return sized(size.parse().unwrap());
+    }
+    if let Some(status) = path.strip_prefix("/status/") {
+        return (axum::http::StatusCode::from_u16(status.parse().unwrap()).unwrap(), "as asked").into_response();
+    }
+    match path.as_str() {
+        "/count" => count(body).await.to_string().into_response(),
+        "/hold" => {
+            let mut release = shared.release.clone();
+            release.wait_for(|go| *go).await.unwrap();
+            shared.name.to_string().into_response()
+        }
+        "/secret" => {
+            let own = [("homeward-replay", "region=x"), ("homeward-anything", "y"), ("x-app", "kept")];
+            (own, shared.name.to_string()).into_response()
+        }
+        _ => ([("x-region", shared.name.to_string())], shared.name.to_string()).into_response(),
+    }
+}
+
+fn list(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers.iter().map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect()
+}
+
+async fn count(body: Body) -> usize {
+    use http_body_util::BodyExt;
+    let mut body = body;
+    let mut total = 0;
+    while let Some(frame) = body.frame().await {
+        total += frame.unwrap().data_ref().map_or(0, Bytes::len);
+    }
+    total
+}
+
+fn sized(size: usize) -> Response {
+    let piece = Bytes::from_static(&[b'x'; 64 * 1024]);
+    let pieces = (0..size.div_ceil(piece.len())).map(move |nth| {
+        Ok::<_, std::convert::Infallible>(piece.slice(..piece.len().min(size - nth * piece.len())))
+    });
+    let body = Body::from_stream(futures_util::stream::iter(pieces));
+    ([("content-length", size.to_string())], body).into_response()
+}
