@@ -32,7 +32,8 @@ mod tests {
 
     #[test]
     fn a_name_of_somebody_else_is_refused() {
-        for good in ["127.0.0.1", "127.0.0.1:9901", "localhost:9901", "LOCALHOST", "[::1]", "[::1]:9901", "10.0.0.7:1"] {
+        for good in ["127.0.0.1", "127.0.0.1:9901", "localhost:9901", "LOCALHOST", "[::1]", "[::1]:9901", "10.0.0.7:1"]
+        {
             assert!(is_address_or_localhost(good), "{good}");
         }
         let bad = [

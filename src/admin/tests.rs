@@ -132,7 +132,9 @@ async fn explain_answers_and_refuses() {
     assert_eq!(told["host"], "portal.example.com");
     assert_eq!((&told["home"], &told["region"]), (&"us-west".into(), &"us-east".into()));
     assert_eq!(told["session"], "orphaned");
-    for (query, named) in [("", "ip"), ("?ip=x", "ip 'x'"), ("?ip=::1&path=x", "path"), ("?ip=::1&colour=red", "colour")] {
+    for (query, named) in
+        [("", "ip"), ("?ip=x", "ip 'x'"), ("?ip=::1&path=x", "path"), ("?ip=::1&colour=red", "colour")]
+    {
         let (head, body) = running.get(&format!("/api/v1/explain{query}")).await;
         assert!(head.starts_with("HTTP/1.1 400"), "{head}");
         let problem: serde_json::Value = serde_json::from_str(&body).unwrap();

@@ -137,7 +137,9 @@ impl Report {
             }
         });
         if self.region.is_none() && read.is_ok() {
-            self.notes.push("no region is said (region:, --region, HOMEWARD_REGION), so it was not looked for in the table".into());
+            self.notes.push(
+                "no region is said (region:, --region, HOMEWARD_REGION), so it was not looked for in the table".into(),
+            );
         }
         let revision = revision.map(|revision| format!(", revision {revision}")).unwrap_or_default();
         self.add(file, Kind::Routing, read, |parts| {

@@ -79,9 +79,8 @@ struct ToldStep {
 
 impl Explain {
     pub(super) fn run(self) -> Result<Ending, Failure> {
-        let question =
-            Question::new(&self.ip, self.host.as_deref(), self.path.as_deref(), self.cookie.as_deref())
-                .map_err(|error| Failure::Usage(format!("--{error}")))?;
+        let question = Question::new(&self.ip, self.host.as_deref(), self.path.as_deref(), self.cookie.as_deref())
+            .map_err(|error| Failure::Usage(format!("--{error}")))?;
         let answer = if self.live { self.ask_the_edge()? } else { self.ask_the_files(&question)? };
         let told: Told = serde_json::from_value(answer.clone())?;
         if self.json {
@@ -158,7 +157,10 @@ impl Told {
         let asks = format!("{} asks for {}{}", self.client, plain(&self.host), plain(&self.path));
         let mut steps = Columns::default();
         for step in &self.steps {
-            steps.row([Cell::text("  ".to_owned() + &step.step).painted(Style::faint), Cell::text(plain(&step.finding))]);
+            steps.row([
+                Cell::text("  ".to_owned() + &step.step).painted(Style::faint),
+                Cell::text(plain(&step.finding)),
+            ]);
         }
         let end = match &self.region {
             Some(region) => style.good(&format!("{region} serves")),

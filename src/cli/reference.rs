@@ -25,7 +25,11 @@ pub fn verbs_reference() -> String {
     for verb in verbs {
         let help = verb.clone().term_width(WIDTH).render_long_help().to_string();
         let help: Vec<_> = help.lines().map(str::trim_end).collect();
-        text.push_str(&format!("\n## `homeward {}`\n\n```text\n{}\n```\n", verb.get_name(), help.join("\n").trim_end()));
+        text.push_str(&format!(
+            "\n## `homeward {}`\n\n```text\n{}\n```\n",
+            verb.get_name(),
+            help.join("\n").trim_end()
+        ));
     }
     text
 }

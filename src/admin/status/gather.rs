@@ -38,9 +38,8 @@ impl Status {
                 built: places.places.build_timestamp(),
                 problem: edge.places_problem().as_deref().map(FileStatus::of),
             },
-            regions: live.map_or_else(Vec::new, |live| {
-                live.table.regions_by_id().map(|entry| region(live, entry)).collect()
-            }),
+            regions: live
+                .map_or_else(Vec::new, |live| live.table.regions_by_id().map(|entry| region(live, entry)).collect()),
             drains: live.map_or_else(Vec::new, |live| {
                 live.table.drains().iter().map(|drain| DrainStatus::of(live, drain, now)).collect()
             }),
@@ -64,10 +63,9 @@ impl RegionStatus {
             name: region.name.to_string(),
             local: id == live.local,
             prefix: region.session_prefix.to_string(),
-            location: region.location.map(|location| LocationStatus {
-                latitude: location.latitude(),
-                longitude: location.longitude(),
-            }),
+            location: region
+                .location
+                .map(|location| LocationStatus { latitude: location.latitude(), longitude: location.longitude() }),
             capacity: region.capacity.map(|capacity| capacity.to_string()),
             capacity_per_second: region.capacity.map(|capacity| capacity.per_second()),
             share: share.to_string(),
