@@ -107,7 +107,8 @@ mod tests {
             let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
             let everyone = ["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
             let peer = "10.0.0.1".parse().unwrap();
-            client_address(peer, &lines, &everyone);
+            let client = client_address(peer, &lines, &everyone);
+            prop_assert_eq!(client, client.to_canonical());
             prop_assert_eq!(client_address(peer, &lines, &[]), peer);
         }
     }
