@@ -89,7 +89,7 @@ fn cannot_start(error: StartError) -> Failure {
 
 /// Sets up what the process says of itself.
 pub(super) fn init_log(log: Log) -> Result<(), Failure> {
-    Ok(init_process_log(log.format, log.level)?)
+    Ok(init_process_log(log.format, log.level, None)?)
 }
 
 /// What a signal asks for.

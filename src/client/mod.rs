@@ -35,3 +35,81 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
     let address = bare.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(|address| address.to_canonical())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The client behind `peer` where 10/8 and fd00::/8 are trusted.
+    fn behind(peer: &str, lines: &[&str]) -> String {
+        let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        client_address(peer.parse().unwrap(), &lines, &trusted).to_string()
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        assert_eq!(behind("203.0.113.9", &["192.0.2.1"]), "203.0.113.9");
+        assert_eq!(behind("::ffff:203.0.113.9", &["192.0.2.1"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_believed() {
+        assert_eq!(behind("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(behind("10.0.0.1", &["192.0.2.1"]), "192.0.2.1");
+        assert_eq!(behind("::ffff:10.0.0.1", &["192.0.2.1"]), "192.0.2.1", "IPv4 in IPv6 is trusted alike");
+        assert_eq!(behind("fd00::1", &["2001:db8::7"]), "2001:db8::7");
+    }
+
+    #[test]
+    fn what_the_visitor_wrote_itself_is_not_believed() {
+        assert_eq!(behind("10.0.0.1", &["198.51.100.66, 192.0.2.1"]), "192.0.2.1");
+        assert_eq!(behind("10.0.0.1", &["10.9.9.9, 192.0.2.1, 10.0.0.2"]), "192.0.2.1", "proxies in a row");
+        assert_eq!(behind("10.0.0.1", &["198.51.100.66", "192.0.2.1 , 10.0.0.2"]), "192.0.2.1", "two lines");
+        assert_eq!(behind("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3", "all are trusted: the farthest");
+    }
+
+    #[test]
+    fn entries_have_many_forms() {
+        for (entry, address) in [
+            ("192.0.2.1:4711", "192.0.2.1"),
+            ("\t192.0.2.1 ", "192.0.2.1"),
+            ("2001:DB8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+        ] {
+            assert_eq!(behind("10.0.0.1", &[entry]), address, "{entry}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_no_address_ends_the_reading() {
+        for entry in ["", "unknown", "_hidden", "192.0.2", "192.0.2.1:", "192.0.2.1:99999", "[::1", "::1]", "1.2.3.4 5"]
+        {
+            let line = format!("192.0.2.1, {entry}, 10.0.0.2");
+            assert_eq!(behind("10.0.0.1", &[&line]), "10.0.0.2", "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_read_to_its_bound_only() {
+        let line = format!("192.0.2.1{}", ", 10.0.0.2".repeat(MOST_HOPS - 1));
+        assert_eq!(behind("10.0.0.1", &[&line]), "192.0.2.1");
+        let line = format!("192.0.2.1{}", ", 10.0.0.2".repeat(MOST_HOPS));
+        assert_eq!(behind("10.0.0.1", &[&line]), "10.0.0.2");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..4)) {
+            let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
+            let everyone = ["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
+            let peer = "10.0.0.1".parse().unwrap();
+            let client = client_address(peer, &lines, &everyone);
+            prop_assert_eq!(client, client.to_canonical());
+            prop_assert_eq!(client_address(peer, &lines, &[]), peer);
+        }
+    }
+}

@@ -100,7 +100,7 @@ impl<V: FleetView> Question<'_, V> {
 
     /// Why `region` cannot serve anybody.
     fn why_unable(&self, region: RegionId) -> Option<Away> {
-        if self.service.pool(region).is_none() {
+        if !self.table.has_pool(self.id, region) {
             Some(Away::NoPool)
         } else if !self.view.is_healthy(self.id, region) {
             Some(Away::NoHealthyServer)

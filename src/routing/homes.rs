@@ -4,15 +4,14 @@ use super::decision::Matched;
 use super::table::{HomeCondition, HomeRule, HomeTarget};
 use crate::geo::Direction;
 use crate::model::{Continent, Country, Location, Network, Place, RegionId, Subdivision};
+use foldhash::fast::FixedState;
 use ipnet::{Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash};
+use std::hash::Hash;
 use std::net::IpAddr;
 
-use siphasher::sip::SipHasher13;
-
-type FirstRule<K> = HashMap<K, usize, BuildHasherDefault<SipHasher13>>;
+type FirstRule<K> = HashMap<K, usize, FixedState>;
 
 /// For each network, subdivision, country and continent the first rule that names it.
 ///

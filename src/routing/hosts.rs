@@ -1,12 +1,14 @@
 //! From host and path to a service.
 
 use crate::model::{HostPattern, PathPrefix, Service, ServiceId};
+use foldhash::fast::FixedState;
+use memchr::memchr;
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 
-use siphasher::sip::SipHasher13;
+type ByHost = HashMap<Box<[u8]>, Vec<(PathPrefix, ServiceId)>, FixedState>;
 
-type ByHost = HashMap<Box<str>, Vec<(PathPrefix, ServiceId)>, BuildHasherDefault<SipHasher13>>;
+/// The longest host that is looked for, in bytes: that of a DNS name (RFC 1035, 2.3.4).
+const LONGEST_HOST: usize = 255;
 
 /// The services by host and path prefix: the exact host wins over the longest domain above it, and that over `*`; on one
 /// host the longest path prefix wins.
@@ -24,8 +26,8 @@ impl HostIndex {
             let Some(id) = ServiceId::at(at) else { continue };
             for host in &service.hosts {
                 let paths = match host {
-                    HostPattern::Exact(name) => index.exact.entry(name.clone()).or_default(),
-                    HostPattern::Below(name) => index.below.entry(name.clone()).or_default(),
+                    HostPattern::Exact(name) => index.exact.entry(name.as_bytes().into()).or_default(),
+                    HostPattern::Below(name) => index.below.entry(name.as_bytes().into()).or_default(),
                     HostPattern::Any => &mut index.any,
                 };
                 paths.extend(service.paths.iter().map(|path| (path.clone(), id)));
@@ -40,18 +42,32 @@ impl HostIndex {
 
     /// The service for `host` (as it came: any case, perhaps with a port or a dot at its end) and `path` (without query).
     pub(super) fn find(&self, host: &str, path: &str) -> Option<ServiceId> {
-        let mut lowered = [0; 256];
-        let host = lower(without_port(host), &mut lowered)?;
+        let host = without_port(host);
+        let host = host.strip_suffix('.').unwrap_or(host).as_bytes();
+        if host.len() > LONGEST_HOST {
+            None
+        } else if host.iter().fold(false, |found, byte| found | byte.is_ascii_uppercase()) {
+            let mut lowered = [0; LONGEST_HOST];
+            let lowered = &mut lowered[..host.len()];
+            lowered.copy_from_slice(host);
+            lowered.make_ascii_lowercase();
+            self.find_in_lower_case(lowered, path)
+        } else {
+            self.find_in_lower_case(host, path)
+        }
+    }
+
+    fn find_in_lower_case(&self, host: &[u8], path: &str) -> Option<ServiceId> {
         if let Some(id) = self.exact.get(host).and_then(|paths| longest(paths, path)) {
             return Some(id);
         }
         if !self.below.is_empty() {
             let mut rest = host;
-            while let Some((_, domain)) = rest.split_once('.') {
-                if let Some(id) = self.below.get(domain).and_then(|paths| longest(paths, path)) {
+            while let Some(dot) = memchr(b'.', rest) {
+                rest = &rest[dot + 1..];
+                if let Some(id) = self.below.get(rest).and_then(|paths| longest(paths, path)) {
                     return Some(id);
                 }
-                rest = domain;
             }
         }
         longest(&self.any, path)
@@ -68,14 +84,4 @@ fn without_port(host: &str) -> &str {
         Some(colon) if !host[colon..].contains(']') => &host[..colon],
         _ => host,
     }
-}
-
-/// The host in lower case and without the dot at its end, in a buffer of the caller's; `None` where it is longer than any
-/// host name.
-fn lower<'a>(host: &str, buffer: &'a mut [u8; 256]) -> Option<&'a str> {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let buffer = buffer.get_mut(..host.len())?;
-    buffer.copy_from_slice(host.as_bytes());
-    buffer.make_ascii_lowercase();
-    std::str::from_utf8(buffer).ok()
 }

@@ -81,6 +81,8 @@ pub struct RoutingTable {
     failover: Vec<Vec<RegionId>>,
     /// By region: the positions of its drains.
     drains: Vec<Vec<usize>>,
+    /// By service and region: whether there is a pool.
+    pools: Vec<Vec<bool>>,
 }
 
 impl RoutingTable {
@@ -97,6 +99,8 @@ impl RoutingTable {
                 of_region.push(position);
             }
         }
+        let in_every_region = |service: &Service| ids().map(|region| service.pool(region).is_some()).collect();
+        let pools = parts.services.iter().map(in_every_region).collect();
         let locations: Vec<_> = parts.regions.iter().map(|region| region.location).collect();
         Self {
             prefixes,
@@ -104,6 +108,7 @@ impl RoutingTable {
             homes: HomeRules::new(&parts.homes, &locations),
             failover,
             drains,
+            pools,
             parts,
         }
     }
@@ -188,6 +193,12 @@ impl RoutingTable {
     #[must_use]
     pub fn parts(&self) -> &TableParts {
         &self.parts
+    }
+
+    /// Whether `service` has servers in `region`; the same as asking the service, in a time that does not depend on the
+    /// number of its pools.
+    pub(super) fn has_pool(&self, service: ServiceId, region: RegionId) -> bool {
+        self.pools.get(service.index()).and_then(|of_service| of_service.get(region.index())).copied().unwrap_or(false)
     }
 
     pub(super) fn prefixes(&self) -> &PrefixIndex {

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-/// The values of the cookies that are called `name` in one `Cookie` header value, in the order of the header.
+/// The values of the cookies that are called `name` (a token) in one `Cookie` header value, in the order of the header.
 ///
 /// It reads as servers do rather than as RFC 6265, 4.2.1 tells clients to write: pairs end at `;`, white space around
 /// names and values is dropped, and one pair of double quotes around a value is taken off. Names are compared byte for
@@ -17,20 +17,31 @@ pub fn cookie_values<'a>(header: &'a [u8], name: &'a [u8]) -> impl Iterator<Item
                 None => (text, None),
             };
             rest = after;
-            if let Some(equals) = memchr(b'=', pair)
-                && trim(&pair[..equals]) == name
-            {
-                return Some(unquote(trim(&pair[equals + 1..])));
+            // A token holds neither '=' nor white space, so what follows it decides whether it is the whole name.
+            let pair = trim_start(pair);
+            if pair.first() != name.first() {
+                continue; // most cookies are others: no call for them
+            }
+            let after_name = pair.strip_prefix(name).map(trim_start);
+            if let Some([b'=', value @ ..]) = after_name {
+                return Some(unquote(trim(value)));
             }
         }
     })
 }
 
-fn trim(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;
     }
     bytes
+}
+
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    trim_start(bytes)
 }
 
 fn unquote(bytes: &[u8]) -> &[u8] {

@@ -1,10 +1,9 @@
 //! The session key: `<prefix><separator><opaque id>`, whose prefix names the session's home.
 
 use crate::model::{RegionId, SessionPrefix};
+use foldhash::fast::FixedState;
+use memchr::memchr_iter;
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-
-use siphasher::sip::SipHasher13;
 
 /// The longest session key, in bytes; a longer one is malformed. Browsers refuse cookies of more than 4,096 bytes.
 pub const LONGEST_KEY: usize = 4096;
@@ -25,7 +24,7 @@ pub enum KeyProblem {
 /// chooses what is hashed into the index.
 #[derive(Debug, Default)]
 pub struct PrefixIndex {
-    regions: HashMap<Box<[u8]>, RegionId, BuildHasherDefault<SipHasher13>>,
+    regions: HashMap<Box<[u8]>, RegionId, FixedState>,
 }
 
 impl<'a> FromIterator<(&'a str, RegionId)> for PrefixIndex {
@@ -40,14 +39,15 @@ impl PrefixIndex {
     /// # Errors
     /// The [`KeyProblem`] of a value that names none. Never panics, whatever the bytes; allocates nothing.
     pub fn home_of(&self, value: &[u8], separator: &[u8]) -> Result<RegionId, KeyProblem> {
-        if value.is_empty() || value.len() > LONGEST_KEY || separator.is_empty() || !value.iter().all(cookie_octet) {
+        let Some((first, others)) = separator.split_first() else { return Err(KeyProblem::Malformed) };
+        if value.is_empty() || value.len() > LONGEST_KEY || !are_cookie_octets(value) {
             return Err(KeyProblem::Malformed);
         }
         // A prefix may hold the separator (`us-east` and `-`), so each of the first places where one stands may end it,
         // also where two of them overlap (`e.` and `..` in `e...9f2c`).
         let reach = value.len().min(SessionPrefix::LONGEST + separator.len());
         let mut problem = KeyProblem::Malformed;
-        for (end, _) in value[..reach].windows(separator.len()).enumerate().filter(|(_, at)| *at == separator) {
+        for end in memchr_iter(*first, &value[..reach]).filter(|at| value[at + 1..].starts_with(others)) {
             let has_id = value.len() > end + separator.len();
             match self.regions.get(&value[..end]) {
                 Some(region) if has_id => return Ok(*region),
@@ -60,8 +60,9 @@ impl PrefixIndex {
 }
 
 /// RFC 6265, 4.1.1: visible ASCII without `"`, `,`, `;` and `\`. Apps do put `,` into values, so it passes.
-fn cookie_octet(byte: &u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'"' | b';' | b'\\')
+fn are_cookie_octets(value: &[u8]) -> bool {
+    // Without an early end the compiler looks at many bytes at once.
+    value.iter().fold(true, |all, byte| all & (byte.is_ascii_graphic() & !matches!(byte, b'"' | b';' | b'\\')))
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use crate::config::{LogFormat, LogLevel};
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::IsTerminal;
+use std::sync::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -27,19 +30,23 @@ fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
-/// Sends what the process says to stderr, from `level` up; also what crates say through `log`, as the proxy engine does.
+/// Sends what the process says from `level` up to `file`, or to stderr where there is none; also what crates say through
+/// `log`, as the proxy engine does.
 ///
 /// Text is coloured only on a terminal, and only where `NO_COLOR` is not set. Bytes of a client get into it only as
 /// [`super::Printable`].
 ///
 /// # Errors
 /// Where this process has a log already.
-pub fn init(format: LogFormat, level: LogLevel) -> Result<(), ProcessLogError> {
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+pub fn init(format: LogFormat, level: LogLevel, file: Option<File>) -> Result<(), ProcessLogError> {
+    let is_terminal = file.is_none() && std::io::stderr().is_terminal();
+    let writer = match file {
+        Some(file) => BoxMakeWriter::new(Mutex::new(file)),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer = match format {
-        LogFormat::Text => layer
-            .with_ansi(is_coloured(std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref()))
-            .boxed(),
+        LogFormat::Text => layer.with_ansi(is_coloured(is_terminal, std::env::var_os("NO_COLOR").as_deref())).boxed(),
         LogFormat::Json => layer.with_ansi(false).json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry().with(layer.with_filter(targets(level))).try_init()?;
@@ -56,6 +63,8 @@ fn targets(level: LogLevel) -> Targets {
     let quiet = level.min(LogLevel::Warn);
     targets
         .with_targets(["pingora", "hyper", "h2", "rustls", "hickory", "notify"].map(|target| (target, filter(quiet))))
+        // An idle connection that its server has just closed is an error to it, and a new connection to everybody else.
+        .with_target("pingora_core::connectors", LevelFilter::OFF)
 }
 
 /// <https://no-color.org>: set to anything but nothing.

@@ -193,28 +193,30 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
         some_of(&HOSTS),
         some_of(&PATHS),
     );
-    vec(one, 1..3).prop_map(|all| {
-        let service = |(at, (pools, refuse, separator, hosts, paths)): (
-            usize,
-            (Vec<RegionId>, bool, Option<&str>, Vec<&str>, Vec<&str>),
-        )| {
+    let service =
+        |(pools, refuse, separator, hosts, paths): (Vec<RegionId>, bool, Option<&str>, Vec<&str>, Vec<&str>)| {
             let server = || vec!["127.0.0.1:8080".parse().unwrap()];
+            let cookie = |separator: &str| SessionCookie {
+                cookie: "sid".into(),
+                separator: separator.into(),
+                minted_by: MintedBy::App,
+            };
             Service {
-                name: format!("s{at}").parse().unwrap(),
+                name: "service".parse().unwrap(),
                 hosts: hosts.iter().map(|host| host.parse::<HostPattern>().unwrap()).collect(),
                 paths: paths.iter().map(|path| path.parse().unwrap()).collect(),
-                session: separator.map(|separator| SessionCookie {
-                    cookie: "sid".into(),
-                    separator: separator.into(),
-                    minted_by: MintedBy::App,
-                }),
+                session: separator.map(cookie),
                 when_home_is_away: if refuse { WhenHomeIsAway::Refuse } else { WhenHomeIsAway::Rehome },
                 timeouts: Timeouts::default(),
                 largest_body: None,
                 pools: pools.into_iter().map(|r| (r, Pool { servers: server(), tls: None, http2: false })).collect(),
             }
         };
-        all.into_iter().enumerate().map(service).collect()
+    vec(one.prop_map(service), 1..3).prop_map(|mut services| {
+        for (at, service) in services.iter_mut().enumerate() {
+            service.name = format!("s{at}").parse().unwrap();
+        }
+        services
     })
 }
 
