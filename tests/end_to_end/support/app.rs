@@ -134,9 +134,8 @@ async fn count(body: Body) -> usize {
 
 fn sized(size: usize) -> Response {
     let piece = Bytes::from_static(&[b'x'; 64 * 1024]);
-    let pieces = (0..size.div_ceil(piece.len())).map(move |nth| {
-        Ok::<_, std::convert::Infallible>(piece.slice(..piece.len().min(size - nth * piece.len())))
-    });
+    let pieces = (0..size.div_ceil(piece.len()))
+        .map(move |nth| Ok::<_, std::convert::Infallible>(piece.slice(..piece.len().min(size - nth * piece.len()))));
     let body = Body::from_stream(futures_util::stream::iter(pieces));
     ([("content-length", size.to_string())], body).into_response()
 }
