@@ -126,6 +126,7 @@ impl RunningEdge {
     /// lines of the access log. Gives back how many requests did not finish. It blocks.
     #[must_use]
     pub fn stop(self) -> usize {
+        self.edge.begin_to_stop();
         let unfinished = self.proxy.stop(self.grace);
         // Whoever no longer listens has stopped already.
         let _ = self.stop.send(true);

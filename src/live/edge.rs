@@ -11,6 +11,7 @@ use crate::routing::{RoutingTable, TableParts};
 use crate::telemetry::{Metrics, RequestMeters};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What is wrong with a file that should be live and is not.
@@ -55,6 +56,7 @@ pub struct Edge {
     places: ArcSwap<LivePlaces>,
     places_problem: ArcSwapOption<FileProblem>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
+    stopping: AtomicBool,
 }
 
 /// The table does not have the region that the edge stands in.
@@ -81,6 +83,7 @@ impl Edge {
             places: ArcSwap::default(),
             places_problem: ArcSwapOption::empty(),
             traffic: Mutex::default(),
+            stopping: AtomicBool::new(false),
         }
     }
 
@@ -94,6 +97,23 @@ impl Edge {
     #[must_use]
     pub fn started(&self) -> Timestamp {
         self.started
+    }
+
+    /// Says that it is about to stop: from now on it is not ready.
+    pub fn begin_to_stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether it should get requests: a table is live, and it is not about to stop.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.table.load().is_some() && !self.is_stopping()
+    }
+
+    /// Whether it is about to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     /// Its metrics.

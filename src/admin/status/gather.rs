@@ -10,9 +10,9 @@ use crate::model::{Drain, RegionId, ServiceId, Timestamp};
 use crate::routing::{Away, Region};
 
 impl Status {
-    /// The status of `edge` at this moment. `stopping` is whether it takes no more requests.
+    /// The status of `edge` at this moment.
     #[must_use]
-    pub fn of(edge: &Edge, stopping: bool) -> Self {
+    pub fn of(edge: &Edge) -> Self {
         let now = clock::now();
         let table = edge.table();
         let live = table.as_deref();
@@ -24,7 +24,7 @@ impl Status {
             now,
             started: edge.started(),
             uptime_seconds: seconds_between(edge.started(), now),
-            ready: live.is_some() && !stopping,
+            ready: edge.is_ready(),
             open_requests: edge.metrics().open_requests(),
             table: TableStatus {
                 revision: live.map(|live| live.revision.to_string()),
