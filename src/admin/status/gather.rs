@@ -30,7 +30,7 @@ impl Status {
                 revision: live.map(|live| live.revision.to_string()),
                 since: live.map(|live| live.since),
                 age_seconds: live.map(|live| seconds_between(live.since, now)),
-                origin: live.map(|live| word(live.origin).to_owned()),
+                origin: live.map(|live| word(live.origin, edge.table_problem().is_some()).to_owned()),
                 problem: edge.table_problem().as_deref().map(FileStatus::of),
             },
             places: PlacesStatus {
@@ -138,11 +138,11 @@ impl DrainStatus {
     }
 }
 
-/// The word in the JSON.
-fn word(origin: Origin) -> &'static str {
+/// The word in the JSON. Where the file is good again and says what the last good table says, it is the file's.
+fn word(origin: Origin, is_refused: bool) -> &'static str {
     match origin {
-        Origin::File => "file",
-        Origin::LastGood => "last_good",
+        Origin::LastGood if is_refused => "last_good",
+        Origin::LastGood | Origin::File => "file",
     }
 }
 
