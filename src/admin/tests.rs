@@ -153,6 +153,8 @@ async fn ready_is_who_has_a_table_and_is_not_stopping() {
     assert!(running.get("/livez").await.0.starts_with("HTTP/1.1 200"));
     assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 503"));
     give_table(&running.edge);
+    assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 503"), "nobody can connect yet");
+    running.edge.begin_to_serve();
     assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 200"));
     running.edge.begin_to_stop();
     assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 503"));

@@ -56,6 +56,7 @@ pub struct Edge {
     places: ArcSwap<LivePlaces>,
     places_problem: ArcSwapOption<FileProblem>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
+    serving: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -83,6 +84,7 @@ impl Edge {
             places: ArcSwap::default(),
             places_problem: ArcSwapOption::empty(),
             traffic: Mutex::default(),
+            serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }
     }
@@ -99,15 +101,20 @@ impl Edge {
         self.started
     }
 
+    /// Says that it takes requests: from now on it is ready.
+    pub fn begin_to_serve(&self) {
+        self.serving.store(true, Ordering::Release);
+    }
+
     /// Says that it is about to stop: from now on it is not ready.
     pub fn begin_to_stop(&self) {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Whether it should get requests: a table is live, and it is not about to stop.
+    /// Whether it should get requests: a table is live, the listeners are open, and it is not about to stop.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.table.load().is_some() && !self.is_stopping()
+        self.table.load().is_some() && self.serving.load(Ordering::Acquire) && !self.is_stopping()
     }
 
     /// Whether it is about to stop.
