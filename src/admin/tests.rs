@@ -55,6 +55,7 @@ fn running() -> Running {
     let (stop, stopped) = watch::channel(false);
     let edge = edge();
     give_table(&edge);
+    edge.begin_to_serve();
     let socket = directory.path().join("run/homeward.sock");
     let admin = AdminServer::start(&settings(socket), Arc::clone(&edge), stopped).unwrap();
     Running { admin, edge, stop, directory }
