@@ -9,6 +9,8 @@ mod place;
 mod pool;
 mod service;
 mod share;
+#[cfg(test)]
+mod tests;
 
 pub use drain::{Drain, DrainedSessions};
 pub use ipnet::IpNet as Network;

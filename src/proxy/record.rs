@@ -22,7 +22,7 @@ impl Proxy {
             Some(decided) => {
                 decided.live.meters.record(&decided.decision, status, duration);
                 count_upstream(decided, context, status, error);
-                if let Some(region) = decided.decision.region() {
+                if let (Some(region), true) = (decided.decision.region(), context.attempts.count > 0) {
                     let flopped = decided.session() == SessionState::Flopped;
                     decided.live.served(region, flopped, clock::second());
                 }

@@ -1,0 +1,148 @@
+//! What the words take, and what they refuse.
+
+use super::*;
+use proptest::prelude::*;
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Each text is taken and written as given; those of `refused` are not taken.
+fn check<T: FromStr + Display>(taken: &[(&str, &str)], refused: &[&str])
+where
+    T::Err: Debug,
+{
+    for (text, written) in taken {
+        assert_eq!(text.parse::<T>().unwrap().to_string(), *written, "{text}");
+    }
+    for text in refused {
+        assert!(text.parse::<T>().is_err(), "{text} was taken");
+    }
+}
+
+#[test]
+fn names_are_dns_labels() {
+    let long = "x".repeat(64);
+    check::<RegionName>(&[("us-east", "us-east"), ("7", "7")], &["", "US", "-a", "a-", "a_b", "a.b", "ä", &long]);
+    check::<SessionPrefix>(&[("East.1_~-", "East.1_~-")], &["", "a b", "a;b", "a\"b", "a=b", &long[..33]]);
+}
+
+#[test]
+fn california_is_not_canada() {
+    check::<Country>(&[("CA", "CA")], &["", "ca", "C", "CAN", "C1", "US-CA"]);
+    check::<Subdivision>(
+        &[("US-CA", "US-CA"), ("GB-ENG", "GB-ENG"), ("FR-75", "FR-75")],
+        &["CA", "US-", "US-ca", "US-CALI", "-CA"],
+    );
+    let california: Subdivision = "US-CA".parse().unwrap();
+    assert_eq!((california.country().as_str(), california.code()), ("US", "CA"));
+    check::<Continent>(&[("EU", "EU")], &["", "eu", "XX"]);
+    assert!(Location::new(91.0, 0.0).is_err() && Location::new(0.0, -181.0).is_err());
+    assert!(Location::new(f64::NAN, 0.0).is_err() && Location::new(0.0, f64::INFINITY).is_err());
+}
+
+#[test]
+fn servers_have_a_host_and_a_port() {
+    check::<ServerAddress>(
+        &[
+            ("10.1.0.10:8080", "10.1.0.10:8080"),
+            ("[2001:DB8::1]:80", "[2001:db8::1]:80"),
+            ("App.Internal.:80", "app.internal:80"),
+        ],
+        &[
+            "",
+            ":80",
+            "a",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:+80",
+            "2001:db8::1:80",
+            "[::1]",
+            "a b:80",
+            "-a:80",
+            "1.2.3:80",
+            "a..b:80",
+        ],
+    );
+}
+
+#[test]
+fn hosts_are_exact_below_a_domain_or_any() {
+    check::<HostPattern>(
+        &[
+            ("Portal.Example.COM.", "portal.example.com"),
+            ("*.example.com", "*.example.com"),
+            ("*", "*"),
+            ("[::1]", "[::1]"),
+        ],
+        &["", "http://a", "a/b", "a:80", "a.*.b", "*a.b", "a..b", "*."],
+    );
+}
+
+#[test]
+fn path_prefixes_end_at_segments() {
+    check::<PathPrefix>(&[("/", "/"), ("/api/", "/api"), ("//", "/")], &["", "api", "/a?b", "/a#b", "/a b"]);
+    let api: PathPrefix = "/api".parse().unwrap();
+    for (path, covered) in
+        [("/api", true), ("/api/", true), ("/api/x", true), ("/apix", false), ("/", false), ("", false)]
+    {
+        assert_eq!(api.covers(path), covered, "{path}");
+    }
+    assert!(["/", "/x", "*", ""].into_iter().all(|path| PathPrefix::root().covers(path)), "the root covers everything");
+}
+
+#[test]
+fn shares_and_rates_are_in_range() {
+    check::<Share>(
+        &[("30%", "30%"), ("12.5%", "12.5%"), ("100%", "100%")],
+        &["", "30", "101%", "-1%", "+1%", "1e1%", "nan%", "inf%"],
+    );
+    check::<Rate>(&[("1200/s", "1200/s"), ("0.5/s", "0.5/s")], &["", "5", "0/s", "-1/s", "inf/s", "1/m", "1e9/s"]);
+}
+
+fn drain(ramp: u64, since: Option<i64>, until: Option<i64>) -> Drain {
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    Drain {
+        region: RegionId::at(0).unwrap(),
+        sessions: DrainedSessions::Keep,
+        share: Share::from_ratio(0.2).unwrap(),
+        ramp: Duration::from_secs(ramp),
+        since: since.map(at),
+        until: until.map(at),
+        by: None,
+        reason: None,
+    }
+}
+
+#[test]
+fn a_drain_falls_along_its_ramp_and_ends() {
+    let share = |drain: &Drain, second: i64| drain.share_at(Timestamp::from_second(second).unwrap()).ratio();
+    let ramped = drain(100, Some(1000), Some(2000));
+    let expected = [(0, 1.0), (999, 1.0), (1000, 1.0), (1050, 0.6), (1100, 0.2), (1999, 0.2), (2000, 1.0)];
+    for (second, ratio) in expected {
+        assert!((share(&ramped, second) - ratio).abs() < 1e-12, "at {second}: {}", share(&ramped, second));
+    }
+    assert_eq!(share(&ramped, 1100), 0.2, "exactly the goal, without a rounding error");
+    assert_eq!(share(&drain(0, None, None), 0), 0.2, "without a beginning it has always been");
+}
+
+proptest! {
+    #[test]
+    fn a_ramp_never_rises(ramp in 0_u64..10_000, a in -20_000_i64..20_000, b in -20_000_i64..20_000) {
+        let drain = drain(ramp, Some(0), None);
+        let share = |second| drain.share_at(Timestamp::from_second(second).unwrap());
+        prop_assert!(share(a.min(b)) >= share(a.max(b)));
+    }
+
+    #[test]
+    fn any_text_is_taken_or_refused(text in ".{0,80}") {
+        let _ = (text.parse::<ServerAddress>(), text.parse::<HostPattern>(), text.parse::<PathPrefix>());
+        let _ = (text.parse::<Share>(), text.parse::<Rate>(), text.parse::<Subdivision>(), text.parse::<RegionName>());
+        if let Ok(host) = text.parse::<HostPattern>() {
+            prop_assert_eq!(host.to_string().parse::<HostPattern>(), Ok(host));
+        }
+        if let Ok(server) = text.parse::<ServerAddress>() {
+            prop_assert_eq!(server.to_string().parse::<ServerAddress>(), Ok(server));
+        }
+    }
+}
