@@ -4,6 +4,8 @@
 //! cargo bench --bench config
 //! ```
 
+#![allow(clippy::expect_used, reason = "a benchmark of a file that cannot be read has no result")]
+
 use divan::{Bencher, black_box};
 use homeward::config::{Source, read_routing};
 use homeward::model::Timestamp;

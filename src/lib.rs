@@ -11,7 +11,7 @@ pub mod resilience;
 pub mod routing;
 pub mod session;
 
-// Floors 4 to 7, the running edge.
+// Floors 4 to 8, the running edge.
 #[cfg(feature = "edge")]
 pub mod admin;
 #[cfg(feature = "edge")]

@@ -13,10 +13,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 /// How many connections are served at once through one door. More wait to be accepted.
-const MOST_CONNECTIONS: usize = 64;
+const MOST_CONNECTIONS: usize = 256;
 
 /// How long a request's head may take; an idle connection is closed after it too.
-const HEAD: Duration = Duration::from_secs(30);
+const HEAD: Duration = Duration::from_secs(10);
 
 /// After how long a connection is closed, whatever it does.
 const LONGEST: Duration = Duration::from_mins(10);

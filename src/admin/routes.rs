@@ -17,7 +17,6 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 /// Nothing is loaded from anywhere, no other site may frame it.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -25,16 +24,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// What every answer is made from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Context {
     edge: Arc<Edge>,
-    stopped: watch::Receiver<bool>,
-}
-
-impl Context {
-    fn is_stopping(&self) -> bool {
-        *self.stopped.borrow()
-    }
 }
 
 /// How somebody came to the API.
@@ -47,7 +39,7 @@ pub(super) enum Door {
 }
 
 /// The answers for whoever comes through `door`.
-pub(super) fn routes(edge: Arc<Edge>, stopped: watch::Receiver<bool>, door: Door) -> Router {
+pub(super) fn routes(edge: Arc<Edge>, door: Door) -> Router {
     let router = Router::new()
         .route("/", get(index))
         .route("/livez", get(async || "alive\n"))
@@ -57,7 +49,7 @@ pub(super) fn routes(edge: Arc<Edge>, stopped: watch::Receiver<bool>, door: Door
         .route("/api/v1/explain", get(explain))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this can only be read"))
-        .with_state(Context { edge, stopped });
+        .with_state(Context { edge });
     let router = match door {
         Door::Tcp => router.layer(middleware::from_fn(refuse_other_names)),
         Door::Socket => router,
@@ -109,10 +101,12 @@ async fn index(State(context): State<Context>) -> Html<String> {
 }
 
 async fn readyz(State(context): State<Context>) -> (StatusCode, &'static str) {
-    if context.is_stopping() {
+    if context.edge.is_stopping() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
     } else if context.edge.table().is_none() {
         (StatusCode::SERVICE_UNAVAILABLE, "no routing table is live\n")
+    } else if !context.edge.is_ready() {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
     } else {
         (StatusCode::OK, "ready\n")
     }
@@ -125,7 +119,7 @@ async fn metrics(State(context): State<Context>) -> Response {
 }
 
 async fn status(State(context): State<Context>) -> Json<Status> {
-    Json(Status::of(&context.edge, context.is_stopping()))
+    Json(Status::of(&context.edge))
 }
 
 #[derive(Debug, serde::Deserialize)]

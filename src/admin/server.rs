@@ -94,7 +94,7 @@ impl AdminServer {
         let socket = admin.socket.as_deref().map(Socket::bind).transpose()?;
 
         if let Some(socket) = socket {
-            let router = routes(Arc::clone(&edge), stopped.clone(), Door::Socket);
+            let router = routes(Arc::clone(&edge), Door::Socket);
             let stopped = stopped.clone();
             tokio::spawn(async move {
                 let accept = async || socket.listener.accept().await.map(|(stream, _)| stream);
@@ -102,7 +102,7 @@ impl AdminServer {
                 socket.remove();
             });
         }
-        let router = routes(edge, stopped.clone(), Door::Tcp);
+        let router = routes(edge, Door::Tcp);
         tokio::spawn(async move {
             let accept = async || listener.accept().await.map(|(stream, _)| stream);
             serve(accept, router, stopped).await;

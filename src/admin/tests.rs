@@ -55,6 +55,7 @@ fn running() -> Running {
     let (stop, stopped) = watch::channel(false);
     let edge = edge();
     give_table(&edge);
+    edge.begin_to_serve();
     let socket = directory.path().join("run/homeward.sock");
     let admin = AdminServer::start(&settings(socket), Arc::clone(&edge), stopped).unwrap();
     Running { admin, edge, stop, directory }
@@ -153,7 +154,12 @@ async fn ready_is_who_has_a_table_and_is_not_stopping() {
     assert!(running.get("/livez").await.0.starts_with("HTTP/1.1 200"));
     assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 503"));
     give_table(&running.edge);
+    assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 503"), "nobody can connect yet");
+    running.edge.begin_to_serve();
     assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 200"));
+    running.edge.begin_to_stop();
+    assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 503"));
+    assert_eq!(running.json("/api/v1/status").await["ready"], false);
 }
 
 #[tokio::test]
@@ -217,4 +223,23 @@ async fn an_address_that_is_taken_is_named() {
     let (_stop, stopped) = watch::channel(false);
     let error = AdminServer::start(&Admin { address, socket: None }, edge(), stopped).unwrap_err().to_string();
     assert!(error.contains(&address.to_string()) && error.contains("another process has it"), "{error}");
+}
+
+/// The JSON blocks of the reference, in their order.
+fn examples() -> Vec<serde_json::Value> {
+    let text = include_str!("../../docs/reference/api.md");
+    let blocks = text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.map(|block| serde_json::from_str(block).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_reference_shows_every_field() {
+    let [status, explanation] = &examples()[..] else { panic!("the reference has two examples") };
+    // A field that the example lacks would come back as null, one that does not exist would not come back.
+    let read: Status = serde_json::from_value(status.clone()).unwrap();
+    assert_eq!(&serde_json::to_value(&read).unwrap(), status);
+
+    let told = running().json("/api/v1/explain?ip=203.0.113.7").await;
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(explanation), keys(&told));
 }

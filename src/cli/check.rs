@@ -77,7 +77,16 @@ impl Check {
         let settings = self.check_settings(&mut report);
         report.region = self.region.region.clone().or_else(|| settings.as_ref().and_then(|s| s.region.clone()));
         match self.table_file(settings.as_ref(), &mut report) {
-            Some(file) => report.check_table(&file),
+            Some(file) => {
+                report.check_table(&file);
+                if settings.is_some() && report.region.is_none() {
+                    report.notes.push(
+                        "nothing says which region the edge stands in (region:, --region, HOMEWARD_REGION), so it was not \
+                         looked for in the table"
+                            .to_owned(),
+                    );
+                }
+            }
             None => report.notes.push("the routing table was not checked: say where it is with --routing".to_owned()),
         }
         for file in settings.iter().flat_map(|settings| &settings.geoip) {
@@ -136,11 +145,6 @@ impl Report {
                 None => Ok(parts),
             }
         });
-        if self.region.is_none() && read.is_ok() {
-            self.notes.push(
-                "no region is said (region:, --region, HOMEWARD_REGION), so it was not looked for in the table".into(),
-            );
-        }
         let revision = revision.map(|revision| format!(", revision {revision}")).unwrap_or_default();
         self.add(file, Kind::Routing, read, |parts| {
             let pools = parts.services.iter().flat_map(|service| &service.pools);
@@ -160,7 +164,8 @@ impl Report {
     fn check_places(&mut self, file: &Path) {
         let read = load_places(&[file.to_owned()]);
         let read = read.map_err(|problem| {
-            let help = "put a place database there, or take geoip out of the settings";
+            let help =
+                "put a place database there; without geoip in the settings, only networks and 'otherwise' find a home";
             Problems::of_file(problem.file, problem.why, help)
         });
         self.add(file, Kind::Places, read, |places| {
@@ -221,13 +226,15 @@ fn in_table(region: &RegionName, parts: &TableParts, file: &str) -> Result<(), P
     if known().any(|known| known == region.as_str()) {
         return Ok(());
     }
-    let near = did_you_mean(region.as_str(), known()).map(|near| format!(" did you mean '{near}'?"));
+    let near = did_you_mean(region.as_str(), known()).map(|near| format!("did you mean '{near}'? "));
     let message = format!(
-        "the table has no region {region}, in which this edge stands; it has {}.{}",
+        "the table has no region {region}, in which this edge stands; it has {}",
         known().collect::<Vec<_>>().join(", "),
+    );
+    let help = format!(
+        "{}Name the edge's region (region: in the settings, --region or HOMEWARD_REGION), or add it to the table",
         near.unwrap_or_default()
     );
-    let help = "name the edge's region (region: in the settings, --region or HOMEWARD_REGION), or add it to the table";
     Err(Problems::of_file(file, message, help))
 }
 

@@ -2,12 +2,11 @@
 
 use crate::admin::{AdminError, AdminServer};
 use crate::config::{Problems, Settings};
-use crate::live::{Edge, clock};
-use crate::model::RegionName;
+use crate::live::{Edge, clock, log_transition};
 use crate::proxy::{BindError, ProxyServer};
 use crate::source::{FileWatch, LastGood, Nudge, PlacesFiles, RoutingFile};
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
-use crate::upstream::{dns, log_transition, probe};
+use crate::upstream::{dns, probe};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,8 +48,7 @@ pub struct RunningEdge {
     access_log: Arc<AccessLog>,
     control: Runtime,
     stop: watch::Sender<bool>,
-    nudges: Vec<Nudge>,
-    followers: Vec<JoinHandle<()>>,
+    sources: Sources,
     grace: Duration,
 }
 
@@ -85,18 +83,19 @@ impl RunningEdge {
         sources.follow_table(settings, &edge, &control)?;
 
         let threads = settings.threads.unwrap_or_else(cores);
-        let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log))?;
         let admin = {
             let _inside = control.enter();
             AdminServer::start(&settings.admin, Arc::clone(&edge), stopped)?
         };
-        let Sources { nudges, followers } = sources;
+        // The listeners come last: nothing can fail any more once a client may be connected.
+        let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log))?;
+        edge.begin_to_serve();
         let grace = settings.stop.grace;
         for address in proxy.addresses() {
             tracing::info!("{} serves on {address}", edge.local());
         }
         tracing::info!("the admin address is http://{}", admin.address());
-        Ok(Self { edge, proxy, admin, access_log, control, stop, nudges, followers, grace })
+        Ok(Self { edge, proxy, admin, access_log, control, stop, sources, grace })
     }
 
     /// The edge.
@@ -119,7 +118,7 @@ impl RunningEdge {
 
     /// Reads table and places anew, and opens the access log's file anew.
     pub fn reload(&self) {
-        self.nudges.iter().for_each(Nudge::ask);
+        self.sources.nudges.iter().for_each(Nudge::ask);
         self.access_log.reopen();
     }
 
@@ -127,14 +126,11 @@ impl RunningEdge {
     /// lines of the access log. Gives back how many requests did not finish. It blocks.
     #[must_use]
     pub fn stop(self) -> usize {
+        self.edge.begin_to_stop();
         let unfinished = self.proxy.stop(self.grace);
         // Whoever no longer listens has stopped already.
         let _ = self.stop.send(true);
-        self.nudges.iter().for_each(Nudge::stop);
-        for follower in self.followers {
-            // A follower that panicked has said so in the log; stopping goes on.
-            let _ = follower.join();
-        }
+        drop(self.sources);
         self.control.shutdown_timeout(Duration::from_secs(1));
         if !self.access_log.close(LOG_PATIENCE) {
             tracing::warn!("the last lines of the access log could not be written");
@@ -143,7 +139,7 @@ impl RunningEdge {
     }
 }
 
-/// The threads that follow files.
+/// The threads that follow files. They end when this is dropped, which waits for them.
 #[derive(Default)]
 struct Sources {
     nudges: Vec<Nudge>,
@@ -175,6 +171,16 @@ impl Sources {
         self.followers.push(std::thread::Builder::new().name(name.to_owned()).spawn(follow)?);
         self.nudges.push(nudge);
         Ok(())
+    }
+}
+
+impl Drop for Sources {
+    fn drop(&mut self) {
+        self.nudges.iter().for_each(Nudge::stop);
+        for follower in self.followers.drain(..) {
+            // A follower that panicked has said so in the log; stopping goes on.
+            let _ = follower.join();
+        }
     }
 }
 

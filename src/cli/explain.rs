@@ -25,8 +25,8 @@ use std::sync::Arc;
 #[command(after_help = "\
 Examples:
   homeward explain --ip 203.0.113.7
-  homeward explain --ip 203.0.113.7 --host portal.example.com --path /checkout --cookie 'sid=east-9f2c'
-  homeward explain --ip 2001:db8::1 --region us-west --json
+  homeward explain --ip 203.0.113.7 --path /checkout --cookie 'sid=east-9f2c'
+  homeward explain --ip 2001:db8::1 --host portal.example.com --region us-west --json
   homeward explain --ip 203.0.113.7 --live")]
 pub(super) struct Explain {
     /// The visitor's address
@@ -41,8 +41,8 @@ pub(super) struct Explain {
     /// Its Cookie header, e.g. 'sid=east-9f2c'
     #[arg(long)]
     cookie: Option<String>,
-    /// Ask the running edge instead of the files
-    #[arg(long, conflicts_with_all = ["region", "routing"])]
+    /// Ask the running edge, about its own region, instead of the files
+    #[arg(long, conflicts_with = "routing")]
     live: bool,
     /// Where the running edge is: its Unix socket or its admin address [default: as the settings say]
     #[arg(long, value_name = "SOCKET|ADDRESS", requires = "live")]

@@ -1,6 +1,6 @@
 //! Floor 7: the verbs of the command line, one a file; and how they put an edge together.
 //!
-//! Every verb gives back an [`Ending`] or a [`Failure`]. Results go to the standard output, messages to the standard
+//! Every verb gives back an ending or a failure (`ending`). Results go to the standard output, messages to the standard
 //! error.
 
 mod check;
@@ -25,7 +25,6 @@ pub use edge::{RunningEdge, StartError};
 pub use reference::verbs_reference;
 
 use clap::{Parser, Subcommand};
-use ending::{Ending, Failure};
 use std::process::ExitCode;
 
 /// An edge router that takes every request home

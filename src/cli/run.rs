@@ -3,8 +3,8 @@
 use super::edge::{RunningEdge, StartError};
 use super::ending::{Ending, Failure};
 use super::files::{ConfigArg, RegionArg};
-use crate::config::{Log, LogFormat, LogLevel};
-use crate::telemetry::{ProcessLogFormat, ProcessLogLevel, init_process_log};
+use crate::config::Log;
+use crate::telemetry::init_process_log;
 use clap::Args;
 use std::io;
 use tokio::runtime::Runtime;
@@ -89,17 +89,7 @@ fn cannot_start(error: StartError) -> Failure {
 
 /// Sets up what the process says of itself.
 pub(super) fn init_log(log: Log) -> Result<(), Failure> {
-    let format = match log.format {
-        LogFormat::Text => ProcessLogFormat::Text,
-        LogFormat::Json => ProcessLogFormat::Json,
-    };
-    let level = match log.level {
-        LogLevel::Error => ProcessLogLevel::Error,
-        LogLevel::Warn => ProcessLogLevel::Warn,
-        LogLevel::Info => ProcessLogLevel::Info,
-        LogLevel::Debug => ProcessLogLevel::Debug,
-    };
-    Ok(init_process_log(format, level)?)
+    Ok(init_process_log(log.format, log.level, None)?)
 }
 
 /// What a signal asks for.

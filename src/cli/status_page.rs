@@ -74,7 +74,12 @@ fn state(region: &RegionStatus) -> Cell {
     if region.away.is_empty() {
         return Cell::text("ok").painted(Style::good);
     }
-    let why: Vec<_> = region.away.iter().map(|away| plain(&away.text)).collect();
+    let mut why: Vec<_> =
+        region.away.iter().filter(|away| away.service.is_none()).map(|away| plain(&away.text)).collect();
+    let services: Vec<_> = region.away.iter().filter_map(|away| away.service.as_deref().map(plain)).collect();
+    if !services.is_empty() {
+        why.push(format!("no healthy server for {}", services.join(", ")));
+    }
     Cell::text(format!("away: {}", why.join("; "))).painted(Style::bad)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Text comes in; values or *all* of the text's problems come out. Nothing here opens a file or reads a clock.
 //!
-//! A file is read in three steps: [`yaml`] makes a tree that knows where everything stands, [`form`] checks it against
+//! A file is read in three steps: `yaml` makes a tree that knows where everything stands, `form` checks it against
 //! the one description of the file, and the last step makes the values and checks what they mean together. The last
 //! step goes on where the second found something, and is silent of what the second has said, so that one pass reports
 //! everything.

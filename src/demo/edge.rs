@@ -1,5 +1,7 @@
 //! What the demo needs of an edge, which others start.
 
+use crate::live::{Edge, LiveTable, clock};
+use crate::model::{RegionId, Share, Timestamp};
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,8 +27,8 @@ pub trait EdgeHandle: Send {
 pub struct EdgeStatus {
     /// The regions of the live table, in any order.
     pub regions: Vec<EdgeRegion>,
-    /// How many flops there were since the edge started.
-    pub flops: u64,
+    /// Flops from this edge in a second, to all regions.
+    pub flops_per_second: f64,
     /// The revision of the live table.
     pub revision: String,
     /// How long this table has been live.
@@ -49,4 +51,42 @@ pub struct EdgeRegion {
     pub servers: usize,
     /// Why it is away, in a word or two such as `drained`; `None` where it is not.
     pub away: Option<String>,
+}
+
+impl EdgeStatus {
+    /// How `edge` is now.
+    #[must_use]
+    pub fn of(edge: &Edge) -> Self {
+        let problem = edge.table_problem().map(|problem| problem.text.clone());
+        let Some(live) = edge.table() else { return Self { problem, ..Self::default() } };
+        let (now, second) = (clock::now(), clock::second());
+        Self {
+            regions: live
+                .table
+                .regions_by_id()
+                .map(|(id, region)| EdgeRegion::of(&live, id, region.name.as_str(), now))
+                .collect(),
+            flops_per_second: live.table.regions_by_id().map(|(id, _)| live.flops_per_second(id, second)).sum(),
+            revision: live.revision.to_string(),
+            age: now.duration_since(live.since).try_into().unwrap_or_default(),
+            problem,
+        }
+    }
+}
+
+impl EdgeRegion {
+    fn of(live: &LiveTable, region: RegionId, name: &str, now: Timestamp) -> Self {
+        let share = live.table.drains_of(region).map(|(_, drain)| drain.share_at(now)).fold(Share::ALL, Share::min);
+        let pools = live.table.services_by_id().filter_map(|(service, _)| live.pools.get(service, region));
+        let (healthy, servers) =
+            pools.fold((0, 0), |(healthy, servers), pool| (healthy + pool.healthy(), servers + pool.servers().len()));
+        let away = if healthy == 0 {
+            Some("no server")
+        } else if share == Share::NONE {
+            Some("drained")
+        } else {
+            None
+        };
+        Self { name: name.to_owned(), share: share.ratio(), healthy, servers, away: away.map(str::to_owned) }
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::table::Addresses;
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// Where things are, and what to try with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,44 +18,45 @@ impl Guide {
     pub(super) fn new(addresses: &Addresses<'_>, program: &str, keys: bool) -> Self {
         let app = format!("http://{}", addresses.edge);
         let admin = format!("http://{}", addresses.admin);
-        let file = |name: &str| shell(&addresses.directory.join(name));
-        let (table, first, settings) = (file("routing.yaml"), file("routing.first.yaml"), file("homeward.yaml"));
-        let cookies = file("cookies.txt");
+        let program = in_any_directory(program);
         let places = vec![
             ("the app", format!("{app}/")),
             ("the edge", format!("{admin}/")),
-            ("the table", addresses.directory.join("routing.yaml").display().to_string()),
-            ("its log", addresses.directory.join("access.log").display().to_string()),
+            ("its files", addresses.directory.display().to_string()),
         ];
         let mut tries = vec![
             ("Open the app in a browser, log in, and see which region holds your session.", vec![]),
             (
-                "Come from another place: from Ontario, home is us-east; from California, us-west.",
-                ["127.20.0.1", "127.11.0.1"].map(|from| format!("curl {} {app}/whoami", coming(from))).to_vec(),
-            ),
-            (
-                "Flop: log in from New York, go on from California, and your session still goes home to us-east.",
+                "In another terminal, come from another place: from Ontario, home is us-east.",
                 vec![
-                    format!("curl {} -c {cookies} -X POST {app}/login", coming("127.10.0.1")),
-                    format!("curl {} -b {cookies} {app}/whoami", coming("127.11.0.1")),
+                    format!("cd {}", shell(&addresses.directory.display().to_string())),
+                    format!("curl {} {app}/whoami", coming("127.20.0.1")),
                 ],
             ),
             (
-                "Drain us-west, and watch its visitors move. Or open the table in an editor, and save.",
-                vec![format!("sed -i.old '/^# drains:/,$ s/^# //' {table}")],
+                "Flop: log in from New York, go on from California; home is still us-east.",
+                vec![
+                    format!("curl {} -c jar -X POST {app}/login", coming("127.10.0.1")),
+                    format!("curl {} -b jar {app}/whoami", coming("127.11.0.1")),
+                ],
             ),
-            ("End the drain: take the first table back.", vec![format!("cp {first} {table}")]),
+            (
+                "Drain us-west, and watch its visitors move. Or do it in an editor, and save.",
+                vec!["sed -i.old '/^# drains:/,$ s/^# //' routing.yaml".to_owned()],
+            ),
+            ("End the drain: take the first table back.", vec!["cp routing.first.yaml routing.yaml".to_owned()]),
             (
                 "Break the table, and read the message. The last good table stays.",
-                vec![format!("sed -i.old 's/region: us-east/region: us-eest/' {table}")],
+                vec!["sed -i.old 's/region: us-east/region: us-eest/' routing.yaml".to_owned()],
             ),
             (
                 "Ask why a request goes where it goes, and how the regions are.",
                 vec![
-                    format!("{program} explain --config {settings} --ip 127.20.0.1"),
-                    format!("{program} explain --config {settings} --ip 127.20.0.1 --cookie sid=west-1"),
-                    format!("{program} status --config {settings}"),
+                    format!("{program} explain --config homeward.yaml --ip 127.20.0.1"),
+                    format!("{program} explain --config homeward.yaml --ip 127.20.0.1 --cookie sid=west-1"),
+                    format!("{program} status --config homeward.yaml"),
                     format!("curl -s {admin}/metrics | grep ^homeward_flops"),
+                    "tail -f access.log".to_owned(),
                 ],
             ),
         ];
@@ -93,17 +93,24 @@ fn coming(address: &str) -> String {
     }
 }
 
-/// `path` as one word of a shell.
-fn shell(path: &Path) -> String {
-    let path = path.display().to_string();
+/// The program that was called as `name`, in a way that works in any directory.
+fn in_any_directory(name: &str) -> String {
+    // A name without a slash was found in PATH, and is found there again.
+    let path = if name.contains('/') { std::path::absolute(name).ok() } else { None };
+    shell(&path.map_or_else(|| name.to_owned(), |path| path.display().to_string()))
+}
+
+/// `text` as one word of a shell.
+fn shell(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@".contains(&byte);
-    if path.bytes().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    if text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::SocketAddr;
+    use std::path::Path;
 
     #[test]
     fn every_line_names_what_is_there() {
@@ -112,10 +119,14 @@ mod tests {
             admin: SocketAddr::from(([127, 0, 0, 1], 9901)),
             directory: Path::new("/tmp/it's"),
         };
-        let text = Guide::new(&addresses, "homeward", true).text();
+        let text = Guide::new(&addresses, "./it", true).text();
         assert!(text.starts_with("the app     http://127.0.0.1:8080/\n"), "{text}");
-        assert!(text.contains(r"s/^# //' '/tmp/it'\''s/routing.yaml'"), "{text}");
+        assert!(text.contains(r"     cd '/tmp/it'\''s'"), "{text}");
+        let program = std::env::current_dir().unwrap().join("it").display().to_string();
+        assert!(text.contains(&format!("     {program} explain --config")), "{text}");
         assert!(text.contains("\n6. Cut the power") && text.contains("\n8. Ask why"));
+        let named = Guide::new(&addresses, "homeward", false);
+        assert!(named.text().contains("     homeward status"));
         assert!(!Guide::new(&addresses, "homeward", false).text().contains("press"));
     }
 }

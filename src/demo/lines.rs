@@ -30,7 +30,10 @@ impl Lines {
             match &snapshot.problem {
                 Some(problem) => {
                     _ = writeln!(text, "table     refused; revision {} still serves:", printable(&snapshot.revision));
-                    problem.lines().for_each(|line| _ = writeln!(text, "          {}", printable(line)));
+                    problem
+                        .trim_end()
+                        .lines()
+                        .for_each(|line| _ = writeln!(text, "{}", format!("          {}", printable(line)).trim_end()));
                 }
                 None => _ = writeln!(text, "table     nothing is wrong with the file any more"),
             }

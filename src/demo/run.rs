@@ -137,8 +137,7 @@ async fn answers(address: SocketAddr, given_up: impl Fn() -> bool) -> bool {
 
 fn look(regions: &[Staged], edge: &dyn EdgeHandle, tally: &Tally, meter: &mut Meter) -> Snapshot {
     let status = edge.status();
-    let mut counters: Vec<u64> = regions.iter().map(|staged| staged.region.served()).collect();
-    counters.push(status.flops);
+    let counters = regions.iter().map(|staged| staged.region.served()).collect();
     let rates = meter.rates(clock::monotonic(), counters);
     let places: Vec<PlaceNow> = (PLACES.iter().enumerate())
         .map(|(at, place)| PlaceNow { name: place.name, served_by: tally.visitors_of(at) })
@@ -155,15 +154,8 @@ fn look(regions: &[Staged], edge: &dyn EdgeHandle, tally: &Tally, meter: &mut Me
             visitors: visitors_of(at),
         })
         .collect();
-    Snapshot {
-        flops_per_second: rates.last().copied().unwrap_or_default(),
-        outcomes: tally.outcomes(),
-        last_failure: tally.last_failure(),
-        places,
-        regions,
-        ..Snapshot::default()
-    }
-    .with_edge(status)
+    Snapshot { outcomes: tally.outcomes(), last_failure: tally.last_failure(), places, regions, ..Snapshot::default() }
+        .with_edge(status)
 }
 
 #[cfg(test)]

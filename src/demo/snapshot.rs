@@ -47,7 +47,8 @@ impl Snapshot {
         for region in &mut self.regions {
             region.edge = edge.regions.iter().find(|known| known.name == region.name).cloned();
         }
-        Self { revision: edge.revision, age: edge.age, problem: edge.problem, ..self }
+        let EdgeStatus { flops_per_second, revision, age, problem, regions: _ } = edge;
+        Self { flops_per_second, revision, age, problem, ..self }
     }
 
     /// The requests a second of all regions.

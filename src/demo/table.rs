@@ -120,6 +120,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Source;
 
     fn table() -> String {
         let server = |port| SocketAddr::from(([127, 0, 0, 1], port));
@@ -132,6 +133,34 @@ mod tests {
         let (above, drains) = table.split_once("# drains:\n").unwrap();
         let drains: String = drains.lines().map(|line| format!("{}\n", line.strip_prefix("# ").unwrap())).collect();
         format!("{above}drains:\n{drains}")
+    }
+
+    fn read(text: String) -> Result<crate::routing::TableParts, String> {
+        let now = "2026-11-22T00:00:00Z".parse().unwrap();
+        crate::config::read_routing(&Source::new("routing.yaml", text), now).map_err(|problems| problems.render(false))
+    }
+
+    #[test]
+    fn the_table_and_its_drain_are_valid_and_the_break_of_the_guide_is_not() {
+        let table_parts = read(table()).unwrap();
+        let names: Vec<&str> = table_parts.regions.iter().map(|region| region.name.as_str()).collect();
+        assert_eq!(names, REGIONS.map(|region| region.name));
+        assert!(table_parts.drains.is_empty());
+        let drains = read(drained()).unwrap().drains;
+        assert_eq!(drains.len(), 1);
+        assert_eq!(drains[0].region.index(), 2, "us-west");
+        let message = read(table().replace("region: us-east", "region: us-eest")).unwrap_err();
+        assert!(message.contains("us-eest") && message.contains("did you mean 'us-east'"), "{message}");
+    }
+
+    #[test]
+    fn the_settings_are_valid() {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let addresses = Addresses { edge: at(8080), admin: at(9901), directory: Path::new("/tmp/it's \"here\"") };
+        let source = Source::new("homeward.yaml", settings(&addresses));
+        let settings = crate::config::read_settings(&source).map_err(|problems| problems.render(false)).unwrap();
+        assert_eq!(settings.region.unwrap().as_str(), EDGE_REGION);
+        assert_eq!(settings.routing, Path::new("/tmp/it's \"here\"/routing.yaml"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::routing::{RoutingTable, TableParts};
 use crate::telemetry::{Metrics, RequestMeters};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What is wrong with a file that should be live and is not.
@@ -55,6 +56,8 @@ pub struct Edge {
     places: ArcSwap<LivePlaces>,
     places_problem: ArcSwapOption<FileProblem>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
+    serving: AtomicBool,
+    stopping: AtomicBool,
 }
 
 /// The table does not have the region that the edge stands in.
@@ -81,6 +84,8 @@ impl Edge {
             places: ArcSwap::default(),
             places_problem: ArcSwapOption::empty(),
             traffic: Mutex::default(),
+            serving: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
         }
     }
 
@@ -94,6 +99,28 @@ impl Edge {
     #[must_use]
     pub fn started(&self) -> Timestamp {
         self.started
+    }
+
+    /// Says that it takes requests: from now on it is ready.
+    pub fn begin_to_serve(&self) {
+        self.serving.store(true, Ordering::Release);
+    }
+
+    /// Says that it is about to stop: from now on it is not ready.
+    pub fn begin_to_stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether it should get requests: a table is live, the listeners are open, and it is not about to stop.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.table.load().is_some() && self.serving.load(Ordering::Acquire) && !self.is_stopping()
+    }
+
+    /// Whether it is about to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     /// Its metrics.

@@ -24,11 +24,11 @@ impl RateMeter {
         let Some(slot) = self.slots.get((second % SLOTS as u64) as usize) else { return };
         let stamp = second << 32;
         let held = slot.load(Ordering::Relaxed);
-        if held & !0xffff_ffff == stamp {
-            slot.fetch_add(1, Ordering::Relaxed);
-        } else if slot.compare_exchange(held, stamp | 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
-            slot.fetch_add(1, Ordering::Relaxed);
+        let is_old = held & !0xffff_ffff != stamp;
+        if is_old && slot.compare_exchange(held, stamp | 1, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            return;
         }
+        slot.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Events per second over the five full seconds before `second`.

@@ -99,7 +99,7 @@ impl ProxyServer {
             fds.add(address.to_string(), socket.into_raw_fd());
             let (read, write) = CLIENT_BUFFERS;
             service
-                .add_listener(ListenerConfig::tcp(&address.to_string()).l4_buffer(L4BufferSettings::new(read, write)));
+                .add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::new(read, write)));
             addresses.push(address);
         }
         let fds: ListenFds = Arc::new(Mutex::new(fds));

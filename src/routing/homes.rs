@@ -1,7 +1,7 @@
 //! The home rules, compiled so that 100,000 of them cost what ten cost.
 
 use super::decision::Matched;
-use super::table::{HomeCondition, HomeRule, HomeTarget};
+use super::parts::{HomeCondition, HomeRule, HomeTarget};
 use crate::geo::Direction;
 use crate::model::{Continent, Country, Location, Network, Place, RegionId, Subdivision};
 use foldhash::fast::FixedState;

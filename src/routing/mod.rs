@@ -8,6 +8,7 @@ mod explain;
 mod facts;
 mod homes;
 mod hosts;
+mod parts;
 mod reason;
 mod table;
 mod visitor;
@@ -18,5 +19,6 @@ pub use decision::{
 };
 pub use explain::{Explanation, Step};
 pub use facts::{FleetView, PlaceFinder, RequestFacts};
+pub use parts::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
 pub use reason::{Reason, Reasons};
-pub use table::{HomeCondition, HomeRule, HomeTarget, Region, RoutingTable, TableParts};
+pub use table::RoutingTable;

@@ -3,22 +3,11 @@
 use super::entry::Entry;
 use super::metrics::Metrics;
 use super::writer::{Outbox, Output, write_out};
+use crate::config::AccessLogFormat;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How a line of the access log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AccessLogFormat {
-    /// One JSON object, with everything.
-    #[default]
-    Json,
-    /// Apache's and nginx' combined format, for programs that read only that.
-    Combined,
-    /// Not at all.
-    Off,
-}
 
 /// Where the access log goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,7 +1,7 @@
 //! What the access log says of one request.
 
-use super::access_log::AccessLogFormat;
 use super::printable::{Filter, Printable, Quotes, write_bytes};
+use crate::config::AccessLogFormat;
 use crate::model::Timestamp;
 use crate::routing::SessionState;
 use serde::{Serialize, Serializer};

@@ -28,11 +28,11 @@ mod series;
 mod words;
 mod writer;
 
-pub use access_log::{AccessLog, AccessLogFormat, Destination, OpenError};
+pub use access_log::{AccessLog, Destination, OpenError};
 pub use entry::Entry;
 pub use metrics::{DrainRow, Metrics, MetricsError, OpenRequest, PoolRow, RegionRow};
 pub use occasionally::Occasionally;
 pub use printable::Printable;
-pub use process_log::{BadWord, ProcessLogError, ProcessLogFormat, ProcessLogLevel, init as init_process_log};
+pub use process_log::{ProcessLogError, init as init_process_log};
 pub use request_meters::RequestMeters;
 pub use words::{GeoLookup, RetryResult, UpstreamResult};

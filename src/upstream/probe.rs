@@ -31,7 +31,7 @@ pub struct ProbePace {
 impl Default for ProbePace {
     fn default() -> Self {
         Self {
-            healthy: Duration::from_secs(5),
+            healthy: Duration::from_secs(2),
             unhealthy: Duration::from_secs(1),
             jitter: 0.2,
             timeout: Duration::from_secs(1),

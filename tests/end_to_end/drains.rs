@@ -73,7 +73,7 @@ async fn a_ramp_falls_with_the_clock() {
     let (west, central) = served_by(&world, None).await;
     let share = west as f64 / (west + central) as f64;
     assert!((share - 0.5).abs() <= 0.07, "250 visitors, {share} of them left");
-    let told = world.edge.status().await["regions"][2]["share_now"].clone();
+    let told = world.edge.status().await["regions"][2]["share"].clone();
     assert!(told.as_str().is_some_and(|text| text.ends_with('%')), "{told}");
 }
 

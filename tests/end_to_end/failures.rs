@@ -38,7 +38,8 @@ async fn a_dead_region_is_away_and_a_substitute_serves() {
     }
     let seen = world.central.seen().pop().unwrap();
     assert_eq!(seen.header("homeward-session"), ["orphaned"]);
-    let reason = "SessionNamesRegion;region=us-east, HomeIsAway;why=NoHealthyServer, SubstituteServes;region=us-central";
+    let reason =
+        "SessionNamesRegion;region=us-east, HomeIsAway;why=NoHealthyServer, SubstituteServes;region=us-central";
     assert_eq!(seen.header("homeward-reason"), [reason]);
     assert_eq!(world.edge.admin("/readyz").await.status, 200, "a dead region does not make an edge unready");
     world.east.restart().await;

@@ -2,13 +2,17 @@
 //!
 //! Each test takes loopback addresses that no other test has (see [`support::Block`]), so that all of them run at once. They
 //! wait for conditions, never for time, and end what they started.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking"
+)]
 
-mod agreement;
 mod drains;
 mod failures;
-mod hot_table;
-mod life;
 mod routing;
 mod streams;
 mod support;

@@ -65,8 +65,6 @@ async fn a_session_goes_home_from_wherever_it_arrives() {
     ] {
         let answer = visitor.get("/", &[("cookie", cookie)]).await;
         assert_eq!(answer.body, region, "{cookie}");
-        let app = [&world.east, &world.central, &world.west].into_iter().find(|app| app.seen().len() > 0);
-        assert!(app.is_some());
         let all = [world.east.seen(), world.central.seen(), world.west.seen()].concat();
         let seen = all.iter().filter(|seen| seen.header("cookie") == [cookie]).collect::<Vec<_>>();
         assert_eq!(seen.len(), 1, "{cookie}: exactly one server saw it");

@@ -5,7 +5,7 @@ pub mod client;
 pub mod edge;
 
 pub use app::App;
-pub use client::{Answer, Client};
+pub use client::Client;
 pub use edge::{EdgeProcess, Plan};
 
 use std::net::{IpAddr, Ipv4Addr};

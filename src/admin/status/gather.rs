@@ -5,32 +5,32 @@ use super::{
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
-use crate::live::{Edge, FileProblem, LiveTable, Origin, clock};
+use crate::live::{Edge, FileProblem, LiveTable, Origin, PoolStatus, clock};
 use crate::model::{Drain, RegionId, ServiceId, Timestamp};
 use crate::routing::{Away, Region};
 
 impl Status {
-    /// The status of `edge` at this moment. `stopping` is whether it takes no more requests.
+    /// The status of `edge` at this moment.
     #[must_use]
-    pub fn of(edge: &Edge, stopping: bool) -> Self {
+    pub fn of(edge: &Edge) -> Self {
         let now = clock::now();
         let table = edge.table();
         let live = table.as_deref();
         let places = edge.places();
-        let region = |live, (id, region)| RegionStatus::of(live, id, region, now, clock::second());
+        let second = clock::second();
         Self {
             region: edge.local().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             now,
             started: edge.started(),
             uptime_seconds: seconds_between(edge.started(), now),
-            ready: live.is_some() && !stopping,
+            ready: edge.is_ready(),
             open_requests: edge.metrics().open_requests(),
             table: TableStatus {
                 revision: live.map(|live| live.revision.to_string()),
                 since: live.map(|live| live.since),
                 age_seconds: live.map(|live| seconds_between(live.since, now)),
-                origin: live.map(|live| word(live.origin).to_owned()),
+                origin: live.map(|live| word(live.origin, edge.table_problem().is_some()).to_owned()),
                 problem: edge.table_problem().as_deref().map(FileStatus::of),
             },
             places: PlacesStatus {
@@ -38,8 +38,11 @@ impl Status {
                 built: places.places.build_timestamp(),
                 problem: edge.places_problem().as_deref().map(FileStatus::of),
             },
-            regions: live
-                .map_or_else(Vec::new, |live| live.table.regions_by_id().map(|entry| region(live, entry)).collect()),
+            regions: live.map_or_else(Vec::new, |live| {
+                let pools = live.pools.status();
+                let regions = live.table.regions_by_id();
+                regions.map(|(id, region)| RegionStatus::of(live, &pools, id, region, now, second)).collect()
+            }),
             drains: live.map_or_else(Vec::new, |live| {
                 live.table.drains().iter().map(|drain| DrainStatus::of(live, drain, now)).collect()
             }),
@@ -55,10 +58,9 @@ impl FileStatus {
 }
 
 impl RegionStatus {
-    fn of(live: &LiveTable, id: RegionId, region: &Region, now: Timestamp, second: u64) -> Self {
+    fn of(live: &LiveTable, pools: &[PoolStatus], id: RegionId, region: &Region, now: Timestamp, second: u64) -> Self {
         let Standing { share, away } = Standing::of(live, id, now);
-        let services = live.table.services_by_id().filter_map(|(service, _)| ServiceStatus::of(live, service, id));
-        let services: Vec<_> = services.collect();
+        let services: Vec<_> = pools.iter().filter(|pool| pool.region == region.name).map(ServiceStatus::of).collect();
         Self {
             name: region.name.to_string(),
             local: id == live.local,
@@ -80,19 +82,18 @@ impl RegionStatus {
 }
 
 impl ServiceStatus {
-    fn of(live: &LiveTable, service: ServiceId, region: RegionId) -> Option<Self> {
-        let pool = live.pools.get(service, region)?.status();
+    fn of(pool: &PoolStatus) -> Self {
         let failing = pool.names.iter().filter_map(|name| {
             let error = name.last_error.as_deref()?;
             let since = name.failing_since.map(|since| format!(" since {since}")).unwrap_or_default();
             Some(format!("DNS fails for {}{since}: {error}", name.name))
         });
-        Some(Self {
+        Self {
             service: pool.service.to_string(),
             servers: pool.servers.len(),
             healthy: pool.healthy,
             problems: failing.collect(),
-        })
+        }
     }
 }
 
@@ -137,11 +138,11 @@ impl DrainStatus {
     }
 }
 
-/// The word in the JSON.
-fn word(origin: Origin) -> &'static str {
+/// The word in the JSON. Where the file is good again and says what the last good table says, it is the file's.
+fn word(origin: Origin, is_refused: bool) -> &'static str {
     match origin {
-        Origin::File => "file",
-        Origin::LastGood => "last_good",
+        Origin::LastGood if is_refused => "last_good",
+        Origin::LastGood | Origin::File => "file",
     }
 }
 

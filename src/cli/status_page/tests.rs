@@ -44,7 +44,7 @@ us-west           50%      0/2    0.0         -     12.0  away: no healthy serve
 us-west: DNS fails for app.internal: \u{fffd}[2Jno such name
 
 Drains
-  us-west  50%, on its way to 0% in 10m  sessions move  3h 25m left       by oncall        power loss
+  us-west  50%, on its way to 0% in 10m  sessions move  3h 25m left      by oncall        power loss
   us-east  30%                           sessions keep  begins in 1d 0h  by nobody named
 
 Table e3b0c44298fc, live for 5m 0s

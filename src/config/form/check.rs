@@ -22,6 +22,13 @@ pub(in crate::config) fn check(root: &Node<'_>, record: &'static Record, finding
     }
 }
 
+/// Checks one value against the form of its key.
+#[cfg(test)]
+pub(super) fn check_value(node: &Node<'_>, key: &'static Key, findings: &mut Findings) {
+    let place = Place { span: node.span, what: What::ValueOf(key.name), example: key.example };
+    Check { findings }.form(node, &key.form, place);
+}
+
 /// Where a value stands, for messages about it.
 #[derive(Clone, Copy)]
 struct Place<'k> {

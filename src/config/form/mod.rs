@@ -103,3 +103,73 @@ use Presence::{Default as Or, Optional as Else, Required};
 const fn list(of: &'static Form, least: usize, most: usize) -> Form {
     Form::List { of, least, most }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+
+    use super::*;
+    use crate::config::problem::{Findings, Source};
+    use crate::config::yaml;
+
+    fn each_key(form: &'static Form, visit: &mut impl FnMut(&'static Key)) {
+        match form {
+            Form::Scalar(_) => {}
+            Form::List { of, .. } => each_key(of, visit),
+            Form::Named(named) => each_key(&named.of, visit),
+            Form::Either(forms) => forms.iter().for_each(|form| each_key(form, visit)),
+            Form::Record(record) => {
+                for key in record.keys {
+                    visit(key);
+                    each_key(&key.form, visit);
+                }
+            }
+        }
+    }
+
+    /// Examples stand in the reference and in messages, and defaults in the schema: they must be good themselves.
+    #[test]
+    fn examples_and_defaults_are_good() {
+        static ALL: [Form; 3] = [Form::Record(&SETTINGS), Form::Record(&ROUTING), Form::Record(&DRAINS)];
+        let mut count = 0;
+        for form in &ALL {
+            each_key(form, &mut |key| {
+                let default = match key.presence {
+                    Presence::Default(default) => Some(default),
+                    _ => None,
+                };
+                for value in [Some(key.example), default].into_iter().flatten() {
+                    let source = Source::new(key.name, format!("{}: {value}", key.name));
+                    let mut findings = Findings::default();
+                    let root = yaml::parse(&source.text, &mut findings).unwrap();
+                    check::check_value(root.get(key.name).unwrap(), key, &mut findings);
+                    assert!(findings.is_empty(), "{}", findings.into_problems(&source, Some(&root)).render(false));
+                    count += 1;
+                }
+                assert!(key.doc.ends_with('.'), "{}", key.name);
+            });
+        }
+        assert!(count > 60, "{count}");
+    }
+
+    /// A choice names keys of its record, and such keys are not needed by themselves.
+    #[test]
+    fn choices_are_between_keys_that_exist() {
+        let mut count = 0;
+        static TABLE: Form = Form::Record(&ROUTING);
+        each_key(&TABLE, &mut |key| {
+            let record = match &key.form {
+                Form::List { of: Form::Record(record), .. } | Form::Record(record) => *record,
+                _ => return,
+            };
+            for choice in record.choices {
+                for name in choice.of.iter().chain(&choice.unless) {
+                    let key = record.keys.iter().find(|key| key.name == *name);
+                    assert!(key.is_some_and(|key| key.presence != Required), "{name}");
+                    count += 1;
+                }
+            }
+        });
+        assert_eq!(count, 8);
+    }
+}

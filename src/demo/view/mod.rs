@@ -21,7 +21,24 @@ const EVERY: Duration = Duration::from_millis(250);
 enum Screen {
     #[default]
     Live,
-    Guide,
+    /// The guide from this line on.
+    Guide(u16),
+}
+
+impl Screen {
+    /// Far more lines than the guide has on the narrowest terminal that is of use.
+    const MOST_SCROLLED: u16 = 60;
+
+    fn turned(self) -> Self {
+        if self == Self::Live { Self::Guide(0) } else { Self::Live }
+    }
+
+    fn scrolled(self, lines: i16) -> Self {
+        match self {
+            Self::Live => Self::Live,
+            Self::Guide(from) => Self::Guide(from.saturating_add_signed(lines).min(Self::MOST_SCROLLED)),
+        }
+    }
 }
 
 /// What a key asks for.
@@ -29,6 +46,8 @@ enum Screen {
 enum Wish {
     Quit,
     Turn,
+    /// Go on by so many lines.
+    Scroll(i16),
     /// Cut the power of the region of this index, or bring it back.
     Power(usize),
 }
@@ -44,7 +63,7 @@ pub(super) fn show(
     mut power: impl FnMut(usize),
     stopped: impl Fn() -> bool,
 ) -> io::Result<()> {
-    let restored = Restored;
+    let _restored = Restored;
     let mut terminal = ratatui::try_init()?;
     let mut screen = Screen::default();
     while !stopped() {
@@ -57,18 +76,16 @@ pub(super) fn show(
             if left.is_zero() || !event::poll(left)? {
                 break;
             }
-            match event::read()? {
-                Event::Key(key) => match wish(key) {
-                    Some(Wish::Quit) => return Ok(()),
-                    Some(Wish::Turn) => screen = if screen == Screen::Live { Screen::Guide } else { Screen::Live },
-                    Some(Wish::Power(region)) => power(region),
-                    None => {}
-                },
-                _ => continue,
+            let Event::Key(key) = event::read()? else { continue };
+            match wish(key) {
+                Some(Wish::Quit) => return Ok(()),
+                Some(Wish::Turn) => screen = screen.turned(),
+                Some(Wish::Scroll(lines)) => screen = screen.scrolled(lines),
+                Some(Wish::Power(region)) => power(region),
+                None => {}
             }
         }
     }
-    drop(restored);
     Ok(())
 }
 
@@ -91,16 +108,18 @@ fn wish(key: KeyEvent) -> Option<Wish> {
         KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::Quit),
         KeyCode::Char('q') => Some(Wish::Quit),
         KeyCode::Char('t') => Some(Wish::Turn),
+        KeyCode::Down | KeyCode::Char('j') => Some(Wish::Scroll(1)),
+        KeyCode::Up | KeyCode::Char('k') => Some(Wish::Scroll(-1)),
         KeyCode::Char(digit @ '1'..='9') => Some(Wish::Power(digit as usize - '1' as usize)),
         _ => None,
     }
 }
 
 fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, guide: &Guide, screen: Screen) {
-    if screen == Screen::Guide {
+    if let Screen::Guide(scrolled) = screen {
         let [text, keys] = Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(frame.area());
-        panels::whole_guide(frame, text, guide);
-        return panels::keys(frame, keys, "t back to the live view   q quit");
+        panels::whole_guide(frame, text, guide, scrolled);
+        return panels::keys(frame, keys, "t back to the live view   up, down scroll   q quit");
     }
     let regions = u16::try_from(snapshot.regions.len()).unwrap_or(u16::MAX).saturating_add(3);
     let [top, table, below, keys] = Layout::vertical([

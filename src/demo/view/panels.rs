@@ -60,6 +60,8 @@ fn region_row(region: &RegionNow, most: f64) -> Row<'static> {
         Some(edge) => {
             let servers = format!("{}/{} up", edge.healthy, edge.servers);
             let health = match &edge.away {
+                // A region without a healthy server says so by its figures.
+                Some(_) if edge.healthy == 0 => Cell::from(format!("{servers}, away")).style(BAD),
                 Some(why) => Cell::from(format!("{servers}, {why}")).style(BAD),
                 None if !region.powered => Cell::from(format!("{servers}, no power")).style(BAD),
                 None if edge.healthy < edge.servers => Cell::from(servers).style(BAD),
@@ -87,7 +89,7 @@ fn table_text(snapshot: &Snapshot) -> (Text<'static>, bool) {
     let Some(problem) = &snapshot.problem else { return (Text::from(live), false) };
     let mut lines: Vec<Line<'static>> = Vec::new();
     lines.push(Line::styled(format!("The table was refused; the last good one serves: {live}"), BAD));
-    lines.extend(problem.lines().take(MOST_PROBLEM_LINES).map(|line| Line::from(line.to_owned())));
+    lines.extend(problem.trim_end().lines().take(MOST_PROBLEM_LINES).map(|line| Line::from(line.to_owned())));
     if problem.lines().nth(MOST_PROBLEM_LINES).is_some() {
         lines.push(Line::styled("… and more: homeward check says all of it", SOFT));
     }
@@ -146,9 +148,9 @@ pub(super) fn short_guide(frame: &mut Frame<'_>, area: Rect, guide: &Guide) {
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }).block(block(" what to try: press t ")), area);
 }
 
-pub(super) fn whole_guide(frame: &mut Frame<'_>, area: Rect, guide: &Guide) {
+pub(super) fn whole_guide(frame: &mut Frame<'_>, area: Rect, guide: &Guide, scrolled: u16) {
     // Without a border, so that a mouse takes nothing but the lines.
-    frame.render_widget(Paragraph::new(guide.text()), area);
+    frame.render_widget(Paragraph::new(guide.text()).wrap(Wrap { trim: false }).scroll((scrolled, 0)), area);
 }
 
 pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, text: &'static str) {

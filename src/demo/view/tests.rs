@@ -36,12 +36,12 @@ fn snapshot() -> Snapshot {
     Snapshot {
         regions: vec![region("us-east", 40.0, 24), region("us-central", 20.0, 9), region("us-west", 0.4, 7)],
         places: vec![PlaceNow { name: "New York", served_by: vec![7, 0, 0, 0] }],
-        flops_per_second: 41.6,
         outcomes: Outcomes { ok: 1234, log_in_again: 5, failed: 0 },
         ..Snapshot::default()
     }
     .with_edge(EdgeStatus {
         regions: vec![known("us-west", 0.0, 2, Some("drained")), known("us-east", 1.0, 2, None)],
+        flops_per_second: 41.6,
         revision: "8c1f22ab".into(),
         age: Duration::from_secs(75),
         ..EdgeStatus::default()
@@ -93,11 +93,13 @@ fn a_broken_table_is_shown_with_its_message() {
 
 #[test]
 fn the_guide_can_be_copied_from() {
-    let screen = drawn(&snapshot(), Screen::Guide, 120, 40);
-    assert!(
-        screen.contains("\"     cp /tmp/homeward-demo-7/routing.first.yaml /tmp/homeward-demo-7/routing.yaml"),
-        "{screen}"
-    );
+    let screen = drawn(&snapshot(), Screen::Guide(0), 80, 24);
+    assert!(screen.contains("\"     cd /tmp/homeward-demo-7 "), "{screen}");
+    let below = drawn(&snapshot(), Screen::default().turned().scrolled(12).scrolled(-1), 80, 24);
+    assert!(below.contains("\"     cp routing.first.yaml routing.yaml ") && below.contains("8. Ask why"), "{below}");
+    assert!(!below.contains("the app"), "{below}");
+    let end = Screen::Guide(0).scrolled(i16::MAX);
+    assert_eq!((end, end.turned()), (Screen::Guide(Screen::MOST_SCROLLED), Screen::Live));
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn no_size_of_terminal_is_too_small() {
     let mut snapshot = snapshot();
     for (width, height) in [(1, 1), (3, 50), (20, 5), (300, 2), (47, 9)] {
         drawn(&snapshot, Screen::Live, width, height);
-        drawn(&snapshot, Screen::Guide, width, height);
+        drawn(&snapshot, Screen::Guide(9), width, height);
         snapshot.problem = Some("x".repeat(1000));
     }
     drawn(&Snapshot::default(), Screen::Live, 80, 24);
@@ -119,5 +121,6 @@ fn keys_ask() {
     assert_eq!(press(KeyCode::Char('q'), KeyModifiers::NONE), Some(Wish::Quit));
     assert_eq!(press(KeyCode::Char('t'), KeyModifiers::NONE), Some(Wish::Turn));
     assert_eq!(press(KeyCode::Char('3'), KeyModifiers::NONE), Some(Wish::Power(2)));
+    assert_eq!(press(KeyCode::Up, KeyModifiers::NONE), Some(Wish::Scroll(-1)));
     assert_eq!(press(KeyCode::Char('0'), KeyModifiers::NONE), None);
 }

@@ -103,6 +103,12 @@ impl PoolState {
         servers.iter().filter(open).nth(place).map(Arc::clone)
     }
 
+    /// How it stands, for people.
+    #[must_use]
+    pub fn status(&self) -> PoolStatus {
+        PoolStatus::of(self)
+    }
+
     /// Counts the healthy servers anew; whether there were some before, and are now.
     pub(super) fn recount(&self) -> (bool, bool) {
         let healthy = self.servers.load().iter().filter(|server| server.is_healthy()).count();

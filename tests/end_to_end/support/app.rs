@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -101,7 +101,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         return sized(size.parse().unwrap());
     }
     if let Some(status) = path.strip_prefix("/status/") {
-        return (axum::http::StatusCode::from_u16(status.parse().unwrap()).unwrap(), "as asked").into_response();
+        return (StatusCode::from_u16(status.parse().unwrap()).unwrap(), "as asked").into_response();
     }
     match path.as_str() {
         "/count" => count(body).await.to_string().into_response(),
@@ -134,9 +134,8 @@ async fn count(body: Body) -> usize {
 
 fn sized(size: usize) -> Response {
     let piece = Bytes::from_static(&[b'x'; 64 * 1024]);
-    let pieces = (0..size.div_ceil(piece.len())).map(move |nth| {
-        Ok::<_, std::convert::Infallible>(piece.slice(..piece.len().min(size - nth * piece.len())))
-    });
+    let pieces = (0..size.div_ceil(piece.len()))
+        .map(move |nth| Ok::<_, std::convert::Infallible>(piece.slice(..piece.len().min(size - nth * piece.len()))));
     let body = Body::from_stream(futures_util::stream::iter(pieces));
     ([("content-length", size.to_string())], body).into_response()
 }

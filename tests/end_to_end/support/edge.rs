@@ -60,7 +60,7 @@ impl EdgeProcess {
             if !connected {
                 return None;
             }
-            (client::get(admin, IpAddr::V4(Ipv4Addr::LOCALHOST), "/readyz", &[]).await.status == 200).then_some(())
+            (ask(admin, "/readyz").await.status == 200).then_some(())
         })
         .await;
     }
@@ -88,9 +88,7 @@ impl EdgeProcess {
 
     /// Asks the admin address.
     pub async fn admin(&self, path: &str) -> client::Answer {
-        let host = self.admin.to_string();
-        let mut client = client::Client::connect(self.admin, IpAddr::V4(Ipv4Addr::LOCALHOST)).await.host(&host);
-        client.get(path, &[]).await
+        ask(self.admin, path).await
     }
 
     /// The status as JSON.
@@ -152,6 +150,11 @@ impl Drop for EdgeProcess {
             eprintln!("--- process log of the edge in {}\n{}", self.directory.path().display(), self.log());
         }
     }
+}
+
+async fn ask(admin: SocketAddr, path: &str) -> client::Answer {
+    let mut client = client::Client::connect(admin, IpAddr::V4(Ipv4Addr::LOCALHOST)).await.host(&admin.to_string());
+    client.get(path, &[]).await
 }
 
 /// Runs a verb of the program in `directory`.

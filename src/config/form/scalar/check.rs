@@ -1,5 +1,7 @@
-//! The kinds of values.
+//! Whether a text is a value of its kind.
 
+use super::words::size_text;
+use super::{LONGEST_NOTE, Scalar};
 use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
@@ -7,106 +9,11 @@ use crate::model::{
     Continent, Country, HostPattern, Network, PathPrefix, Rate, RegionName, ServerAddress, ServerHost, ServiceName,
     SessionPrefix, Share, Subdivision, Timestamp,
 };
-use serde_json::{Value as Json, json};
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-/// What one value is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::config) enum Scalar {
-    /// The number of the form of the file, which is 1.
-    Version,
-    /// The name that a region is given.
-    NewRegion,
-    /// The name that a service is given.
-    NewService,
-    /// The name of a region that is defined elsewhere.
-    Region,
-    /// `nearest`, or the name of a region.
-    RegionOrNearest,
-    SessionPrefix,
-    /// Degrees from minus this to this.
-    Degrees(f64),
-    Rate,
-    Share,
-    Duration {
-        zero: bool,
-    },
-    /// Bytes.
-    Size {
-        least: u64,
-        most: u64,
-    },
-    Count {
-        least: u32,
-        most: u32,
-    },
-    /// A point in time.
-    Time,
-    Network,
-    Subdivision,
-    Country,
-    Continent,
-    Host,
-    PathPrefix,
-    CookieName,
-    Separator,
-    /// One of these words, each with what it means.
-    Word(&'static [(&'static str, &'static str)]),
-    Server,
-    /// A DNS name.
-    DnsName,
-    Flag,
-    /// An IP address and a port.
-    SocketAddress,
-    File,
-    /// A file, or `-` for the standard output.
-    FileOrStdout,
-    /// A line of text for people.
-    Note,
-}
-
-/// The longest note, in bytes: it goes into logs, metrics and pages.
-const LONGEST_NOTE: usize = 500;
-
 impl Scalar {
-    /// What it is, with its article.
-    pub(in crate::config) fn noun(self) -> String {
-        let noun = match self {
-            Self::Version => "a version of this form",
-            Self::NewRegion | Self::Region => "the name of a region",
-            Self::NewService => "the name of a service",
-            Self::RegionOrNearest => "'nearest' or the name of a region",
-            Self::SessionPrefix => "a session prefix",
-            Self::Degrees(most) => return format!("a number of degrees from -{most} to {most}"),
-            Self::Rate => "a rate",
-            Self::Share => "a share",
-            Self::Duration { zero: true } => "a duration",
-            Self::Duration { zero: false } => "a duration above zero",
-            Self::Size { least, most } => return format!("a size from {} to {}", size_text(least), size_text(most)),
-            Self::Count { least, most } => return format!("a number from {least} to {most}"),
-            Self::Time => "a point in time",
-            Self::Network => "a network",
-            Self::Subdivision => "a subdivision",
-            Self::Country => "a country",
-            Self::Continent => "a continent",
-            Self::Host => "a host",
-            Self::PathPrefix => "a path prefix",
-            Self::CookieName => "the name of a cookie",
-            Self::Separator => "a separator",
-            Self::Word(_) => "one of the words for this key",
-            Self::Server => "a server",
-            Self::DnsName => "a DNS name",
-            Self::Flag => "a boolean",
-            Self::SocketAddress => "an IP address with a port",
-            Self::File => "a path of a file",
-            Self::FileOrStdout => "a path of a file, or '-'",
-            Self::Note => "a text",
-        };
-        noun.into()
-    }
-
     /// Whether `text` is one; if not, what to do.
     pub(in crate::config) fn check(self, text: &str, quotes: bool) -> Result<(), String> {
         match self {
@@ -173,77 +80,6 @@ impl Scalar {
                 Err("it is one line, without control characters".into())
             }
             Self::Note => Ok(()),
-        }
-    }
-
-    /// The value in a JSON schema (draft 2020-12).
-    pub(in crate::config) fn schema(self) -> Json {
-        match self {
-            Self::Version => json!({"const": 1}),
-            Self::NewRegion | Self::NewService | Self::Region | Self::RegionOrNearest => {
-                json!({"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"})
-            }
-            Self::SessionPrefix => json!({"type": "string", "pattern": "^[A-Za-z0-9._~-]{1,32}$"}),
-            Self::Degrees(most) => json!({"type": "number", "minimum": -most, "maximum": most}),
-            Self::Rate => json!({"type": "string", "pattern": r"^[0-9.]+/s$"}),
-            Self::Share => json!({"type": "string", "pattern": "^[0-9.]+%$"}),
-            Self::Duration { .. } => json!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"}),
-            Self::Size { .. } => json!({"type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"}),
-            Self::Count { least, most } => json!({"type": "integer", "minimum": least, "maximum": most}),
-            Self::Time => json!({"type": "string", "format": "date-time"}),
-            Self::Network => json!({"type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"}),
-            Self::Subdivision => json!({"type": "string", "pattern": "^[A-Z]{2}-[A-Z0-9]{1,3}$"}),
-            Self::Country => json!({"type": "string", "pattern": "^[A-Z]{2}$"}),
-            Self::Continent => json!({"enum": Continent::ALL.map(Continent::as_str)}),
-            Self::PathPrefix => json!({"type": "string", "pattern": "^/", "maxLength": 1024}),
-            Self::Word(words) => json!({"enum": words.iter().map(|(word, _)| word).collect::<Vec<_>>()}),
-            Self::Server | Self::SocketAddress => json!({"type": "string", "pattern": ":[0-9]{1,5}$"}),
-            Self::Flag => json!({"type": "boolean"}),
-            Self::Separator => json!({"type": "string", "minLength": 1, "maxLength": 8}),
-            Self::Note => json!({"type": "string", "maxLength": LONGEST_NOTE}),
-            Self::Host | Self::CookieName | Self::DnsName | Self::File | Self::FileOrStdout => {
-                json!({"type": "string", "minLength": 1})
-            }
-        }
-    }
-
-    /// What it looks like, for the reference.
-    pub(in crate::config) fn description(self) -> String {
-        match self {
-            Self::Version => "`1`".into(),
-            Self::NewRegion | Self::NewService => {
-                "name: up to 63 lower-case letters, digits and `-`, neither first nor last a `-`".into()
-            }
-            Self::Region => "name of a region".into(),
-            Self::RegionOrNearest => "`nearest` or the name of a region".into(),
-            Self::SessionPrefix => "1 to 32 letters, digits and `.` `_` `~` `-`".into(),
-            Self::Degrees(most) => format!("degrees from -{most} to {most}"),
-            Self::Rate => "rate, e.g. `1200/s`".into(),
-            Self::Share => "share, `0%` to `100%`".into(),
-            Self::Duration { zero: true } => "duration: `ms`, `s`, `m` or `h`".into(),
-            Self::Duration { zero: false } => "duration above zero: `ms`, `s`, `m` or `h`".into(),
-            Self::Size { least, most } => format!("size from `{}` to `{}`", size_text(least), size_text(most)),
-            Self::Count { least, most } => format!("number from {least} to {most}"),
-            Self::Time => "time with its zone (RFC 3339)".into(),
-            Self::Network => "network or address, IPv4 or IPv6".into(),
-            Self::Subdivision => "ISO 3166-2 code with its country, e.g. `US-CA`".into(),
-            Self::Country => "ISO 3166-1 code of two letters, e.g. `US`".into(),
-            Self::Continent => "one of `AF`, `AN`, `AS`, `EU`, `NA`, `OC`, `SA`".into(),
-            Self::Host => "host name, `*.` and a domain for every host below it, or `*` for all".into(),
-            Self::PathPrefix => "path of whole segments, starts with `/`".into(),
-            Self::CookieName => "name of a cookie".into(),
-            Self::Separator => "1 to 8 characters that may stand in a cookie".into(),
-            Self::Word(words) => {
-                let words: Vec<_> = words.iter().map(|(word, doc)| format!("`{word}` ({doc})")).collect();
-                words.join(", ")
-            }
-            Self::Server => "`host:port` with an IP address or a DNS name".into(),
-            Self::DnsName => "DNS name".into(),
-            Self::Flag => "`true` or `false`".into(),
-            Self::SocketAddress => "IP address and port; an IPv6 address in brackets".into(),
-            Self::File => "path".into(),
-            Self::FileOrStdout => "path, or `-` for the standard output".into(),
-            Self::Note => format!("one line of text, up to {LONGEST_NOTE} bytes"),
         }
     }
 }
@@ -367,13 +203,4 @@ fn path(text: &str) -> Result<(), String> {
         return Err("a path has 1 to 4096 bytes, without control characters".into());
     }
     Ok(())
-}
-
-fn size_text(bytes: u64) -> String {
-    match bytes {
-        n if n % (1 << 30) == 0 && n > 0 => format!("{}GiB", n >> 30),
-        n if n % (1 << 20) == 0 && n > 0 => format!("{}MiB", n >> 20),
-        n if n % (1 << 10) == 0 && n > 0 => format!("{}KiB", n >> 10),
-        n => format!("{n}B"),
-    }
 }

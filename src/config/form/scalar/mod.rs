@@ -1,0 +1,64 @@
+//! The kinds of values.
+
+mod check;
+mod words;
+
+pub(in crate::config) use check::{degrees, network};
+
+/// What one value is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::config) enum Scalar {
+    /// The number of the form of the file, which is 1.
+    Version,
+    /// The name that a region is given.
+    NewRegion,
+    /// The name that a service is given.
+    NewService,
+    /// The name of a region that is defined elsewhere.
+    Region,
+    /// `nearest`, or the name of a region.
+    RegionOrNearest,
+    SessionPrefix,
+    /// Degrees from minus this to this.
+    Degrees(f64),
+    Rate,
+    Share,
+    Duration {
+        zero: bool,
+    },
+    /// Bytes.
+    Size {
+        least: u64,
+        most: u64,
+    },
+    Count {
+        least: u32,
+        most: u32,
+    },
+    /// A point in time.
+    Time,
+    Network,
+    Subdivision,
+    Country,
+    Continent,
+    Host,
+    PathPrefix,
+    CookieName,
+    Separator,
+    /// One of these words, each with what it means.
+    Word(&'static [(&'static str, &'static str)]),
+    Server,
+    /// A DNS name.
+    DnsName,
+    Flag,
+    /// An IP address and a port.
+    SocketAddress,
+    File,
+    /// A file, or `-` for the standard output.
+    FileOrStdout,
+    /// A line of text for people.
+    Note,
+}
+
+/// The longest note, in bytes: it goes into logs, metrics and pages.
+const LONGEST_NOTE: usize = 500;

@@ -1,0 +1,166 @@
+//! The settings of the process: `conf/homeward.yaml`.
+
+mod addresses;
+mod read;
+
+pub use read::read_settings;
+
+use crate::model::{Network, RegionName};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What describes the process. A change needs a restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The local region, unless the command line or the environment say another.
+    pub region: Option<RegionName>,
+    /// Where requests are taken. At least one, no two the same.
+    pub listen: Vec<Listener>,
+    /// Whose `X-Forwarded-*` and `X-Request-Id` are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// The place databases: none, one, or one for IPv4 and one for IPv6 in any order.
+    pub geoip: Vec<PathBuf>,
+    /// The file of the routing table.
+    pub routing: PathBuf,
+    /// Where operators reach the edge.
+    pub admin: Admin,
+    /// The directory for what must outlive the process.
+    pub state: PathBuf,
+    /// The line for each request.
+    pub access_log: AccessLog,
+    /// What the process says of itself.
+    pub log: Log,
+    /// How much of a request is held.
+    pub limits: Limits,
+    /// How many threads serve, 1 to 64; one for each core where missing.
+    pub threads: Option<usize>,
+    /// How the edge stops.
+    pub stop: Stop,
+}
+
+/// One address where requests are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// The address; port 0 takes any free one.
+    pub address: SocketAddr,
+}
+
+/// Where operators reach the edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where reading is open.
+    pub address: SocketAddr,
+    /// The Unix socket that may also change things.
+    pub socket: Option<PathBuf>,
+}
+
+/// The line for each request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessLog {
+    /// How it is written.
+    pub format: AccessLogFormat,
+    /// Where it goes; to the standard output where missing.
+    pub file: Option<PathBuf>,
+}
+
+/// How a line of the access log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLogFormat {
+    /// One JSON object a line.
+    Json,
+    /// The combined format of Apache and nginx, with fields of ours behind it.
+    Combined,
+    /// No line at all.
+    Off,
+}
+
+/// What the process says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// How a line is written.
+    pub format: LogFormat,
+    /// How much is said.
+    pub level: LogLevel,
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How much is said, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What stops something from working.
+    Error,
+    /// Also what will.
+    Warn,
+    /// Also what changes.
+    Info,
+    /// Also why.
+    Debug,
+}
+
+impl LogLevel {
+    /// The word in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// How much of a request is held before it is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest head, in bytes: 1 KiB to 1 MiB.
+    pub head: usize,
+    /// The most headers: 1 to 256.
+    pub headers: usize,
+}
+
+/// How the edge stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// How long it waits for the requests in flight; may be zero.
+    pub grace: Duration,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901), socket: None }
+    }
+}
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self { format: AccessLogFormat::Json, file: None }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: LogLevel::Info }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head: 64 << 10, headers: 100 }
+    }
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(10) }
+    }
+}

@@ -1,0 +1,79 @@
+//! From the tree to the settings.
+
+use super::addresses::{listeners, socket_is_free};
+use super::{AccessLog, AccessLogFormat, Admin, Limits, Listener, Log, LogFormat, LogLevel, Settings, Stop};
+use crate::config::form;
+use crate::config::problem::{Problems, Source};
+use crate::config::quantity;
+use crate::config::yaml::Node;
+use std::path::PathBuf;
+
+/// Reads the settings. Paths are taken as they are written; nothing is looked up.
+///
+/// # Errors
+/// All problems of the file.
+pub fn read_settings(source: &Source) -> Result<Settings, Problems> {
+    crate::config::read(source, &form::SETTINGS, |root, findings| {
+        let listen = listeners(root, findings);
+        let settings = settings(root, listen);
+        socket_is_free(root, &settings, findings);
+        Some(settings)
+    })
+}
+
+/// The settings, where what is wrong (and has been reported) is as if it were missing.
+fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
+    let inside = |key: &str, inner: &str| root.get(key).and_then(|record| record.get(inner));
+    let path = |node: &Node<'_>| node.text().map(PathBuf::from);
+    let database = inside("geoip", "database");
+    let one = database.and_then(path);
+    let several = database.map(Node::items).unwrap_or_default().iter().filter_map(path);
+    let (admin, access_log, log, limits) = (Admin::default(), AccessLog::default(), Log::default(), Limits::default());
+    Settings {
+        region: root.get("region").and_then(Node::parse),
+        listen,
+        trusted_proxies: root
+            .get("trusted_proxies")
+            .map(Node::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|node| form::network(node.text()?).ok())
+            .collect(),
+        geoip: one.into_iter().chain(several).collect(),
+        routing: inside("routing", "file").and_then(path).unwrap_or_default(),
+        admin: Admin {
+            address: inside("admin", "address").and_then(Node::parse).unwrap_or(admin.address),
+            socket: inside("admin", "socket").and_then(path),
+        },
+        state: root.get("state").and_then(path).unwrap_or_else(|| "run".into()),
+        access_log: AccessLog {
+            format: match inside("access_log", "format").and_then(Node::text) {
+                Some("combined") => AccessLogFormat::Combined,
+                Some("off") => AccessLogFormat::Off,
+                _ => access_log.format,
+            },
+            file: inside("access_log", "file").and_then(path).filter(|file| file.as_os_str() != "-"),
+        },
+        log: Log {
+            format: match inside("log", "format").and_then(Node::text) {
+                Some("json") => LogFormat::Json,
+                _ => log.format,
+            },
+            level: [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug]
+                .into_iter()
+                .find(|level| inside("log", "level").and_then(Node::text) == Some(level.as_str()))
+                .unwrap_or(log.level),
+        },
+        limits: Limits {
+            head: inside("limits", "head")
+                .and_then(|node| quantity::size(node.text()?).ok())
+                .and_then(|size| usize::try_from(size).ok())
+                .unwrap_or(limits.head),
+            headers: inside("limits", "headers").and_then(Node::parse).unwrap_or(limits.headers),
+        },
+        threads: root.get("threads").and_then(Node::parse),
+        stop: inside("stop", "grace")
+            .and_then(|node| quantity::duration(node.text()?).ok())
+            .map_or_else(Stop::default, |grace| Stop { grace }),
+    }
+}

@@ -1,0 +1,68 @@
+//! What a routing table is made of.
+
+use crate::model::{
+    Continent, Country, Drain, Location, Network, Rate, RegionId, RegionName, Service, SessionPrefix, Subdivision,
+};
+
+/// A region of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Region {
+    /// Its name.
+    pub name: RegionName,
+    /// What stands in front of the keys of the sessions that are at home here.
+    pub session_prefix: SessionPrefix,
+    /// Where it stands.
+    pub location: Option<Location>,
+    /// What it can carry.
+    pub capacity: Option<Rate>,
+    /// The regions that stand in for it, in this order. `None` is all the others, nearest first.
+    pub failover: Option<Vec<RegionId>>,
+}
+
+/// Which visitors a home rule is for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HomeCondition {
+    /// Those whose address lies in one of these networks.
+    Networks(Vec<Network>),
+    /// Those in one of these subdivisions.
+    Subdivisions(Vec<Subdivision>),
+    /// Those in one of these countries.
+    Countries(Vec<Country>),
+    /// Those on one of these continents.
+    Continents(Vec<Continent>),
+    /// Everyone.
+    Otherwise,
+}
+
+/// Where a home rule sends its visitors.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HomeTarget {
+    /// To this region.
+    Region(RegionId),
+    /// To the nearest of these regions, all of which have a location. Never empty.
+    Nearest(Vec<RegionId>),
+}
+
+/// A rule of `homes:`, by which a visitor without a session gets a home.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HomeRule {
+    /// Whom it is for.
+    pub condition: HomeCondition,
+    /// Where they go.
+    pub target: HomeTarget,
+}
+
+/// What a routing table is made of. The reader of the file makes it, and has checked what the fields promise:
+/// every id is a position in `regions`, names and prefixes are unique, the last home rule (and no other) is `Otherwise`,
+/// hosts and paths lead to one service each.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TableParts {
+    /// At least one.
+    pub regions: Vec<Region>,
+    /// At least one; the last is `Otherwise`.
+    pub homes: Vec<HomeRule>,
+    /// At least one.
+    pub services: Vec<Service>,
+    /// In the order of the file.
+    pub drains: Vec<Drain>,
+}

@@ -1,0 +1,211 @@
+//! What good files are read as.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+use homeward::config::{
+    AccessLog, AccessLogFormat, Admin, Limits, Listener, Log, LogFormat, LogLevel, Settings, Source, Stop, read_drains,
+    read_routing, read_settings,
+};
+use homeward::model::*;
+use homeward::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
+use std::time::Duration;
+
+fn settings(text: &str) -> Settings {
+    read_settings(&Source::new("homeward.yaml", text)).unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+}
+
+fn table(text: &str) -> TableParts {
+    let now = "2026-11-22T05:00:00Z".parse().unwrap();
+    read_routing(&Source::new("routing.yaml", text), now)
+        .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+}
+
+fn region(position: usize) -> RegionId {
+    RegionId::at(position).unwrap()
+}
+
+fn all<T: std::str::FromStr<Err: std::fmt::Debug>>(texts: &[&str]) -> Vec<T> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn pool(servers: &[&str]) -> Pool {
+    Pool { servers: all(servers), tls: None, http2: false }
+}
+
+#[test]
+fn all_settings() {
+    let listener = |address: &str| Listener { address: address.parse().unwrap() };
+    assert_eq!(
+        settings(include_str!("configs/valid/settings/everything.yaml")),
+        Settings {
+            region: Some("us-west".parse().unwrap()),
+            listen: ["0.0.0.0:8080", "[::]:8080", "127.0.0.1:0", "127.0.0.1:0"].map(listener).into(),
+            trusted_proxies: all(&["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]),
+            geoip: vec!["v4.mmdb".into(), "v6.mmdb".into()],
+            routing: "other/routing.yaml".into(),
+            admin: Admin { address: "127.0.0.1:9902".parse().unwrap(), socket: Some("run/homeward.sock".into()) },
+            state: "/var/lib/homeward".into(),
+            access_log: AccessLog { format: AccessLogFormat::Combined, file: Some("/var/log/access.log".into()) },
+            log: Log { format: LogFormat::Json, level: LogLevel::Debug },
+            limits: Limits { head: 32 << 10, headers: 64 },
+            threads: Some(4),
+            stop: Stop { grace: Duration::from_mins(1) },
+        }
+    );
+}
+
+#[test]
+fn default_settings() {
+    let settings = settings(include_str!("configs/valid/settings/minimal.yaml"));
+    assert_eq!((settings.region, settings.threads, settings.geoip.len()), (None, None, 0));
+    assert_eq!(settings.admin, Admin { address: "127.0.0.1:9901".parse().unwrap(), socket: None });
+    assert_eq!(settings.access_log, AccessLog { format: AccessLogFormat::Json, file: None });
+    assert_eq!(settings.log, Log { format: LogFormat::Text, level: LogLevel::Info });
+    assert_eq!(settings.limits, Limits { head: 65_536, headers: 100 });
+    assert_eq!(settings.stop, Stop { grace: Duration::from_secs(10) });
+    assert_eq!(settings.state, std::path::Path::new("run"));
+    assert!(settings.trusted_proxies.is_empty());
+}
+
+#[test]
+fn the_example_names_the_defaults() {
+    let example = settings(include_str!("../conf/homeward.yaml"));
+    assert_eq!((example.limits, example.stop, example.log), (Limits::default(), Stop::default(), Log::default()));
+    assert_eq!(example.access_log, AccessLog::default());
+}
+
+#[test]
+fn regions() {
+    let parts = table(include_str!("configs/valid/routing/everything.yaml"));
+    let of = |name: &str, prefix: &str| Region {
+        name: name.parse().unwrap(),
+        session_prefix: prefix.parse().unwrap(),
+        location: None,
+        capacity: None,
+        failover: None,
+    };
+    assert_eq!(
+        parts.regions,
+        [
+            Region {
+                location: Location::new(39.04, -77.49).ok(),
+                capacity: Rate::new(1200.0).ok(),
+                failover: Some(vec![region(1), region(2)]),
+                ..of("us-east", "east")
+            },
+            Region {
+                location: Location::new(32.0, -96.8).ok(),
+                capacity: Rate::new(0.5).ok(),
+                ..of("us-central", "us-central")
+            },
+            of("us-west", "us-west"),
+            of("1", "1"),
+        ]
+    );
+}
+
+#[test]
+fn homes() {
+    let parts = table(include_str!("configs/valid/routing/everything.yaml"));
+    let rule = |condition, target| HomeRule { condition, target };
+    let networks = all(&["203.0.113.0/24", "198.51.100.7/32", "2001:db8::/32", "::1/128"]);
+    assert_eq!(
+        parts.homes,
+        [
+            rule(HomeCondition::Networks(networks), HomeTarget::Region(region(2))),
+            rule(HomeCondition::Subdivisions(all(&["US-CA", "US-OR"])), HomeTarget::Nearest(vec![region(1)])),
+            rule(HomeCondition::Countries(all(&["NO", "US", "CA"])), HomeTarget::Nearest(vec![region(0), region(1)])),
+            rule(HomeCondition::Continents(all(&["EU", "AF", "NA"])), HomeTarget::Region(region(3))),
+            rule(HomeCondition::Otherwise, HomeTarget::Nearest(vec![region(0), region(1)])),
+        ],
+        "NO is Norway, and the nearest of all are those with a location"
+    );
+}
+
+#[test]
+fn services() {
+    let parts = table(include_str!("configs/valid/routing/everything.yaml"));
+    let rest = Service {
+        name: "rest".parse().unwrap(),
+        hosts: vec![HostPattern::Any],
+        paths: vec![PathPrefix::root()],
+        session: None,
+        when_home_is_away: WhenHomeIsAway::Rehome,
+        timeouts: Timeouts::default(),
+        largest_body: None,
+        pools: vec![(region(0), pool(&["127.0.0.1:80"]))],
+    };
+    let portal = Service {
+        name: "portal".parse().unwrap(),
+        hosts: all(&["portal.example.com", "*.portal.example.com"]),
+        paths: all(&["/", "/api"]),
+        session: Some(SessionCookie { cookie: "sid".into(), separator: "~".into(), minted_by: MintedBy::App }),
+        when_home_is_away: WhenHomeIsAway::Refuse,
+        timeouts: Timeouts {
+            connect: Duration::from_millis(250),
+            read: Duration::from_mins(5),
+            write: Duration::from_hours(4),
+            idle: Duration::from_secs(90),
+        },
+        largest_body: Some(10 << 20),
+        pools: vec![
+            (region(0), pool(&["10.1.0.10:8080", "[2001:db8::1]:8080"])),
+            (region(1), pool(&["app.us-central.internal:8080"])),
+            (
+                region(2),
+                Pool {
+                    tls: Some(PoolTls { sni: "app.internal".into() }),
+                    http2: true,
+                    ..pool(&["app.us-west.internal:8443"])
+                },
+            ),
+        ],
+    };
+    assert_eq!(parts.services, [portal, rest]);
+}
+
+#[test]
+fn drains() {
+    let text = include_str!("configs/valid/routing/everything.yaml");
+    let parts = table(text);
+    let plain = Drain {
+        region: region(2),
+        sessions: DrainedSessions::Keep,
+        share: Share::NONE,
+        ramp: Duration::ZERO,
+        since: None,
+        until: None,
+        by: None,
+        reason: None,
+    };
+    let full = Drain {
+        sessions: DrainedSessions::Move,
+        share: Share::from_ratio(0.125).unwrap(),
+        ramp: Duration::from_mins(10),
+        since: "2026-11-22T04:30:00Z".parse().ok(),
+        until: "2026-11-22T08:30:00Z".parse().ok(),
+        by: Some("oncall".into()),
+        reason: Some("INC-481 power loss".into()),
+        ..plain
+    };
+    assert_eq!(parts.drains, [full.clone(), plain.clone()]);
+
+    // A file of drains alone has the same form.
+    let alone = format!("version: 1\n{}", &text[text.find("drains:").unwrap()..]);
+    assert_eq!(read_drains(&Source::new("drains.yaml", alone), &parts.regions).unwrap(), [full, plain]);
+}
+
+#[test]
+fn drains_that_leave_a_region() {
+    let start = "version: 1\nregions: {a: {}, b: {}}\nhomes: [{otherwise: a}]\n\
+                 services: {s: {hosts: [x], pools: {a: [127.0.0.1:80]}}}\n";
+    for drains in [
+        "[{region: a}]",
+        "[{region: a}, {region: a, since: 2026-11-22T04:00:00Z}]",
+        "[{region: a}, {region: b, share: 0.1%}]",
+        "[{region: a}, {region: b, until: 2026-11-22T05:00:00Z}]",
+        "[{region: a, until: 2026-11-22T06:00:00Z}, {region: b, since: 2026-11-22T06:00:00Z}]",
+        "[{region: a, until: 2026-11-22T06:00:00Z}, {region: b, since: 2026-11-22T05:55:00Z, ramp: 5m}]",
+    ] {
+        assert!(!table(&format!("{start}drains: {drains}\n")).drains.is_empty());
+    }
+}
