@@ -2,7 +2,7 @@
 
 use crate::model::{HostPattern, PathPrefix, Service, ServiceId};
 use foldhash::fast::FixedState;
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 use std::collections::HashMap;
 
 type ByHost = HashMap<Box<[u8]>, Vec<(PathPrefix, ServiceId)>, FixedState>;
@@ -80,8 +80,8 @@ fn longest(paths: &[(PathPrefix, ServiceId)], path: &str) -> Option<ServiceId> {
 
 /// `Host` is `uri-host [ ":" port ]` (RFC 9110, 7.2); an IPv6 address keeps its brackets.
 fn without_port(host: &str) -> &str {
-    match host.rfind(':') {
-        Some(colon) if !host[colon..].contains(']') => &host[..colon],
+    match memrchr(b':', host.as_bytes()) {
+        Some(colon) if !host[colon..].ends_with(']') => &host[..colon],
         _ => host,
     }
 }

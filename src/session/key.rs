@@ -2,7 +2,6 @@
 
 use crate::model::{RegionId, SessionPrefix};
 use foldhash::fast::FixedState;
-use memchr::memchr_iter;
 use std::collections::HashMap;
 
 /// The longest session key, in bytes; a longer one is malformed. Browsers refuse cookies of more than 4,096 bytes.
@@ -25,11 +24,18 @@ pub enum KeyProblem {
 #[derive(Debug, Default)]
 pub struct PrefixIndex {
     regions: HashMap<Box<[u8]>, RegionId, FixedState>,
+    /// A bit for each length that a prefix has: the places where one can end.
+    lengths: u64,
 }
 
 impl<'a> FromIterator<(&'a str, RegionId)> for PrefixIndex {
     fn from_iter<I: IntoIterator<Item = (&'a str, RegionId)>>(prefixes: I) -> Self {
-        Self { regions: prefixes.into_iter().map(|(prefix, id)| (prefix.as_bytes().into(), id)).collect() }
+        let mut index = Self::default();
+        for (prefix, id) in prefixes {
+            index.lengths |= length_bit(prefix.len());
+            index.regions.insert(prefix.as_bytes().into(), id);
+        }
+        index
     }
 }
 
@@ -43,20 +49,30 @@ impl PrefixIndex {
         if value.is_empty() || value.len() > LONGEST_KEY || !are_cookie_octets(value) {
             return Err(KeyProblem::Malformed);
         }
-        // A prefix may hold the separator (`us-east` and `-`), so each of the first places where one stands may end it,
-        // also where two of them overlap (`e.` and `..` in `e...9f2c`).
-        let reach = value.len().min(SessionPrefix::LONGEST + separator.len());
-        let mut problem = KeyProblem::Malformed;
-        for end in memchr_iter(*first, &value[..reach]).filter(|at| value[at + 1..].starts_with(others)) {
+        let ends_at = |end: usize| {
             let has_id = value.len() > end + separator.len();
-            match self.regions.get(&value[..end]) {
-                Some(region) if has_id => return Ok(*region),
-                _ if has_id && end > 0 => problem = KeyProblem::UnknownPrefix,
-                _ => {}
+            has_id && value[end] == *first && (others.is_empty() || value[end + 1..].starts_with(others))
+        };
+        // A prefix may hold the separator (`us-east` and `-`) or run into it (`e.` and `..`), so it is looked for wherever
+        // one of the table's prefixes could end.
+        let mut lengths = self.lengths;
+        while lengths != 0 {
+            let end = lengths.trailing_zeros() as usize;
+            lengths &= lengths - 1;
+            if ends_at(end)
+                && let Some(region) = self.regions.get(&value[..end])
+            {
+                return Ok(*region);
             }
         }
-        Err(problem)
+        let has_form = (1..=SessionPrefix::LONGEST).any(ends_at);
+        Err(if has_form { KeyProblem::UnknownPrefix } else { KeyProblem::Malformed })
     }
+}
+
+/// The bit of a prefix of this length, which is at most [`SessionPrefix::LONGEST`] and so less than 64.
+fn length_bit(length: usize) -> u64 {
+    1 << (length % 64)
 }
 
 /// RFC 6265, 4.1.1: visible ASCII without `"`, `,`, `;` and `\`. Apps do put `,` into values, so it passes.
