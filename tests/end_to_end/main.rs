@@ -3,9 +3,11 @@
 //! Each test takes loopback addresses that no other test has (see [`support::Block`]), so that all of them run at once. They
 //! wait for conditions, never for time, and end what they started.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, reason = "what the tests stand on is shared with the heavy ones")]
 
 mod drains;
 mod failures;
+mod hot_table;
 mod routing;
 mod streams;
 mod support;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -101,7 +101,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         return sized(size.parse().unwrap());
     }
     if let Some(status) = path.strip_prefix("/status/") {
-        return (axum::http::StatusCode::from_u16(status.parse().unwrap()).unwrap(), "as asked").into_response();
+        return (StatusCode::from_u16(status.parse().unwrap()).unwrap(), "as asked").into_response();
     }
     match path.as_str() {
         "/count" => count(body).await.to_string().into_response(),

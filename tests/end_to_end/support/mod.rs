@@ -3,9 +3,10 @@
 pub mod app;
 pub mod client;
 pub mod edge;
+pub mod edits;
 
 pub use app::App;
-pub use client::{Answer, Client};
+pub use client::Client;
 pub use edge::{EdgeProcess, Plan};
 
 use std::net::{IpAddr, Ipv4Addr};
