@@ -117,7 +117,6 @@ impl RoutingFile {
             self.refuse(Some(revision), &problems);
             return Err(problems);
         }
-        self.edge.set_table_problem(None);
         if let Err(error) = self.last_good.write(&source.text) {
             let path = self.last_good.path().display();
             tracing::warn!(
@@ -136,6 +135,10 @@ impl RoutingFile {
     ) -> Result<(), Problems> {
         let prepared = self.edge.prepare(parts, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
         self.wait_for_pools(&prepared);
+        if origin == Origin::File {
+            // Before the table goes live, so that nobody sees the new one beside what was wrong with another.
+            self.edge.set_table_problem(None);
+        }
         let live = self.edge.adopt(prepared).map_err(|missing| wrong_region(file, &missing))?;
         match origin {
             Origin::File => self.edge.metrics().table_applied(&revision.to_string(), live.since),

@@ -14,6 +14,10 @@ const POLL: Duration = Duration::from_millis(250);
 /// How long a burst of events may go on before it is acted on.
 const BURST: Duration = Duration::from_millis(10);
 
+/// How many events at most are taken for one burst. In a directory where something is written all the time there is no end
+/// to wait for.
+const BURST_EVENTS: usize = 8;
+
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
@@ -98,7 +102,7 @@ impl FileWatch {
             Err(RecvTimeoutError::Timeout) => return Wake::Look,
             Err(RecvTimeoutError::Disconnected) => return Wake::Stop,
         };
-        for _ in 0..64 {
+        for _ in 0..BURST_EVENTS {
             match self.wakes.recv_timeout(BURST) {
                 Ok(Wake::Stop) => return Wake::Stop,
                 Ok(Wake::Asked) => woken = Wake::Asked,
