@@ -5,6 +5,8 @@ use crate::support::{Block, Client, EdgeProcess, edge, eventually};
 use crate::town::{Server, start_edge};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How many visitors, each in a network of its own.
 const VISITORS: u32 = 4000;
@@ -56,6 +58,24 @@ async fn adopt(edge: &EdgeProcess, table: &str) {
     eventually("the table", async || Some(edge.status().await).filter(is_live)).await;
 }
 
+/// The share that is wanted.
+#[derive(Clone, Copy)]
+enum At {
+    Once(f64),
+    /// A ramp of ten minutes that began five minutes ago and ends at this share.
+    HalfWayTo(f64),
+}
+
+impl At {
+    /// The share so long after the beginning of the measurement.
+    fn after(self, time: Duration) -> f64 {
+        match self {
+            Self::Once(share) => share,
+            Self::HalfWayTo(end) => 1.0 - (1.0 - end) * (0.5 + time.as_secs_f64() / 600.0),
+        }
+    }
+}
+
 fn minutes_ago(minutes: u32) -> String {
     let said = std::process::Command::new("date")
         .args(["-u", "-d", &format!("-{minutes} min"), "+%Y-%m-%dT%H:%M:%SZ"])
@@ -81,40 +101,44 @@ async fn shares_of_real_requests() {
 
     println!("{VISITORS} visitors, each in a /24 of its own: the part that us-west serves, as asked and as measured");
     let (new, session) = (None, Some("sid=west-1"));
-    let half_way = format!("ramp: 10m, since: {}", minutes_ago(5));
-    let half_way_to_30 = format!("share: 30%, ramp: 10m, since: {}", minutes_ago(5));
-    let half_way_moved = format!("sessions: move, ramp: 10m, since: {}", minutes_ago(5));
     let mut sets = Vec::new();
     for (drain, cookie, wanted) in [
-        ("", new, 1.0),
-        ("share: 30%, sessions: keep", new, 0.3),
-        ("share: 30%, sessions: keep", session, 1.0),
-        ("share: 30%, sessions: move", new, 0.3),
-        ("share: 30%, sessions: move", session, 0.3),
-        ("sessions: move", session, 0.0),
-        (half_way.as_str(), new, 0.5),
-        (half_way.as_str(), session, 1.0),
-        (half_way_moved.as_str(), session, 0.5),
-        (half_way_to_30.as_str(), new, 0.65),
+        ("", new, At::Once(1.0)),
+        ("share: 30%, sessions: keep", new, At::Once(0.3)),
+        ("share: 30%, sessions: keep", session, At::Once(1.0)),
+        ("share: 30%, sessions: move", new, At::Once(0.3)),
+        ("share: 30%, sessions: move", session, At::Once(0.3)),
+        ("sessions: move", session, At::Once(0.0)),
+        ("sessions: keep", new, At::HalfWayTo(0.0)),
+        ("sessions: move", session, At::HalfWayTo(0.0)),
+        ("share: 30%", new, At::HalfWayTo(0.3)),
     ] {
-        adopt(&edge, &table(drain)).await;
+        let drain = match wanted {
+            At::Once(_) => drain.to_owned(),
+            At::HalfWayTo(_) => format!("{drain}, ramp: 10m, since: {}", minutes_ago(5)),
+        };
+        let began = Instant::now();
+        adopt(&edge, &table(&drain)).await;
+        let before = began.elapsed();
         let home = served_at_home(edge.address, cookie).await;
+        // A ramp goes on while it is measured: what is measured is the share in the middle.
+        let middle = (before + began.elapsed()) / 2;
+        let wanted = wanted.after(middle);
         let measured = home.len() as f64 / f64::from(VISITORS);
         let who = if cookie.is_some() { "sessions" } else { "new visitors" };
         let (asked, is) = (wanted * 100.0, measured * 100.0);
-        println!("  {who:<12} {asked:>5.1} %  {is:>6.2} %   {}", if drain.is_empty() { "no drain" } else { drain });
+        println!("  {who:<12} {asked:>5.1} %  {is:>6.2} %   {}", if drain.is_empty() { "no drain" } else { &drain });
         assert!((measured - wanted).abs() <= TOLERANCE, "{who} under {drain}: {measured}");
         if wanted == 0.0 || wanted == 1.0 {
             assert_eq!(measured, wanted, "{who} under {drain}: all or none");
         }
-        sets.push((wanted, home));
+        sets.push((drain.contains("ramp"), home));
     }
-    // Who is in at a share is in at every larger one; those of one share are the same visitors.
-    sets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    // Who is in at a share is in at every larger one; those of one share are the same visitors. Not so for ramps here, which
+    // go on while they are measured.
+    sets.retain(|(is_ramp, _)| !is_ramp);
+    sets.sort_by_key(|(_, home)| home.len());
     for pair in sets.windows(2) {
-        let [(smaller, inside), (larger, around)] = pair else { unreachable!() };
-        // A ramp goes on while it is measured: its last visitors may have left by the second measurement.
-        let left = inside.difference(around).count();
-        assert!(left <= if smaller == larger { 40 } else { 0 }, "{left} of {smaller} are not in {larger}");
+        assert!(pair[0].1.is_subset(&pair[1].1), "visitors are in at a share and not at a larger one");
     }
 }
