@@ -13,7 +13,8 @@ use tokio::runtime::Handle;
 /// How long a file must look the same before it is read: somebody may be in the middle of writing it.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// How often a file that goes on changing, or is missing for a moment, is looked at again before it is taken as it is.
+/// How often a file that goes on changing, or is missing or empty for a moment, is looked at again before it is taken as it
+/// is.
 const SETTLE_TRIES: u32 = 15;
 
 /// How long new pools may take to be probed and resolved before their table goes live all the same. Without the wait a
@@ -184,7 +185,7 @@ fn settled(path: &Path) -> Signature {
     for _ in 0..SETTLE_TRIES {
         std::thread::sleep(SETTLE);
         let after = Signature::of(path);
-        if after == before && after.is_there() {
+        if after == before && after.holds_something() {
             return after;
         }
         before = after;

@@ -147,8 +147,8 @@ impl Signature {
         Self(std::fs::metadata(path).ok().map(fields))
     }
 
-    /// Whether there is a file.
-    pub(super) fn is_there(&self) -> bool {
-        self.0.is_some()
+    /// Whether there is a file with something in it. Whoever writes a file in its place empties it first.
+    pub(super) fn holds_something(&self) -> bool {
+        self.0.is_some_and(|[_, _, size, ..]| size > 0)
     }
 }
