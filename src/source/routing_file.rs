@@ -13,7 +13,8 @@ use tokio::runtime::Handle;
 /// How long a file must look the same before it is read: somebody may be in the middle of writing it.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// How often a file that goes on changing, or is missing for a moment, is looked at again before it is taken as it is.
+/// How often a file that goes on changing, or is missing or empty for a moment, is looked at again before it is taken as it
+/// is.
 const SETTLE_TRIES: u32 = 15;
 
 /// How long new pools may take to be probed and resolved before their table goes live all the same. Without the wait a
@@ -117,7 +118,6 @@ impl RoutingFile {
             self.refuse(Some(revision), &problems);
             return Err(problems);
         }
-        self.edge.set_table_problem(None);
         if let Err(error) = self.last_good.write(&source.text) {
             let path = self.last_good.path().display();
             tracing::warn!(
@@ -136,6 +136,10 @@ impl RoutingFile {
     ) -> Result<(), Problems> {
         let prepared = self.edge.prepare(parts, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
         self.wait_for_pools(&prepared);
+        if origin == Origin::File {
+            // Before the table goes live, so that nobody sees the new one beside what was wrong with another.
+            self.edge.set_table_problem(None);
+        }
         let live = self.edge.adopt(prepared).map_err(|missing| wrong_region(file, &missing))?;
         match origin {
             Origin::File => self.edge.metrics().table_applied(&revision.to_string(), live.since),
@@ -181,7 +185,7 @@ fn settled(path: &Path) -> Signature {
     for _ in 0..SETTLE_TRIES {
         std::thread::sleep(SETTLE);
         let after = Signature::of(path);
-        if after == before && after.is_there() {
+        if after == before && after.holds_something() {
             return after;
         }
         before = after;

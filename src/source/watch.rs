@@ -14,6 +14,10 @@ const POLL: Duration = Duration::from_millis(250);
 /// How long a burst of events may go on before it is acted on.
 const BURST: Duration = Duration::from_millis(10);
 
+/// How many events at most are taken for one burst. In a directory where something is written all the time there is no end
+/// to wait for.
+const BURST_EVENTS: usize = 8;
+
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
@@ -98,7 +102,7 @@ impl FileWatch {
             Err(RecvTimeoutError::Timeout) => return Wake::Look,
             Err(RecvTimeoutError::Disconnected) => return Wake::Stop,
         };
-        for _ in 0..64 {
+        for _ in 0..BURST_EVENTS {
             match self.wakes.recv_timeout(BURST) {
                 Ok(Wake::Stop) => return Wake::Stop,
                 Ok(Wake::Asked) => woken = Wake::Asked,
@@ -143,8 +147,8 @@ impl Signature {
         Self(std::fs::metadata(path).ok().map(fields))
     }
 
-    /// Whether there is a file.
-    pub(super) fn is_there(&self) -> bool {
-        self.0.is_some()
+    /// Whether there is a file with something in it. Whoever writes a file in its place empties it first.
+    pub(super) fn holds_something(&self) -> bool {
+        self.0.is_some_and(|[_, _, size, ..]| size > 0)
     }
 }

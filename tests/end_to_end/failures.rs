@@ -1,7 +1,7 @@
 //! Servers and regions that fail.
 
 use crate::routing::World;
-use crate::support::{App, Block, Client, EdgeProcess, Plan, client, edge, eventually};
+use crate::support::{App, Block, Client, EdgeProcess, client, edge, eventually};
 use std::net::SocketAddr;
 
 #[tokio::test]
@@ -11,7 +11,7 @@ async fn a_dead_server_costs_no_request() {
     let mut first = App::start("first", at(2)).await;
     let second = App::start("second", at(3)).await;
     let table = edge::table(&[first.address, second.address], &[], &[at(4)], "");
-    let edge = EdgeProcess::start(&block, 1, &Plan { region: "us-east", settings: String::new(), table }).await;
+    let edge = EdgeProcess::start(&block, 1, &edge::Plan { region: "us-east", settings: String::new(), table }).await;
 
     let mut visitor = Client::connect(edge.address, edge::NEW_YORK).await;
     first.kill().await;

@@ -10,9 +10,11 @@
     clippy::disallowed_methods,
     reason = "a test fails by panicking"
 )]
+#![allow(unreachable_pub, reason = "what the tests stand on is shared with the heavy ones")]
 
 mod drains;
 mod failures;
+mod hot_table;
 mod routing;
 mod streams;
 mod support;

@@ -1,6 +1,6 @@
 //! Requests get home, and the app is told how.
 
-use crate::support::{App, Block, Client, EdgeProcess, Plan, client, edge};
+use crate::support::{App, Block, Client, EdgeProcess, client, edge};
 use std::net::{IpAddr, SocketAddr};
 
 /// An edge in us-west with one app server in each region.
@@ -20,7 +20,7 @@ impl World {
         let central = App::start("us-central", at(3)).await;
         let west = App::start("us-west", at(4)).await;
         let table = edge::table(&[east.address], &[central.address], &[west.address], more);
-        let plan = Plan { region: "us-west", settings: settings.to_owned(), table };
+        let plan = edge::Plan { region: "us-west", settings: settings.to_owned(), table };
         let edge = EdgeProcess::start(&block, 1, &plan).await;
         Self { edge, east, central, west, block }
     }

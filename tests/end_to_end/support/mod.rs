@@ -3,6 +3,7 @@
 pub mod app;
 pub mod client;
 pub mod edge;
+pub mod edits;
 
 pub use app::App;
 pub use client::Client;

@@ -1,0 +1,15 @@
+//! What takes too long for every day: `make heavy` runs it, one test after the other, and prints the figures.
+//!
+//! All tests are ignored otherwise. Load and traffic stay on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "the figures are what it is for")]
+
+mod bodies;
+mod edits;
+mod load;
+mod memory;
+mod shares;
+#[allow(dead_code, unreachable_pub, reason = "the everyday tests use the rest")]
+#[path = "../end_to_end/support/mod.rs"]
+mod support;
+mod town;
