@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod agreement;
 mod drains;
 mod failures;
 mod routing;
