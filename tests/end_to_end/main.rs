@@ -13,6 +13,7 @@
 mod agreement;
 mod drains;
 mod failures;
+mod life;
 mod routing;
 mod streams;
 mod support;
