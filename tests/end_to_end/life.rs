@@ -5,7 +5,7 @@ mod clients;
 mod start;
 mod stop;
 
-use crate::support::client;
+use crate::support::EdgeProcess;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,8 +21,9 @@ async fn is_shut(address: SocketAddr) -> bool {
     matches!(answer, Ok(Err(_)))
 }
 
-/// The value of a metric without labels.
-fn value_of(metrics: &client::Answer, name: &str) -> f64 {
-    let line = metrics.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("{name} is not in\n{}", metrics.body)).parse().unwrap()
+/// How many requests the edge says are open.
+async fn open_requests(edge: &EdgeProcess) -> u64 {
+    let metrics = edge.admin("/metrics").await.body;
+    let line = metrics.lines().find_map(|line| line.strip_prefix("homeward_requests_open "));
+    line.unwrap_or_else(|| panic!("homeward_requests_open is not in\n{metrics}")).parse().unwrap()
 }

@@ -224,9 +224,10 @@ fn write_services(rng: &mut Rng, regions: &[Region], servers: &[SocketAddr], tab
             table.text.push_str("    when_home_is_away: refuse\n");
         }
         table.text.push_str("    pools:\n");
-        let mut with_pool: Vec<_> = regions.iter().filter(|_| rng.u8(..4) > 0).collect();
+        let density = rng.u8(1..=4);
+        let mut with_pool: Vec<_> = regions.iter().filter(|_| rng.u8(..4) < density).collect();
         if with_pool.is_empty() {
-            with_pool.extend(regions.first());
+            with_pool.push(&regions[rng.usize(..regions.len())]);
         }
         for region in with_pool {
             let at = REGIONS.iter().position(|(name, _)| *name == region.name).unwrap();

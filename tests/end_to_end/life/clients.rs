@@ -1,18 +1,14 @@
 //! Clients that leave.
 
-use super::value_of;
+use super::open_requests;
 use crate::routing::World;
 use crate::support::{client, edge, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-async fn open(world: &World) -> f64 {
-    value_of(&world.edge.admin("/metrics").await, "homeward_requests_open")
-}
-
 /// Waits until no request is open any more.
 async fn none_is_open(world: &World) {
-    eventually("no open request", async || (open(world).await == 0.0).then_some(())).await;
+    eventually("no open request", async || (open_requests(&world.edge).await == 0).then_some(())).await;
 }
 
 async fn say(world: &World, head: &str) -> TcpStream {
@@ -30,7 +26,7 @@ async fn a_client_that_leaves_in_the_middle_of_an_answer_leaves_nothing_behind()
         let mut some = [0; 1000];
         client.read_exact(&mut some).await.unwrap();
         assert!(some.starts_with(b"HTTP/1.1 200"));
-        assert!(open(&world).await >= 1.0, "it is counted while it runs");
+        assert!(open_requests(&world.edge).await >= 1, "it is counted while it runs");
         drop(client);
         none_is_open(&world).await;
         assert_eq!(world.east.seen().len(), left, "each was asked for once");
@@ -55,7 +51,7 @@ async fn a_client_that_leaves_before_an_answer_leaves_nothing_behind() {
         let before = world.east.seen().len();
         let client = say(&world, head).await;
         eventually("the request", async || (world.east.seen().len() == before + 1).then_some(())).await;
-        assert_eq!(open(&world).await, 1.0);
+        assert_eq!(open_requests(&world.edge).await, 1);
         drop(client);
         none_is_open(&world).await;
         assert_eq!(world.east.seen().len(), before + 1, "it is not tried again");

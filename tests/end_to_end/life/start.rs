@@ -85,7 +85,7 @@ async fn a_dead_socket_is_replaced_and_a_file_is_not() {
     assert!(socket.exists());
     let edge = EdgeProcess::start_in(directory, at(1, 8080), at(1, 9901)).await;
     let status = edge.verb(&["status", "--json", "--admin", "run/homeward.sock"]);
-    assert_eq!(status.status.code(), Some(1), "us-central and us-west have no servers: {status:?}");
+    assert_eq!(status.status.code(), Some(0), "{status:?}");
     assert!(serde_json::from_slice::<serde_json::Value>(&status.stdout).unwrap()["regions"].is_array());
 }
 
@@ -110,7 +110,6 @@ async fn an_edge_that_was_killed_starts_again_on_its_files() {
 #[tokio::test]
 async fn a_pool_may_name_its_servers() {
     let block = Block::new();
-    let at = |number, port| SocketAddr::new(block.address(number), port);
     // A name of /etc/hosts leads to 127.0.0.1 for all tests alike, so the system chooses the port.
     let app = App::start("us-east", SocketAddr::from(([127, 0, 0, 1], 0))).await;
     let named = format!("localhost:{}", app.address.port());
@@ -118,7 +117,6 @@ async fn a_pool_may_name_its_servers() {
     assert!(table.contains(&named));
     let plan = Plan { region: "us-west", settings: String::new(), table };
     let edge = EdgeProcess::start(&block, 1, &plan).await;
-    assert_eq!(edge.address, at(1, 8080));
     for _ in 0..20 {
         let answer = client::get(edge.address, edge::NEW_YORK, "/", &[("cookie", "sid=east-1")]).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "us-east"), "from the first request on");

@@ -1,8 +1,8 @@
 //! Signals.
 
-use super::is_shut;
+use super::{is_shut, open_requests};
 use crate::routing::World;
-use crate::support::{Answer, Client, client, edge, eventually};
+use crate::support::{Client, client, client::Answer, edge, eventually};
 use tokio::task::JoinHandle;
 
 /// A world with a request that us-east holds.
@@ -18,6 +18,8 @@ async fn stops_gracefully_on(signal: &str) {
     let (mut world, held) = with_a_held_request().await;
     let mut idle = Client::connect(world.edge.address, edge::NEW_YORK).await;
     assert_eq!(idle.get("/", &[]).await.status, 200);
+    // An answered request is over a moment after its client has the answer.
+    eventually("one open request", async || (open_requests(&world.edge).await == 1).then_some(())).await;
 
     world.edge.signal(signal);
     eventually("shut doors", async || is_shut(world.edge.address).await.then_some(())).await;
