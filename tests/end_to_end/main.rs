@@ -8,13 +8,16 @@
     clippy::panic,
     clippy::print_stderr,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     reason = "a test fails by panicking"
 )]
 #![allow(unreachable_pub, reason = "what the tests stand on is shared with the heavy ones")]
 
+mod agreement;
 mod drains;
 mod failures;
 mod hot_table;
+mod life;
 mod routing;
 mod streams;
 mod support;

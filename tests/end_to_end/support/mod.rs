@@ -10,30 +10,29 @@ pub use client::Client;
 pub use edge::{EdgeProcess, Plan};
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// A block of loopback addresses that this test process alone uses: 127.128.0.0/9, split by the process id.
+/// A block of 32 loopback addresses that nobody else uses: one of those in 127.128.0.0/9, by the process id and a counter.
+///
+/// A process that runs one test has eight blocks of its own; one that runs many takes those of the process ids after it,
+/// which is none of the other processes of its kind as long as these run one after the other.
 pub struct Block {
-    base: [u8; 3],
+    base: u32,
 }
 
 impl Block {
-    /// The block of this process.
+    /// The next block of this process.
     pub fn new() -> Self {
-        static TAKEN: AtomicU8 = AtomicU8::new(0);
-        let [_, high, middle, low] = std::process::id().to_be_bytes();
-        // Process ids have 22 bits at most; 15 of them, and a counter for tests in one process, make the network.
-        let mixed = (u32::from(high) << 16 | u32::from(middle) << 8 | u32::from(low)) & 0x7fff;
-        let (a, b) = ((mixed >> 8) as u8, mixed as u8);
+        static TAKEN: AtomicU32 = AtomicU32::new(0);
         let nth = TAKEN.fetch_add(1, Ordering::Relaxed);
-        Self { base: [128 | a, b, nth.wrapping_mul(32)] }
+        let block = std::process::id().wrapping_mul(8).wrapping_add(nth) % (1 << 18);
+        Self { base: u32::from(Ipv4Addr::new(127, 128, 0, 0)) + block * 32 }
     }
 
     /// The address with this number, 1 to 31.
     pub fn address(&self, number: u8) -> IpAddr {
-        let [a, b, c] = self.base;
-        IpAddr::V4(Ipv4Addr::new(127, a, b, c.wrapping_add(number)))
+        IpAddr::V4(Ipv4Addr::from(self.base + u32::from(number)))
     }
 }
 
