@@ -129,7 +129,9 @@ impl<V: FleetView> Question<'_, V> {
         is_session: bool,
         passed_over: &mut SmallVec<[PassedOver; 4]>,
     ) -> Outcome {
-        let waits = is_session && self.service.when_home_is_away == WhenHomeIsAway::Refuse;
+        // There is nothing to wait for where the service has no servers at home at all.
+        let refuses = self.service.when_home_is_away == WhenHomeIsAway::Refuse;
+        let waits = is_session && refuses && why != Away::NoPool;
         if waits && !matches!(why, Away::Drained { .. }) {
             return Outcome::Wait { retry_after: USUAL_WAIT };
         }

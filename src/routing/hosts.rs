@@ -10,8 +10,8 @@ type ByHost = HashMap<Box<[u8]>, Vec<(PathPrefix, ServiceId)>, FixedState>;
 /// The longest host that is looked for, in bytes: that of a DNS name (RFC 1035, 2.3.4).
 const LONGEST_HOST: usize = 255;
 
-/// The services by host and path prefix: the exact host wins over the longest domain above it, and that over `*`; on one
-/// host the longest path prefix wins.
+/// The services by host and path prefix: the exact host wins over the longest domain above it, and that over `*`; among the
+/// paths of the one that won, the longest prefix wins. Other patterns are not asked for paths that it does not have.
 #[derive(Debug, Default)]
 pub(super) struct HostIndex {
     exact: ByHost,
@@ -58,15 +58,15 @@ impl HostIndex {
     }
 
     fn find_in_lower_case(&self, host: &[u8], path: &str) -> Option<ServiceId> {
-        if let Some(id) = self.exact.get(host).and_then(|paths| longest(paths, path)) {
-            return Some(id);
+        if let Some(paths) = self.exact.get(host) {
+            return longest(paths, path);
         }
         if !self.below.is_empty() {
             let mut rest = host;
             while let Some(dot) = memchr(b'.', rest) {
                 rest = &rest[dot + 1..];
-                if let Some(id) = self.below.get(rest).and_then(|paths| longest(paths, path)) {
-                    return Some(id);
+                if let Some(paths) = self.below.get(rest) {
+                    return longest(paths, path);
                 }
             }
         }

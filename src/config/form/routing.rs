@@ -89,10 +89,10 @@ static REGION: Record = Record {
         ),
         Key::new(
             "failover",
-            list(&Form::Scalar(Scalar::Region), 1, 1_000),
+            list(&Form::Scalar(Scalar::Region), 0, 1_000),
             Else("all the others, nearest first"),
             "[us-central, us-west]",
-            "The regions that stand in for it while it is away, in this order.",
+            "The regions that stand in for it while it is away, in this order; no others do. With `[]`, none does.",
         ),
     ],
 };
@@ -179,7 +179,7 @@ static SERVICE: Record = Record {
             list(&Form::Scalar(Scalar::Host), 1, 1_000),
             Required,
             "[portal.example.com, \"*.portal.example.com\"]",
-            "The hosts that lead to it. An exact host goes before `*.`, and a longer domain before a shorter one.",
+            "The hosts that lead to it. An exact host goes before `*.`, and a longer domain before a shorter one; what a host of its own names is not looked for under the others.",
         ),
         Key::new(
             "paths",
