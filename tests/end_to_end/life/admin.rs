@@ -84,7 +84,7 @@ async fn prometheus_finds_nothing_to_mend() {
     }
     eventually("a 503", async || {
         let answer = client::get(world.edge.address, edge::NEW_YORK, "/", &[]).await;
-        (answer.status == 503 && answer.header("retry-after") != "").then_some(())
+        (answer.status == 503 && !answer.header("retry-after").is_empty()).then_some(())
     })
     .await;
 
