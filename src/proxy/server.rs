@@ -86,7 +86,7 @@ impl ProxyServer {
         options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
         let mut service = ProxyServiceBuilder::new(&conf, proxy).name("proxy").server_options(options).build();
 
-        // One thread each without work stealing: a connection and its server's connection stay on one core.
+        // Each thread has an event loop of its own, without work stealing: a request stays where it began.
         let runtime = Runtime::new_no_steal(threads, "proxy");
         let (mut fds, mut addresses) = (Fds::new(), Vec::new());
         let listeners = {

@@ -6,7 +6,7 @@ mod places;
 mod tables;
 mod visits;
 
-use crate::support::{App, Block, Client, EdgeProcess, Plan, app::Seen, edge::verb, eventually};
+use crate::support::{App, Block, Client, EdgeProcess, app::Seen, edge::Plan, edge::verb, eventually};
 use homeward::admin::Question;
 use homeward::config::read_routing;
 use homeward::live::{CountingFinder, LivePlaces, clock};

@@ -2,7 +2,8 @@
 //!
 //! All tests are ignored otherwise. Load and traffic stay on loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::print_stdout, reason = "the figures are what it is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the figures are what it is for")]
+#![allow(clippy::disallowed_methods, reason = "a test measures with the clock itself")]
 
 mod bodies;
 mod edits;

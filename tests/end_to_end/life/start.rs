@@ -1,7 +1,7 @@
 //! Starts that must fail, and starts that must not.
 
 use crate::routing::World;
-use crate::support::{App, Block, EdgeProcess, PATIENCE, Plan, client, edge};
+use crate::support::{App, Block, EdgeProcess, PATIENCE, client, edge, edge::Plan};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::path::Path;

@@ -7,7 +7,7 @@ pub mod edits;
 
 pub use app::App;
 pub use client::Client;
-pub use edge::{EdgeProcess, Plan};
+pub use edge::EdgeProcess;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
