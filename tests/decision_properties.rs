@@ -27,10 +27,11 @@ fn share_for(world: &World, decision: &Decision, region: RegionId) -> f64 {
     world.share_of(region, |drain| !comes_home || drain.sessions == DrainedSessions::Move)
 }
 
-/// Whether sessions of the service wait rather than move, and this is one.
+/// Whether sessions of the service wait rather than move, and this is one that has something to wait for.
 fn may_wait(world: &World, decision: &Decision) -> bool {
     let service = &world.parts.services[decision.service.index()];
-    is_session(decision) && service.when_home_is_away == WhenHomeIsAway::Refuse
+    let refuses = service.when_home_is_away == WhenHomeIsAway::Refuse;
+    is_session(decision) && refuses && service.pool(decision.home).is_some()
 }
 
 /// The position of the first rule that takes the visitor, found by reading the rules one after the other.

@@ -99,7 +99,6 @@ impl AdminServer {
             tokio::spawn(async move {
                 let accept = async || socket.listener.accept().await.map(|(stream, _)| stream);
                 serve(accept, router, stopped).await;
-                socket.remove();
             });
         }
         let router = routes(edge, Door::Tcp);
@@ -168,9 +167,11 @@ impl Socket {
         let listener = UnixListener::from_std(listener)?;
         Ok(Self { listener, path: path.to_owned(), identity: identity(path) })
     }
+}
 
-    /// Takes the socket away, unless another one is in its place by now.
-    fn remove(self) {
+impl Drop for Socket {
+    /// Takes the socket away, unless another one is in its place by now. A start that fails later leaves nothing behind.
+    fn drop(&mut self) {
         if self.identity.is_some() && identity(&self.path) == self.identity {
             // A file that stays behind is replaced by the next start.
             let _ = fs::remove_file(&self.path);
