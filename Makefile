@@ -9,7 +9,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: setup ## Run an edge, three regions of sample apps and live visitors, on this machine
-	$(CARGO) run --quiet -- demo
+	$(CARGO) run -- demo
 
 test: setup format lint deny doc unit fuzz-seeds ## Run every check and every test
 
