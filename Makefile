@@ -45,9 +45,9 @@ bench: ## Measure decision, cookies and places
 fuzz: ## Fuzz each target for SECONDS (default 60); needs a nightly toolchain and cargo-fuzz
 	@scripts/fuzz.sh $(or $(SECONDS_EACH),60)
 
-heavy: ## Run what takes long: 500 edits under load, 2 GiB bodies; writes its figures to the terminal
+heavy: ## Run what takes long: 500 edits under load, 2 GiB bodies, shares of 4,000 visitors; prints its figures
 	@scripts/setup.sh heavy
-	$(CARGO) test --release --test heavy -- --ignored --nocapture --test-threads=1
+	$(CARGO) test --test heavy -- --ignored --nocapture --test-threads=1
 
 geoip: ## Install a current city database (DB-IP city lite, CC BY 4.0) into geoip/
 	@geoip/install-city.sh
