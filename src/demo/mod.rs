@@ -1,7 +1,7 @@
 //! `homeward demo`: an edge, three regions of sample app servers and live traffic in one process, on loopback alone, with
 //! nothing to set up; and the sample app, which also runs alone.
 //!
-//! The edge is started by whoever calls [`run`], so that the demo shows the edge that `homeward run` starts and no other.
+//! The edge is started by whoever calls [`run()`], so that the demo shows the edge that `homeward run` starts and no other.
 
 mod directory;
 mod edge;
