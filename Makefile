@@ -11,7 +11,7 @@ help: ## Show this list
 demo: setup ## Run an edge, three regions of sample apps and live visitors, on this machine
 	$(CARGO) run -- demo
 
-test: setup format lint deny doc unit fuzz-seeds ## Run every check and every test
+test: setup format lint deny doc fuzz-seeds unit ## Run every check and every test
 
 setup:
 	@scripts/setup.sh build
@@ -31,10 +31,10 @@ doc: ## Build the API's documentation; a warning is an error
 
 unit: ## Run the tests
 	@scripts/setup.sh tests
+	$(CARGO) test --doc
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --no-fail-fast; \
 	else $(CARGO) test --no-fail-fast; fi
-	$(CARGO) test --doc
 
 fuzz-seeds: ## Build the fuzz targets and run them on their seeds
 	$(CARGO) test --manifest-path fuzz/Cargo.toml
