@@ -90,8 +90,10 @@ impl PathPrefix {
     /// Whether `path`, without its query, lies under this prefix.
     #[must_use]
     pub fn covers(&self, path: &str) -> bool {
-        let prefix = self.0.strip_suffix('/').unwrap_or(&self.0);
-        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || prefix.is_empty())
+        if self.0.len() == 1 {
+            return true; // the root covers everything
+        }
+        path.strip_prefix(&*self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 

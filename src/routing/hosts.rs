@@ -80,6 +80,10 @@ fn longest(paths: &[(PathPrefix, ServiceId)], path: &str) -> Option<ServiceId> {
 
 /// `Host` is `uri-host [ ":" port ]` (RFC 9110, 7.2); an IPv6 address keeps its brackets.
 fn without_port(host: &str) -> &str {
+    // A port ends in a digit, or is an empty one behind its colon; most hosts end in a letter, and need no search.
+    if !host.ends_with(|last: char| last.is_ascii_digit() || last == ':') {
+        return host;
+    }
     match memrchr(b':', host.as_bytes()) {
         Some(colon) if !host[colon..].ends_with(']') => &host[..colon],
         _ => host,

@@ -22,8 +22,11 @@ pub fn cookie_values<'a>(header: &'a [u8], name: &'a [u8]) -> impl Iterator<Item
             if pair.first() != name.first() {
                 continue; // most cookies are others: no call for them
             }
-            let after_name = pair.strip_prefix(name).map(trim_start);
-            if let Some([b'=', value @ ..]) = after_name {
+            let Some((start, after_name)) = pair.split_at_checked(name.len()) else { continue };
+            // Names are short: a look at each byte is quicker than a call.
+            if start.iter().eq(name)
+                && let [b'=', value @ ..] = trim_start(after_name)
+            {
                 return Some(unquote(trim(value)));
             }
         }
