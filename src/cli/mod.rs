@@ -1,4 +1,4 @@
-//! Floor 7: the verbs of the command line, one a file; and how they put an edge together.
+//! Floor 8: the verbs of the command line, one a file; and how they put an edge together.
 //!
 //! Every verb gives back an ending or a failure (`ending`). Results go to the standard output, messages to the standard
 //! error.

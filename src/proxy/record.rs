@@ -5,8 +5,9 @@ use super::answer::failure_of;
 use super::context::{Decided, RequestContext};
 use super::refusal::UpstreamFailure;
 use crate::live::clock;
-use crate::routing::SessionState;
-use crate::telemetry::{Entry, RetryResult, UpstreamResult};
+use crate::model::Timestamp;
+use crate::routing::{Despite, Outcome, SessionState};
+use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
 use http::header::{HOST, REFERER, USER_AGENT};
 use pingora::proxy::Session;
@@ -20,6 +21,7 @@ impl Proxy {
         let status = session.response_written().map_or(0, |head| head.status.as_u16());
         match &context.decided {
             Some(decided) => {
+                warn_of_ignored_drain(decided, context.time);
                 decided.live.meters.record(&decided.decision, status, duration);
                 count_upstream(decided, context, status, error);
                 if let (Some(region), true) = (decided.decision.region(), context.attempts.count > 0) {
@@ -82,6 +84,23 @@ impl Proxy {
                 (None, None) => None,
             },
         });
+    }
+}
+
+/// Says aloud that a drain is ignored, as the operator who drained expects otherwise.
+fn warn_of_ignored_drain(decided: &Decided, now: Timestamp) {
+    static IGNORED: Occasionally = Occasionally::once_a_second();
+    let Outcome::Serve { region, despite: Some(Despite::Drain { drain }), .. } = decided.decision.outcome else {
+        return;
+    };
+    if let Some(more) = IGNORED.at(now) {
+        let (table, drain) = (&decided.live.table, drain + 1);
+        let (region, service) = (table.region_name(region), table.service_name(decided.decision.service));
+        let service = service.map_or("?", |service| service.as_str());
+        tracing::warn!(
+            "{region} serves {service} though drain {drain} is on it ({more} requests more since the last warning): no \
+             other region that may stand in can serve; bring one back, or end the drain"
+        );
     }
 }
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// How often a request is tried, on whatever servers, as long as no server has had a byte of it.
 pub(super) const MOST_ATTEMPTS: u8 = 5;
 
-/// How many connections' worth of HTTP/2 streams are opened to one server on one connection.
+/// How many streams are opened at once on one HTTP/2 connection to a server.
 const H2_STREAMS: usize = 100;
 
 impl Proxy {

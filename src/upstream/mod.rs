@@ -1,4 +1,4 @@
-//! Floor 5: what looks after the servers of the fleet: discovery by DNS and probes. Neither stands in a request's way.
+//! Floor 6: what looks after the servers of the fleet: discovery by DNS and probes. Neither stands in a request's way.
 //!
 //! [`dns::Discovery::run`] and [`probe::Prober::run`] are started once and go on until the process stops. They follow
 //! the fleet: what a new table brings is looked up and probed at once, what no table needs any more is let go.

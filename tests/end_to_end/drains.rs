@@ -98,4 +98,6 @@ async fn the_last_healthy_region_ignores_its_drain() {
     assert_eq!((answer.status, answer.body.as_str()), (200, "us-west"));
     let reason = world.west.seen().pop().unwrap().header("homeward-reason").join("");
     assert!(reason.contains("LastHealthyRegionIgnoresItsDrain;drain=1"), "{reason}");
+    let warned = async || world.edge.log().contains("us-west serves portal though drain 1 is on it").then_some(());
+    eventually("a warning in the log", warned).await;
 }
