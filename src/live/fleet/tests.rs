@@ -11,13 +11,7 @@ const REGIONS: [&str; 3] = ["us-east", "us-central", "us-west"];
 
 /// A table with these pools: service, region (`us-east`, `us-central` or `us-west`) and servers.
 pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
-    let regions = REGIONS.map(|name| Region {
-        name: name.parse().unwrap(),
-        session_prefix: name.parse().unwrap(),
-        location: None,
-        capacity: None,
-        failover: None,
-    });
+    let regions = REGIONS.map(|name| Region::named(name.parse().unwrap(), name.parse().unwrap()));
     let mut services: Vec<Service> = Vec::new();
     for (service, region, servers) in pools {
         let region = REGIONS.iter().position(|name| name == region).and_then(RegionId::at).unwrap();
@@ -39,7 +33,7 @@ pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
     }
     let home = HomeTarget::Region(RegionId::at(0).unwrap());
     let homes = vec![HomeRule { condition: HomeCondition::Otherwise, target: home }];
-    RoutingTable::new(TableParts { regions: regions.into(), homes, services, drains: Vec::new() })
+    RoutingTable::new(TableParts { regions: regions.into(), homes, services, ..TableParts::default() })
 }
 
 fn fleet() -> Fleet {
