@@ -186,7 +186,8 @@ mod tests {
         let request = bound(lines);
         for replayed_from in [None, Some("us-central".parse().unwrap())] {
             for client in ["203.0.113.7", "2001:db8::1"] {
-                let claims = Claims { replayed_from: replayed_from.clone(), client: client.parse().unwrap(), ..claims() };
+                let claims =
+                    Claims { replayed_from: replayed_from.clone(), client: client.parse().unwrap(), ..claims() };
                 let token = seal(&claims, &request, &keyring(OLD));
                 assert!(token.bytes().all(|byte| byte.is_ascii_graphic()) && token.len() <= LONGEST);
                 for seconds in [-30, 0, 30] {
@@ -263,7 +264,10 @@ mod tests {
             assert_eq!(check(token, &request, OLD, "us-east", 0), Err(*problem), "{token}");
         }
         assert_eq!(check(&token, &request, OLD, "us-central", 0), Err(HopProblem::Foreign), "replayed elsewhere");
-        assert_eq!(verified(b"\xff\xfe;\xff", &request, &keyring(OLD), &claims().to, at(0)), Err(HopProblem::Malformed));
+        assert_eq!(
+            verified(b"\xff\xfe;\xff", &request, &keyring(OLD), &claims().to, at(0)),
+            Err(HopProblem::Malformed)
+        );
     }
 
     /// A token that was caught on its way is good for nothing but the very request that it was made for.

@@ -79,7 +79,8 @@ fn an_edge_is_a_url_without_a_path() {
         assert_eq!(door.tls.as_ref().map(|tls| &*tls.sni), sni, "{text}");
         assert!(!direct && !door.http2);
     }
-    for bad in ["", "edge:8080", "ftp://edge", "http://", "http://a/b", "http://u@a", "http://a:0", "https://10.0.0.1"] {
+    for bad in ["", "edge:8080", "ftp://edge", "http://", "http://a/b", "http://u@a", "http://a:0", "https://10.0.0.1"]
+    {
         assert!(bad.parse::<RegionEdge>().is_err(), "{bad}");
     }
 }

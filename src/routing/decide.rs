@@ -1,8 +1,6 @@
 //! The decision: one pure function that the proxy, `explain`, tests, fuzzers and benchmarks all call.
 
-use super::decision::{
-    Arrived, Away, Decision, Despite, HomeBy, NearestTo, Outcome, PassedOver, SessionKey, Way,
-};
+use super::decision::{Arrived, Away, Decision, Despite, HomeBy, NearestTo, Outcome, PassedOver, SessionKey, Way};
 use super::facts::{Arrival, FleetView, PlaceFinder, RequestFacts};
 use super::table::RoutingTable;
 use super::visitor;

@@ -302,6 +302,15 @@ impl Decision {
         self.outcome.served_by()
     }
 
+    /// The region that serves, and how the request gets there.
+    #[must_use]
+    pub fn way(&self) -> Option<(RegionId, Way)> {
+        match self.outcome {
+            Outcome::Serve { region, way, .. } => Some((region, way)),
+            Outcome::Wait { .. } | Outcome::Nobody { .. } => None,
+        }
+    }
+
     /// What becomes of the session, seen from an edge in `local`.
     #[must_use]
     pub fn session(&self, local: RegionId) -> SessionState {

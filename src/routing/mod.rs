@@ -23,6 +23,6 @@ pub use explain::{Explanation, Step};
 pub use facts::{Arrival, FleetView, PlaceFinder, RequestFacts};
 pub use parts::{HomeCondition, HomeRule, HomeTarget, Keyrings, Region, TableParts};
 pub use reason::{Reason, Reasons};
-pub use replay::{NoReplay, replay};
+pub use replay::{NoReplay, ReplayOrder, replay};
 pub use sessions::ServiceSessions;
 pub use table::RoutingTable;

@@ -24,7 +24,9 @@ impl ServiceSessions {
         let keys = service.session.clone()?;
         let format = match &keys.key_file {
             None => Some(KeyFormat::new(&keys.separator, None)),
-            Some(file) => parts.keyrings.get(file).map(|keyring| KeyFormat::new(&keys.separator, Some(keyring.clone()))),
+            Some(file) => {
+                parts.keyrings.get(file).map(|keyring| KeyFormat::new(&keys.separator, Some(keyring.clone())))
+            }
         };
         Some(Self { keys, format, prefixes: Arc::clone(prefixes) })
     }

@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_set_cookie_line_has_one_value() {
-        let of = |line: &'static str| set_cookie_value(line.as_bytes(), CHUNKS).map(|v| std::str::from_utf8(v).unwrap());
+        let of =
+            |line: &'static str| set_cookie_value(line.as_bytes(), CHUNKS).map(|v| std::str::from_utf8(v).unwrap());
         assert_eq!(of("sid=east-1; Path=/; HttpOnly"), Some("east-1"));
         assert_eq!(of("sid=\"a b\""), Some("a b"));
         assert_eq!(of("sid=; Max-Age=0"), Some(""));

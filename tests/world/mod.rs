@@ -320,13 +320,8 @@ fn request(regions: usize) -> impl Strategy<Value = Request> {
     let from = prop_oneof![9 => Just(From::Client), 1 => Just(From::Circle)];
     let host = select(vec!["a.test", "A.test:80", "b.a.test", "c.b.a.test", "a.test.", "other", ""]);
     let path = select(vec!["/", "/x", "/x/y/z", "/xy", "*"]);
-    (host, path, client(), vec(cookie, 0..3), keys, from).prop_map(|(host, path, client, cookies, keys, from)| Request {
-        host: host.to_owned(),
-        path: path.to_owned(),
-        client,
-        cookies,
-        keys,
-        from,
+    (host, path, client(), vec(cookie, 0..3), keys, from).prop_map(|(host, path, client, cookies, keys, from)| {
+        Request { host: host.to_owned(), path: path.to_owned(), client, cookies, keys, from }
     })
 }
 

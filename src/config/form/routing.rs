@@ -126,10 +126,7 @@ static REGION_EDGE: Record = Record {
         ),
         Key::new(
             "fallback",
-            Form::Scalar(Scalar::Word(&[
-                ("none", "the region is away"),
-                ("direct", "its pools are tried directly"),
-            ])),
+            Form::Scalar(Scalar::Word(&[("none", "the region is away"), ("direct", "its pools are tried directly")])),
             Or("none"),
             "direct",
             "What happens while the edge cannot be reached.",

@@ -103,19 +103,22 @@ static LISTENER: Record = Record {
     noun: "a listener",
     doc: "",
     choices: &[],
-    keys: &[Key::new(
-        "address",
-        Form::Scalar(Scalar::SocketAddress),
-        Required,
-        "0.0.0.0:8080",
-        "The IP address and the port. Port 0 takes any free one.",
-    ), Key::new(
-        "http2",
-        Form::Scalar(Scalar::Flag),
-        Or("false"),
-        "true",
-        "Whether HTTP/2 without TLS is taken as well (with prior knowledge), e.g. from other edges.",
-    )],
+    keys: &[
+        Key::new(
+            "address",
+            Form::Scalar(Scalar::SocketAddress),
+            Required,
+            "0.0.0.0:8080",
+            "The IP address and the port. Port 0 takes any free one.",
+        ),
+        Key::new(
+            "http2",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "true",
+            "Whether HTTP/2 without TLS is taken as well (with prior knowledge), e.g. from other edges.",
+        ),
+    ],
 };
 
 static HOP: Record = Record {

@@ -6,8 +6,8 @@ use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
 use crate::model::{
-    Continent, Country, HostPattern, Network, PathPrefix, Rate, RegionEdge, RegionName, ServerAddress, ServerHost, ServiceName,
-    SessionPrefix, Share, Subdivision, Timestamp,
+    Continent, Country, HostPattern, Network, PathPrefix, Rate, RegionEdge, RegionName, ServerAddress, ServerHost,
+    ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
 };
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
