@@ -85,6 +85,7 @@ fn service(regions: usize) -> Service {
         paths: vec![PathPrefix::root()],
         session: Some(SessionCookie { cookie: "sid".into(), separator: "-".into(), minted_by: MintedBy::App }),
         when_home_is_away: WhenHomeIsAway::Rehome,
+        balance: Default::default(),
         timeouts: Timeouts::default(),
         largest_body: None,
         pools: (0..regions).map(|at| (id(at), pool())).collect(),

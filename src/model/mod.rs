@@ -3,6 +3,7 @@
 //! Nothing here knows of files, clocks, sockets or of each other's users. A value of one of these types has been
 //! checked once, where it was made, and is never checked again.
 
+mod balance;
 mod drain;
 mod name;
 mod place;
@@ -12,12 +13,13 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+pub use balance::{BadBalance, BadFactor, Balance, BalanceFactor, Balancing};
 pub use drain::{Drain, DrainedSessions};
 pub use ipnet::IpNet as Network;
 pub use jiff::Timestamp;
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
-pub use pool::{BadServer, Pool, PoolTls, ServerAddress, ServerHost};
+pub use pool::{BadServer, Pool, PoolServer, PoolTls, ServerAddress, ServerHost};
 pub use service::{
     BadHost, BadPath, HostPattern, MintedBy, PathPrefix, Service, SessionCookie, Timeouts, WhenHomeIsAway,
 };

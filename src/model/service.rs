@@ -1,6 +1,6 @@
 //! A service: the hosts and paths that lead to it, its session cookie, its pools.
 
-use super::{Pool, RegionId, ServiceName};
+use super::{Balancing, Pool, RegionId, ServiceName};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -183,6 +183,8 @@ pub struct Service {
     pub session: Option<SessionCookie>,
     /// What becomes of sessions whose home is away.
     pub when_home_is_away: WhenHomeIsAway,
+    /// How requests are shared out among the servers of a pool.
+    pub balance: Balancing,
     /// How long its servers are waited for.
     pub timeouts: Timeouts,
     /// The largest request body, in bytes; no limit where missing.

@@ -7,11 +7,13 @@ use super::intake::{checked_host, declared_length};
 use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::request_id;
+use crate::balance::KeyHash;
 use crate::client::client_address;
 use crate::live::{CountingFinder, LiveTable, Server, clock, entropy};
-use crate::model::{RegionId, Service};
+use crate::model::{Balance, RegionId, Service};
 use crate::resilience::Observation;
 use crate::routing::{Decision, Outcome, RequestFacts, decide};
+use crate::session::cookie_values;
 use http::header::COOKIE;
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
@@ -99,17 +101,18 @@ impl Proxy {
             context.decided = Some(Decided { live, decision });
             refused(outcome)?;
         }
-        let RequestContext { decided: Some(Decided { live, decision }), attempts, .. } = context else {
+        let RequestContext { decided: Some(Decided { live, decision }), attempts, client, .. } = context else {
             return Err(Refusal::Internal);
         };
         let region = decision.region().ok_or(Refusal::Internal)?;
         let pool = live.pools.get(decision.service, region).ok_or(Refusal::Internal)?;
         let service = live.table.service(decision.service).ok_or(Refusal::Internal)?;
         attempts.move_to(region);
-        let server = pool.pick(&attempts.failed).or_else(|| {
+        let key = affinity_key(service, head, *client);
+        let server = pool.pick(&service.balance, key, &attempts.failed).or_else(|| {
             // Each one failed once, and none of them is known to be dead: once more around.
             attempts.failed.clear();
-            pool.pick(&attempts.failed)
+            pool.pick(&service.balance, key, &attempts.failed)
         });
         let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
         let peer = peer_of(&server, service);
@@ -154,6 +157,23 @@ fn is_region_healthy(decided: Option<&Decided>) -> bool {
             .and_then(|region| live.pools.get(decision.service, region))
             .is_some_and(|pool| pool.any_healthy())
     })
+}
+
+/// What of the request names its server, where the service balances by something and the request has it.
+fn affinity_key(service: &Service, head: &RequestHeader, client: IpAddr) -> Option<KeyHash> {
+    let value = match &service.balance.by {
+        Balance::RoundRobin | Balance::LeastRequests => None,
+        Balance::Client => return Some(KeyHash::of_address(client)),
+        Balance::Session => first_cookie(head, &service.session.as_ref()?.cookie),
+        Balance::Cookie(name) => first_cookie(head, name),
+        Balance::Header(name) => head.headers.get(&**name).map(|value| value.as_bytes()),
+    };
+    value.filter(|value| !value.is_empty()).map(KeyHash::of_bytes)
+}
+
+fn first_cookie<'a>(head: &'a RequestHeader, name: &'a str) -> Option<&'a [u8]> {
+    let headers = head.headers.get_all(COOKIE).iter();
+    headers.flat_map(|header| cookie_values(header.as_bytes(), name.as_bytes())).next()
 }
 
 fn refused(outcome: Outcome) -> Result<(), Refusal> {

@@ -7,6 +7,7 @@
 mod name;
 mod pool;
 mod server;
+mod servers;
 mod status;
 mod store;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub(crate) mod tests;
 pub use name::DnsName;
 pub use pool::{PoolState, Pools};
 pub use server::{ActiveRequest, Server};
+pub use servers::Servers;
 pub use status::{NameStatus, PoolStatus, ServerStatus, Transition};
 
 use crate::resilience::{HealthLimits, Observation, Standing};

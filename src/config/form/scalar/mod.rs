@@ -48,6 +48,9 @@ pub(in crate::config) enum Scalar {
     /// One of these words, each with what it means.
     Word(&'static [(&'static str, &'static str)]),
     Server,
+    /// A way of balancing.
+    Balance,
+    BalanceFactor,
     /// A DNS name.
     DnsName,
     Flag,
