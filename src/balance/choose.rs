@@ -88,13 +88,14 @@ impl Sum {
         })
     }
 
-    /// Whether `server` stays within `factor` times its part of all active requests if it gets one more.
+    /// Whether `server`, with one more request, stays within `factor` times its part of those that are there already.
     ///
-    /// The authors of bounded loads round the bound up; here it is rounded down, so that the factor is what it says.
+    /// The authors of bounded loads count the new request in and round the bound up. This is a little less, so that the
+    /// factor is what it says, also right after a request has ended.
     fn has_room(&self, server: &Candidate, factor: BalanceFactor) -> bool {
-        // (active + 1) <= factor * (all + 1) * weight / weights, without a division.
+        // active + 1 <= factor * all * weight / weights, without a division.
         let load = (u128::from(server.active as u64) + 1) * u128::from(self.weight) * 100;
-        let bound = (u128::from(self.active) + 1) * u128::from(server.weight.get()) * u128::from(factor.percent());
+        let bound = u128::from(self.active) * u128::from(server.weight.get()) * u128::from(factor.percent());
         server.active < ALWAYS_ROOM || load <= bound
     }
 }
