@@ -1,6 +1,8 @@
 //! The fleet under tables that come and go, and tables made by hand for it and its users.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod balance;
+
 use super::*;
 use crate::model::{Balancing, Pool, RegionId, Service, ServiceId};
 use crate::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
@@ -11,6 +13,10 @@ const REGIONS: [&str; 3] = ["us-east", "us-central", "us-west"];
 
 /// A table with these pools: service, region (`us-east`, `us-central` or `us-west`) and servers.
 pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
+    RoutingTable::new(parts_of(pools))
+}
+
+fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
     let regions = REGIONS.map(|name| Region {
         name: name.parse().unwrap(),
         session_prefix: name.parse().unwrap(),
@@ -40,7 +46,7 @@ pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
     }
     let home = HomeTarget::Region(RegionId::at(0).unwrap());
     let homes = vec![HomeRule { condition: HomeCondition::Otherwise, target: home }];
-    RoutingTable::new(TableParts { regions: regions.into(), homes, services, drains: Vec::new() })
+    TableParts { regions: regions.into(), homes, services, drains: Vec::new() }
 }
 
 fn fleet() -> Fleet {
