@@ -202,7 +202,7 @@ fn word(text: &str, words: &'static [(&'static str, &'static str)]) -> Result<()
 
 fn balance(text: &str) -> Result<(), String> {
     let Err(bad) = text.parse::<Balance>() else { return Ok(()) };
-    Err(match crate::config::did_you_mean(text, Balance::WORDS.into_iter()) {
+    Err(match crate::config::did_you_mean(text, Balance::WORDS) {
         Some(near) => format!("did you mean {}? {}", quoted(near), capitalised(&bad.to_string())),
         None => bad.to_string(),
     })
