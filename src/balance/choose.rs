@@ -52,7 +52,7 @@ impl Rule {
 
 /// The place of the server that gets the request; none where there is no server.
 ///
-/// `turn` is one more for each request. The servers are gone through up to three times; what they serve may change in
+/// `turn` is one more for each request. The servers are gone through at most twice; what they serve may change in
 /// between, which makes the choice a little less even and never wrong. Allocates nothing.
 #[must_use]
 pub fn choose(rule: Rule, turn: usize, servers: impl Iterator<Item = Candidate> + Clone) -> Option<usize> {

@@ -94,7 +94,7 @@ impl BalanceFactor {
 }
 
 impl Default for BalanceFactor {
-    /// 125 %: what the paper's authors and those who run it recommend between even load and few keys on the move.
+    /// 125 %: no server is far from its part, and only keys that are very popular are shared out (`docs/affinity.md`).
     fn default() -> Self {
         Self(125)
     }
