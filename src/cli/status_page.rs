@@ -16,6 +16,7 @@ pub(super) fn render(status: &Status, style: Style) -> String {
     page.push('\n');
     page.push_str(&table(status, style));
     page.push_str(&places(status, style));
+    page.push_str(&hops(status, style));
     page
 }
 
@@ -146,6 +147,25 @@ fn places(status: &Status, style: Style) -> String {
     };
     let problem = places.problem.as_ref().map(|problem| refused(problem, status.now, "What was live stays."));
     format!("{} {live}\n{}", style.strong("Places"), problem.map(|text| style.bad(&text)).unwrap_or_default())
+}
+
+/// Nothing where there are no hops to speak of.
+fn hops(status: &Status, style: Style) -> String {
+    let hops = &status.hops;
+    if hops.edges.is_empty() && hops.problem.is_none() {
+        return String::new();
+    }
+    let edges: Vec<_> = hops.edges.iter().map(|region| plain(region)).collect();
+    let live = match (hops.on, edges.is_empty()) {
+        (true, false) => format!("through the edges of {}", edges.join(", ")),
+        (true, true) => "none: the table names no edge of another region".to_owned(),
+        (false, _) => style.odd(&format!(
+            "off: the settings name no hop keys, so the pools of {} are reached directly",
+            edges.join(", ")
+        )),
+    };
+    let problem = hops.problem.as_ref().map(|problem| refused(problem, status.now, "The keys that were used stay."));
+    format!("{} {live}\n{}", style.strong("Hops"), problem.map(|text| style.bad(&text)).unwrap_or_default())
 }
 
 fn refused(problem: &FileStatus, now: Timestamp, and: &str) -> String {

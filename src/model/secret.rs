@@ -43,9 +43,12 @@ impl SecretKey {
 
 /// The keys of one purpose: the first signs, all of them are good for verifying.
 ///
-/// As text it is one key a line, each 64 hexadecimal digits; empty lines and lines that begin with `#` say nothing. A key
-/// is exchanged by writing the new one above the old, on every edge, and taking the old one out once nothing that it
-/// signed is of use any more. At least one key and at most [`Keyring::MOST`].
+/// As text it is one key a line, each 64 hexadecimal digits; empty lines and lines that begin with `#` say nothing. At least
+/// one key and at most [`Keyring::MOST`].
+///
+/// A key is exchanged in three steps, each of them on every edge before the next: the new key goes below the old one, so
+/// that all edges believe it; then above it, so that it signs; then the old one goes, once nothing that it signed is of use
+/// any more. With fewer steps one edge would sign with what another does not know yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keyring {
     keys: Vec<SecretKey>,

@@ -7,11 +7,12 @@ use super::request_id;
 use crate::hop::{Bound, Claims, HopProblem, seal, verified};
 use crate::live::{LiveTable, clock};
 use crate::model::Keyring;
-use crate::telemetry::HopResult;
+use crate::telemetry::{HopResult, Occasionally};
 use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
+use std::time::Duration;
 
 /// The token. The headers beside it carry what the next edge is to tell the app: a load balancer in front of that edge
 /// would change `X-Forwarded-For` and its kin, and these it lets through.
@@ -67,6 +68,7 @@ impl Proxy {
             }
             Err(problem) => {
                 metrics.hop_token(problem);
+                warn_of_token(problem);
                 None
             }
         }
@@ -93,6 +95,18 @@ impl Proxy {
         let [visitor_for, proto, host] = visitor;
         let visitor = [(X_FORWARDED_FOR, visitor_for), (X_FORWARDED_PROTO, proto), (X_FORWARDED_HOST, host)];
         Ok(Forwarded { claims, reasons, visitor, request_id })
+    }
+}
+
+/// Any client can send a bad token; but where edges' keys are out of step, every hop comes with one.
+fn warn_of_token(problem: HopResult) {
+    static WARNED: Occasionally = Occasionally::once_in(Duration::from_mins(1));
+    if let Some(more) = WARNED.at(clock::now()) {
+        tracing::warn!(
+            "a request came with a hop token that is not believed: {} ({more} more since the last warning); where other \
+             edges made them, see that hop.key_file says the same keys on all edges, and that their clocks agree",
+            problem.as_str()
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Proxy;
 use super::answer::failure_of;
 use super::context::{Decided, RequestContext};
-use super::refusal::UpstreamFailure;
+use super::refusal::{Refusal, UpstreamFailure};
 use crate::live::clock;
 use crate::model::Timestamp;
 use crate::routing::{Despite, Outcome, SessionState, Way};
@@ -113,6 +113,8 @@ fn count_upstream(decided: &Decided, context: &RequestContext, status: u16, erro
     let result = match error {
         None if status >= 500 => UpstreamResult::ServerError,
         None => UpstreamResult::Answered,
+        // It was the answer that asked for what cannot be.
+        Some(_) if matches!(context.refusal, Some(Refusal::Replay(_))) => UpstreamResult::Answered,
         Some(error) if error.esource() == &ErrorSource::Downstream => UpstreamResult::ClientLeft,
         Some(error) => upstream_result(failure_of(error)),
     };

@@ -157,7 +157,7 @@ impl Proxy {
             }
         }
         let key = self.affinity_key(head, context);
-        let RequestContext { decided: Some(Decided { live, decision }), attempts, .. } = context else {
+        let RequestContext { decided: Some(Decided { live, decision }), attempts, body_received, .. } = context else {
             return Err(Refusal::Internal);
         };
         let (region, way) = decision.way().ok_or(Refusal::Internal)?;
@@ -172,6 +172,7 @@ impl Proxy {
         });
         let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
         let peer = peer_of(&server, service);
+        *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
         attempts.count = attempts.count.saturating_add(1);
         attempts.began = Some(clock::monotonic());
         attempts.server = Some(server.begin());

@@ -72,7 +72,7 @@ impl ProxyServer {
         let conf = Arc::new(ServerConf {
             threads,
             work_stealing: false,
-            max_retries: super::route::MOST_ATTEMPTS.into(),
+            max_retries: usize::from(super::route::MOST_ATTEMPTS) + 1, // one more for a replay
             upstream_keepalive_pool_size: IDLE_SERVER_CONNECTIONS,
             ..ServerConf::default()
         });

@@ -24,6 +24,7 @@ async fn a_request_is_replayed_with_its_body_where_the_app_says() {
     assert_eq!((world.east.seen().len(), world.west.seen().len(), world.central.seen().len()), (4, 4, 0));
     let line = eventually("the lines", async || Some(world.edge.access_log()).filter(|log| log.len() == 4)).await;
     assert_eq!((&line[0]["region"], &line[0]["home_by"]), (&"us-west".into(), &"replay".into()));
+    assert_eq!(line[3]["bytes_received"], 60 << 10, "the body is counted once");
     let metrics = world.edge.admin("/metrics").await.body;
     assert!(metrics.contains("homeward_replays_total{result=\"replayed\"} 4"), "{metrics}");
 }

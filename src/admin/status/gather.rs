@@ -1,7 +1,8 @@
 //! Takes the status of a running edge.
 
 use super::{
-    AwayStatus, DrainStatus, FileStatus, LocationStatus, PlacesStatus, RegionStatus, ServiceStatus, Status, TableStatus,
+    AwayStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus, PlacesStatus, RegionStatus, ServiceStatus, Status,
+    TableStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
@@ -37,6 +38,15 @@ impl Status {
                 files: places.files.iter().map(|file| file.display().to_string()).collect(),
                 built: places.places.build_timestamp(),
                 problem: edge.places_problem().as_deref().map(FileStatus::of),
+            },
+            hops: HopsStatus {
+                on: edge.hop_keys().is_some(),
+                edges: live.map_or_else(Vec::new, |live| {
+                    let others =
+                        live.table.regions_by_id().filter(|(id, region)| *id != live.local && region.edge.is_some());
+                    others.map(|(_, region)| region.name.to_string()).collect()
+                }),
+                problem: edge.hop_keys_problem().as_deref().map(FileStatus::of),
             },
             regions: live.map_or_else(Vec::new, |live| {
                 let pools = live.pools.status();

@@ -28,6 +28,9 @@ pub struct Status {
     pub table: TableStatus,
     /// The place databases.
     pub places: PlacesStatus,
+    /// How other regions are reached.
+    #[serde(default)]
+    pub hops: HopsStatus,
     /// The table's regions, in its order.
     pub regions: Vec<RegionStatus>,
     /// The table's drains, in its order; those included that are over or have not begun.
@@ -57,6 +60,17 @@ pub struct PlacesStatus {
     /// When the oldest of them was built.
     pub built: Option<Timestamp>,
     /// Why the files are not what is live, where they are not.
+    pub problem: Option<FileStatus>,
+}
+
+/// How requests are handed to the edges of other regions.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct HopsStatus {
+    /// Whether they are: there are hop keys.
+    pub on: bool,
+    /// The other regions whose edge the table names.
+    pub edges: Vec<String>,
+    /// Why the newest hop keys are not used, where they are not.
     pub problem: Option<FileStatus>,
 }
 

@@ -9,6 +9,7 @@ fn status() -> Status {
             "problem": {"file": "conf/routing.yaml", "revision": "ba7816bf8f01", "since": "2026-11-22T05:04:50Z",
                 "summary": "conf/routing.yaml:3:5: no", "text": "error: no\n --> conf/routing.yaml:3:5\n"}},
         "places": {"files": ["geoip/country.mmdb"], "built": "2026-11-01T00:00:00Z"},
+        "hops": {"on": true, "edges": ["us-west"]},
         "regions": [
             {"name": "us-east", "local": true, "prefix": "east", "capacity": "1200/s", "capacity_per_second": 1200.0,
                 "share": "100%", "share_ratio": 1.0, "away": [], "healthy": true, "requests_per_second": 812.44,
@@ -52,8 +53,28 @@ conf/routing.yaml is refused for 10s. The table that was live stays.
 error: no
  --> conf/routing.yaml:3:5
 Places geoip/country.mmdb, built 2026-11-01
+Hops through the edges of us-west
 "
     );
+}
+
+#[test]
+fn hops_are_told_where_there_are_any() {
+    let told = |hops: serde_json::Value| {
+        let mut status = status();
+        status.hops = serde_json::from_value(hops).unwrap();
+        render(&status, Style::new(false))
+            .lines()
+            .skip_while(|line| !line.starts_with("Hops"))
+            .collect::<Vec<_>>()
+            .join("|")
+    };
+    assert_eq!(told(json!({"on": true, "edges": []})), "");
+    let off = told(json!({"on": false, "edges": ["us-west"]}));
+    assert_eq!(off, "Hops off: the settings name no hop keys, so the pools of us-west are reached directly");
+    let problem = json!({"file": "hop.key", "since": "2026-11-22T05:04:50Z", "summary": "no", "text": "error: no\n"});
+    let refused = told(json!({"on": true, "edges": ["us-west"], "problem": problem}));
+    assert!(refused.ends_with("|hop.key is refused for 10s. The keys that were used stay.|error: no"), "{refused}");
 }
 
 #[test]
