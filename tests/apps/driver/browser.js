@@ -2,12 +2,14 @@
 
 'use strict';
 
+const path = require('node:path');
 const puppeteer = require('puppeteer-core');
 
-/** Starts a browser that finds `*.localhost`, and nothing else. */
-function launch() {
+/** Starts a browser that finds `*.localhost` and nothing else, with its files in `directory`. */
+function launch(directory) {
   return puppeteer.launch({
     executablePath: process.env.CHROMIUM,
+    userDataDir: path.join(directory, 'chromium'),
     args: [
       '--no-sandbox', // as root there is none
       '--disable-dev-shm-usage',

@@ -28,7 +28,7 @@ async function main(directory) {
     await checks.run(app.name, 'curl', (c) => byCurl.together(app, directory, c));
     await checks.run(app.name, 'curl', (c) => byCurl.tampered(app, directory, c));
   }
-  const browser = await launch();
+  const browser = await launch(directory);
   for (const app of fleet.apps) {
     await checks.run(app.name, 'chromium', (c) => byBrowser.clicks(app, browser, c));
     await checks.run(app.name, 'chromium', (c) => byBrowser.tampered(app, browser, c));
