@@ -26,17 +26,20 @@ async function main(directory) {
     for (const home of REGIONS) await checks.run(app.name, 'curl', (c) => byCurl.life(app, directory, home, c));
     await checks.run(app.name, 'curl', (c) => byCurl.fromAfar(app, directory, c));
     await checks.run(app.name, 'curl', (c) => byCurl.together(app, directory, c));
-    await checks.run(app.name, 'curl', (c) => byCurl.tampered(app, directory, c));
+    await checks.run(app.name, 'curl', (c) => byCurl.older(app, directory, c));
   }
   const browser = await launch(directory);
   for (const app of fleet.apps) {
     await checks.run(app.name, 'chromium', (c) => byBrowser.clicks(app, browser, c));
+    await checks.run(app.name, 'both', (c) => onlyTheirOwn(app, c));
+  }
+  // What follows gives an app cookies that it did not set.
+  for (const app of fleet.apps) {
+    await checks.run(app.name, 'curl', (c) => byCurl.tampered(app, directory, c));
     await checks.run(app.name, 'chromium', (c) => byBrowser.tampered(app, browser, c));
+    await checks.run(app.name, 'curl', (c) => byCurl.drained(app, fleet, c));
   }
   await browser.close();
-  for (const app of fleet.apps) await checks.run(app.name, 'both', (c) => onlyTheirOwn(app, c));
-  // Last, as a substitute gets keys that are not its own.
-  for (const app of fleet.apps) await checks.run(app.name, 'curl', (c) => byCurl.drained(app, fleet, c));
 }
 
 /** No instance ever got a session's cookie that it had not set itself. */
