@@ -2,8 +2,9 @@
 
 'use strict';
 
-const { REGIONS, cookieIn } = require('./fleet');
+const { REGIONS, newKey, cookieIn } = require('./fleet');
 const { CurlVisitor } = require('./curl');
+const { eventually } = require('./processes');
 const { parts, asTheAppSetIt } = require('./key');
 
 const FROM_TORONTO = '127.20.0.1'; // nearest to us-east
@@ -201,6 +202,37 @@ async function drained(app, fleet, checks) {
   checks.equal('and stays there after the drain', later, { region: 'us-central', user: 'ada', visits: 1 });
 }
 
+/** The key that signs is exchanged for another one, and nobody has to log in again. */
+async function keysExchanged(app, fleet, checks) {
+  const visitor = new CurlVisitor(fleet.directory);
+  await visitor.logIn(app.through(EAST), 'ada');
+  const old = visitor.cookie(app.cookie);
+  const users = [];
+  const withOldKey = async (edge) => {
+    const answer = await visitor.getWith(app.through(edge), '/whoami', `${app.cookie}=${old}`);
+    users.push(answer.json().user);
+    return answer;
+  };
+
+  fleet.signWith([newKey(), ...fleet.keys]);
+  for (const edge of REGIONS) {
+    const signsAnew = async () => !(await withOldKey(edge)).setCookies.some((line) => line.includes(parts(old).tag));
+    await eventually(`a new signature of ${edge.name}`, signsAnew);
+  }
+  checks.equal('while the key is exchanged, the session is always known', [...new Set(users)], ['ada']);
+  await visitor.get(app.through(WEST), '/whoami');
+  const now = visitor.cookie(app.cookie);
+  checks.equal('it gets a new tag for the same value', parts(now), { ...parts(old), tag: parts(now).tag });
+
+  fleet.signWith(fleet.keys.slice(0, 1));
+  for (const edge of REGIONS) {
+    await eventually(`the end of the old key at ${edge.name}`, async () => (await withOldKey(edge)).json().user === null);
+    checks.equal(`the session is known without the old key, through ${edge.name}`, await userOf(app, edge, visitor), 'ada');
+  }
+}
+
+const userOf = async (app, edge, visitor) => (await visitor.get(app.through(edge), '/whoami')).json().user;
+
 /** The lines that the client got are those that the app wrote, and the session's has `home`'s prefix and a tag. */
 async function cookiesAreTheApps(claim, app, home, answer, checks) {
   const { set } = await app.saw(answer.mark);
@@ -221,4 +253,4 @@ function twin(letter) {
   return letters[letters.indexOf(letter) ^ 1];
 }
 
-module.exports = { direct, life, fromAfar, together, older, tampered, drained };
+module.exports = { direct, life, fromAfar, together, older, tampered, drained, keysExchanged };

@@ -120,9 +120,9 @@ class Fleet {
   /** Waits for the apps, then starts the edges. */
   async start() {
     await Promise.all(this.apps.flatMap((app) => app.instances).map((instance) => instance.ready()));
-    fs.writeFileSync(this.#file('session.keys'), `${crypto.randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+    this.signWith([newKey()]);
     fs.copyFileSync(process.env.PLACES, this.#file('places.mmdb'));
-    this.#write('');
+    this.#writeTable('');
     this.edges = REGIONS.map((region) => new Edge(region, this.directory));
     this.apps.forEach((app) => (app.edges = this.edges));
     await Promise.all(this.edges.map((edge) => edge.ready()));
@@ -131,12 +131,18 @@ class Fleet {
   /** Saves the table with more sections behind it, and waits until every edge has it. */
   async adopt(sections) {
     const before = await this.edges[0].revision();
-    this.#write(sections);
+    this.#writeTable(sections);
     const live = async () => (await Promise.all(this.edges.map((edge) => edge.revision()))).every((r) => r !== before);
     await eventually('a new table', live);
   }
 
-  #write(sections) {
+  /** Gives the edges these keys: the first signs, all of them are good. */
+  signWith(keys) {
+    this.keys = keys;
+    this.#save('session.keys', keys.map((key) => `${key}\n`).join(''));
+  }
+
+  #writeTable(sections) {
     const regions = REGIONS.map((r) => `  ${r.name}: {session_prefix: ${r.prefix}, location: ${r.location}}\n`);
     const services = this.apps.map((app) => {
       const pools = app.instances.map((instance) => `      ${instance.region.name}: ["127.0.0.1:${instance.port}"]\n`);
@@ -156,13 +162,23 @@ ${regions.join('')}homes:
   - otherwise: nearest
 services:
 ${services.join('')}${sections}`;
-    fs.writeFileSync(this.#file('routing.yaml.new'), text);
-    fs.renameSync(this.#file('routing.yaml.new'), this.#file('routing.yaml'));
+    this.#save('routing.yaml', text);
+  }
+
+  /** Writes beside and renames, so that nobody ever reads a half. */
+  #save(name, text) {
+    fs.writeFileSync(this.#file(`${name}.new`), text, { mode: 0o600 });
+    fs.renameSync(this.#file(`${name}.new`), this.#file(name));
   }
 
   #file(name) {
     return path.join(this.directory, name);
   }
+}
+
+/** A key to sign with. */
+function newKey() {
+  return crypto.randomBytes(32).toString('hex');
 }
 
 /** The value of a cookie in a `Cookie` header or a pair; `undefined` where it is not there. */
@@ -171,4 +187,4 @@ function cookieIn(header, name) {
   return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
-module.exports = { REGIONS, Fleet, cookieIn };
+module.exports = { REGIONS, Fleet, newKey, cookieIn };

@@ -38,6 +38,7 @@ async function main(directory) {
     await checks.run(app.name, 'curl', (c) => byCurl.tampered(app, directory, c));
     await checks.run(app.name, 'chromium', (c) => byBrowser.tampered(app, browser, c));
     await checks.run(app.name, 'curl', (c) => byCurl.drained(app, fleet, c));
+    await checks.run(app.name, 'curl', (c) => byCurl.keysExchanged(app, fleet, c));
   }
   await browser.close();
 }
