@@ -14,7 +14,7 @@ mod town;
 use divan::{AllocProfiler, Bencher, black_box};
 use homeward::geo::{Database, Places};
 use homeward::model::{Continent, Place};
-use homeward::routing::{PlaceFinder, RequestFacts, RoutingTable, decide};
+use homeward::routing::{Arrival, PlaceFinder, RequestFacts, RoutingTable, decide};
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 use town::{Everywhere, HOST, Healthy, SIZES, Size, drained_table, elsewhere, in_a_network, now, place, table};
@@ -43,7 +43,8 @@ fn measure(bencher: Bencher, table: &RoutingTable, places: &impl PlaceFinder, vi
         let Visitor { host, cookie, client } = &visitors[turn.get()];
         let cookies = [cookie.as_bytes()];
         let cookies = if cookie.is_empty() { &[] } else { &cookies[..] };
-        let facts = RequestFacts { host, path: "/account/orders", client: *client, cookies, now: now() };
+        let (path, headers, arrival) = ("/account/orders", &[], Arrival::Client);
+        let facts = RequestFacts { host, path, client: *client, cookies, headers, arrival, now: now() };
         // Handing the whole decision back would measure the writing of many of them, too.
         black_box(&decide(black_box(table), black_box(&facts), &Healthy, places)).is_some()
     });

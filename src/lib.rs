@@ -6,6 +6,7 @@
 pub mod client;
 pub mod config;
 pub mod geo;
+pub mod hop;
 pub mod model;
 pub mod resilience;
 pub mod routing;

@@ -33,7 +33,7 @@ fn pool(servers: &[&str]) -> Pool {
 
 #[test]
 fn all_settings() {
-    let listener = |address: &str| Listener { address: address.parse().unwrap() };
+    let listener = |address: &str| Listener { address: address.parse().unwrap(), http2: address == "[::]:8080" };
     assert_eq!(
         settings(include_str!("configs/valid/settings/everything.yaml")),
         Settings {
@@ -48,6 +48,7 @@ fn all_settings() {
             log: Log { format: LogFormat::Json, level: LogLevel::Debug },
             limits: Limits { head: 32 << 10, headers: 64 },
             threads: Some(4),
+            hop_keys: Some("conf/hop.key".into()),
             stop: Stop { grace: Duration::from_mins(1) },
         }
     );
@@ -76,13 +77,7 @@ fn the_example_names_the_defaults() {
 #[test]
 fn regions() {
     let parts = table(include_str!("configs/valid/routing/everything.yaml"));
-    let of = |name: &str, prefix: &str| Region {
-        name: name.parse().unwrap(),
-        session_prefix: prefix.parse().unwrap(),
-        location: None,
-        capacity: None,
-        failover: None,
-    };
+    let of = |name: &str, prefix: &str| Region::named(name.parse().unwrap(), prefix.parse().unwrap());
     assert_eq!(
         parts.regions,
         [
@@ -90,6 +85,8 @@ fn regions() {
                 location: Location::new(39.04, -77.49).ok(),
                 capacity: Rate::new(1200.0).ok(),
                 failover: Some(vec![region(1), region(2)]),
+                retired_prefixes: all(&["old-east", "older"]),
+                edge: "http://10.0.0.1:8080".parse().ok(),
                 ..of("us-east", "east")
             },
             Region {
@@ -97,7 +94,17 @@ fn regions() {
                 capacity: Rate::new(0.5).ok(),
                 ..of("us-central", "us-central")
             },
-            of("us-west", "us-west"),
+            Region {
+                edge: Some(RegionEdge {
+                    door: Pool {
+                        tls: Some(PoolTls { sni: "edge.us-west.internal".into() }),
+                        http2: true,
+                        ..pool(&["edge.us-west.internal:8443"])
+                    },
+                    direct: true,
+                }),
+                ..of("us-west", "us-west")
+            },
             of("1", "1"),
         ]
     );
@@ -128,7 +135,7 @@ fn services() {
         name: "rest".parse().unwrap(),
         hosts: vec![HostPattern::Any],
         paths: vec![PathPrefix::root()],
-        session: None,
+        session: Some(SessionKeys { minted_by: MintedBy::Edge, ..SessionKeys::in_cookie("__Host-id") }),
         when_home_is_away: WhenHomeIsAway::Rehome,
         timeouts: Timeouts::default(),
         largest_body: None,
@@ -138,7 +145,14 @@ fn services() {
         name: "portal".parse().unwrap(),
         hosts: all(&["portal.example.com", "*.portal.example.com"]),
         paths: all(&["/", "/api"]),
-        session: Some(SessionCookie { cookie: "sid".into(), separator: "~".into(), minted_by: MintedBy::App }),
+        session: Some(SessionKeys {
+            header: Some("x-session-id".into()),
+            bearer: true,
+            separator: "~".into(),
+            key_file: Some(std::path::Path::new("conf/session.key").into()),
+            learn: Some(Learning { entries: 1000, ttl: Duration::from_hours(1) }),
+            ..SessionKeys::in_cookie("sid")
+        }),
         when_home_is_away: WhenHomeIsAway::Refuse,
         timeouts: Timeouts {
             connect: Duration::from_millis(250),

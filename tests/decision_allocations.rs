@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use homeward::config::{Source, read_routing};
 use homeward::model::{Location, Place, RegionId, ServiceId, Timestamp};
 use homeward::routing::{
-    Away, Decision, FleetView, HomeBy, Outcome, PlaceFinder, RequestFacts, RoutingTable, SessionState, decide,
+    Arrival, Away, Decision, FleetView, HomeBy, Outcome, PlaceFinder, RequestFacts, RoutingTable, SessionState, decide,
 };
 use std::net::IpAddr;
 
@@ -67,7 +67,8 @@ fn decide_without_allocating(client: &str, cookies: &[&str], unhealthy: Option<&
     let fleet = Fleet { unhealthy: unhealthy.map(|name| table.region_id(name).unwrap()) };
     let cookies: Vec<_> = cookies.iter().map(|line| line.as_bytes()).collect();
     let host = "Portal.EXAMPLE.com:8443";
-    let facts = RequestFacts { host, path: "/orders", client: client.parse().unwrap(), cookies: &cookies, now };
+    let (path, client) = ("/orders", client.parse().unwrap());
+    let facts = RequestFacts { host, path, client, cookies: &cookies, headers: &[], arrival: Arrival::Client, now };
     let mut decision = None;
     let counted = measure(|| (0..3).for_each(|_| decision = decide(&table, &facts, &fleet, &California)));
     assert_eq!(counted.count_total, 0, "{decision:?}");

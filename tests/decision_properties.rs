@@ -7,18 +7,18 @@ mod world;
 use homeward::geo::distance_km;
 use homeward::model::{Drain, DrainedSessions, Location, Place, RegionId, Share, WhenHomeIsAway};
 use homeward::routing::{
-    Away, Decision, Despite, Explanation, HomeBy, HomeCondition, HomeTarget, NearestTo, Outcome, RoutingTable,
-    SessionKey,
+    Away, Decision, Despite, Explanation, HomeBy, HomeCondition, HomeTarget, NearestTo, NoReplay, Outcome,
+    RoutingTable, SessionState, Way, replay,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeMap;
-use world::{Request, World, client, drain, world};
+use world::{From, Request, World, client, drain, world};
 
 fn is_session(decision: &Decision) -> bool {
-    matches!(decision.key, SessionKey::Names(_))
+    decision.key.home().is_some()
 }
 
 /// The share that the drains of `region` leave this visitor: a session goes home through a drain that keeps sessions.
@@ -96,6 +96,7 @@ proptest! {
         // Where nothing is known of a visitor's location, 'nearest' measures from the edge: the one thing that differs.
         let mut world = world;
         world.place.location = world.place.location.or(Location::new(25.0, -30.0).ok());
+        world.fleet.edges = None; // each edge sees its own pools, and the others' through their edges
         let mut there = world.clone();
         there.fleet.local = RegionId::at(other.index(world.parts.regions.len())).unwrap();
         let (Some(a), Some(b)) = (world.decide(), there.decide()) else { return Ok(()) };
@@ -135,6 +136,65 @@ proptest! {
         prop_assert_eq!(before.outcome, after.outcome);
         if !before.passed_over.iter().any(|passed| passed.region == region) {
             prop_assert_eq!(before, after, "to the last reason");
+        }
+    }
+
+    #[test]
+    fn what_an_edge_forwarded_is_served_where_it_arrives_or_by_nobody(world in world(), from in 0..6_usize, home in 0..6_usize) {
+        let mut world = world;
+        world.request.from = From::Edge(format!("r{from}"), format!("r{home}"));
+        let (decision, asked) = world.decide_and_count();
+        let Some(decision) = decision else { return Ok(()) };
+        prop_assert_eq!((asked, decision.home_by), (0, HomeBy::Hop));
+        let local = world.fleet.local;
+        match decision.outcome {
+            Outcome::Serve { region, way, despite } => {
+                prop_assert_eq!((region, way, despite), (local, Way::Local, None));
+                prop_assert!(world.is_able(decision.service, local));
+            }
+            Outcome::Nobody { .. } => prop_assert!(!world.is_able(decision.service, local)),
+            Outcome::Wait { .. } => prop_assert!(false, "sessions wait at the first edge only"),
+        }
+        let expected = match decision.key.home() {
+            None => SessionState::New,
+            Some(key) if decision.region() != Some(key) => SessionState::Orphaned,
+            Some(key) if world.table().region_name(key) == format!("r{from}") => SessionState::Home,
+            Some(_) => SessionState::Flopped,
+        };
+        prop_assert_eq!(decision.session(local), expected);
+    }
+
+    #[test]
+    fn a_hop_is_made_at_most_once_and_only_where_there_is_an_edge(world in world()) {
+        let Some(decision) = world.decide() else { return Ok(()) };
+        let Outcome::Serve { region, way, .. } = decision.outcome else { return Ok(()) };
+        prop_assert_eq!(way == Way::Local, region == world.fleet.local);
+        if way == Way::Edge {
+            let edges = world.fleet.edges.as_ref().expect("hops are on");
+            prop_assert!(edges[decision.service.index()][region.index()]);
+            prop_assert!(world.parts.regions[region.index()].edge.is_some());
+            prop_assert_eq!(&world.request.from, &From::Client);
+        }
+    }
+
+    #[test]
+    fn a_replay_goes_where_the_app_says_or_nowhere(world in world(), to in any::<Index>()) {
+        let Some(first) = world.decide() else { return Ok(()) };
+        let to = RegionId::at(to.index(world.parts.regions.len())).unwrap();
+        let table = world.table();
+        let again = world.with_facts(|facts| replay(&table, facts, &world.fleet, &first, to));
+        match again {
+            Ok(decision) => {
+                prop_assert_eq!((decision.home, decision.region()), (to, Some(to)));
+                prop_assert!(world.is_able(first.service, to) && first.region() != Some(to));
+                prop_assert!(decision.session(world.fleet.local) != SessionState::Orphaned);
+            }
+            Err(NoReplay::SameRegion) => prop_assert_eq!(first.region(), Some(to)),
+            Err(NoReplay::Away(Away::Drained { .. })) => {
+                prop_assert!(world.share_of(to, |drain| drain.sessions == DrainedSessions::Move) < 1.0);
+            }
+            Err(NoReplay::Away(_)) => prop_assert!(!world.is_able(first.service, to)),
+            Err(NoReplay::UnknownRegion) => prop_assert!(false, "it is known"),
         }
     }
 
@@ -200,7 +260,7 @@ proptest! {
     ) {
         let mut world = world;
         let host = if known_host { world.request.host.clone() } else { host };
-        world.request = Request { host, path, cookies, client: world.request.client };
+        world.request = Request { host, path, cookies, ..world.request };
         let table = world.table();
         let decision = world.decide();
         let told =
@@ -243,6 +303,11 @@ fn the_worlds_show_every_kind_of_decision() {
             Outcome::Serve { despite: Some(Despite::Capacity), .. } => "despite its capacity",
             _ => "as usual",
         };
+        let way = match decision.outcome {
+            Outcome::Serve { way, .. } => way.as_str(),
+            _ => "no way",
+        };
+        *seen.entry(way).or_default() += 1;
         let away = decision.home_is_away.map_or("home is there", Away::as_str);
         for word in [decision.outcome_word(), decision.home_by.as_str(), decision.key.as_str(), despite, away] {
             *seen.entry(word).or_default() += 1;
@@ -271,6 +336,11 @@ fn the_worlds_show_every_kind_of_decision() {
         "despite its capacity",
         "Drained",
         "NoHealthyServer",
+        "NoHealthyEdge",
+        "learned",
+        "local",
+        "edge",
+        "pool",
         "NoPool",
         "OverCapacity",
     ] {

@@ -8,14 +8,15 @@
 
 use homeward::config::{Source, read_routing};
 use homeward::geo::country_centre;
-use homeward::model::{Location, Place, RegionId, ServiceId, Timestamp};
-use homeward::routing::{Explanation, FleetView, PlaceFinder, RequestFacts, RoutingTable, decide};
+use homeward::model::{Keyring, Location, Place, RegionId, ServiceId, Timestamp};
+use homeward::routing::{Arrival, Explanation, FleetView, PlaceFinder, RequestFacts, RoutingTable, decide};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::{env, fs};
 
 #[derive(Deserialize)]
@@ -30,7 +31,15 @@ struct Case {
     request: Request,
     #[serde(default)]
     places: HashMap<IpAddr, KnownPlace>,
+    /// What stands in the key files that the table names: keys by file.
+    #[serde(default)]
+    keyrings: HashMap<String, Vec<String>>,
     decision: Option<Map<String, Value>>,
+}
+
+fn keyring(file: &str, keys: &[String]) -> Result<(Box<Path>, Arc<Keyring>), String> {
+    let keyring = keys.join("\n").parse().map_err(|error| format!("{file}: {error}"))?;
+    Ok((Path::new(file).into(), Arc::new(keyring)))
 }
 
 #[derive(Deserialize)]
@@ -48,6 +57,11 @@ struct Fleet {
     unhealthy: Vec<(String, String)>,
     #[serde(default)]
     over_capacity: Vec<String>,
+    /// Hops are on, and these regions' edges cannot be reached.
+    edges_down: Option<Vec<String>>,
+    /// Session keys whose homes apps have told, by service, key and region.
+    #[serde(default)]
+    learned: Vec<(String, String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +72,24 @@ struct Request {
     client: IpAddr,
     #[serde(default)]
     cookies: Vec<String>,
+    /// Those that the table reads keys from, in lower case.
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    /// That another edge has forwarded it: the region that it stands in, and the home that it found.
+    hop: Option<(String, String)>,
+    /// That it comes from behind an edge, without a good token.
+    #[serde(default)]
+    in_circle: bool,
+}
+
+impl Request {
+    fn arrival(&self) -> Arrival<'_> {
+        match &self.hop {
+            Some((from, home)) => Arrival::Hop { from, home },
+            None if self.in_circle => Arrival::Circle,
+            None => Arrival::Client,
+        }
+    }
 }
 
 /// Stands for a record of a database. Like there, a country's centre stands for coordinates that are missing.
@@ -104,6 +136,17 @@ impl FleetView for View<'_> {
     fn is_over_capacity(&self, region: RegionId) -> bool {
         self.fleet.over_capacity.iter().any(|name| name == self.table.region_name(region))
     }
+
+    fn is_edge_healthy(&self, _service: ServiceId, region: RegionId) -> Option<bool> {
+        let down = self.fleet.edges_down.as_ref()?;
+        Some(!down.iter().any(|name| name == self.table.region_name(region)))
+    }
+
+    fn learned_home(&self, service: ServiceId, key: &[u8]) -> Option<RegionId> {
+        let service = self.table.service_name(service).unwrap().as_str();
+        let known = self.fleet.learned.iter().find(|(s, k, _)| s == service && k.as_bytes() == key);
+        known.and_then(|(_, _, region)| self.table.region_id(region))
+    }
 }
 
 impl PlaceFinder for Case {
@@ -116,8 +159,9 @@ impl Case {
     /// What is decided today, without what the question says already and without what is not there.
     fn decide(&self, name: &str) -> Result<Map<String, Value>, String> {
         let source = Source { name: name.to_owned(), text: self.table.clone() };
-        let table = read_routing(&source, self.now).map_err(|problems| problems.to_string())?;
-        let table = RoutingTable::new(table);
+        let mut parts = read_routing(&source, self.now).map_err(|problems| problems.to_string())?;
+        parts.keyrings = self.keyrings.iter().map(|(file, keys)| keyring(file, keys)).collect::<Result<_, _>>()?;
+        let table = RoutingTable::new(parts);
         let region = |name: &str| table.region_id(name).ok_or(format!("the table has no region {name}"));
         let local = region(&self.edge.region)?;
         for (service, name) in &self.fleet.unhealthy {
@@ -128,11 +172,14 @@ impl Case {
         }
         self.fleet.over_capacity.iter().try_for_each(|name| region(name).map(|_| ()))?;
         let cookies: Vec<_> = self.request.cookies.iter().map(|line| line.as_bytes()).collect();
+        let headers: Vec<_> = self.request.headers.iter().map(|(name, value)| (&**name, value.as_bytes())).collect();
         let facts = RequestFacts {
             host: &self.request.host,
             path: &self.request.path,
             client: self.request.client,
             cookies: &cookies,
+            headers: &headers,
+            arrival: self.request.arrival(),
             now: self.now,
         };
         let decision = decide(&table, &facts, &View { table: &table, local, fleet: &self.fleet }, self);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The folders of `src/` by floor. Folders of one floor do not know of each other.
 const FLOORS: [&[&str]; 9] = [
     &["model"],
-    &["client", "geo", "session"],
+    &["client", "geo", "hop", "session"],
     &["resilience", "routing"],
     &["config"],
     &["telemetry"],

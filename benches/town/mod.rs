@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each benchmark takes what it needs")]
 
 use homeward::model::{
-    Continent, Country, Drain, DrainedSessions, HostPattern, Location, MintedBy, Network, PathPrefix, Place, Pool,
-    RegionId, Service, ServiceId, SessionCookie, Share, Timeouts, Timestamp, WhenHomeIsAway,
+    Continent, Country, Drain, DrainedSessions, HostPattern, Location, Network, PathPrefix, Place, Pool, RegionId,
+    Service, ServiceId, SessionKeys, Share, Timeouts, Timestamp, WhenHomeIsAway,
 };
 use homeward::routing::{
     FleetView, HomeCondition, HomeRule, HomeTarget, PlaceFinder, Region, RoutingTable, TableParts,
@@ -68,13 +68,8 @@ pub(crate) fn elsewhere(at: usize) -> IpAddr {
 fn region(at: usize) -> Region {
     let latitude = (at * 37 % 140) as f64 - 70.0;
     let longitude = (at * 101 % 360) as f64 - 180.0;
-    Region {
-        name: format!("region-{at}").parse().unwrap(),
-        session_prefix: format!("r{at}").parse().unwrap(),
-        location: Location::new(latitude, longitude).ok(),
-        capacity: None,
-        failover: None,
-    }
+    let named = Region::named(format!("region-{at}").parse().unwrap(), format!("r{at}").parse().unwrap());
+    Region { location: Location::new(latitude, longitude).ok(), ..named }
 }
 
 fn service(regions: usize) -> Service {
@@ -83,7 +78,7 @@ fn service(regions: usize) -> Service {
         name: "portal".parse().unwrap(),
         hosts: vec![HOST.parse().unwrap(), "*.portal.example.com".parse::<HostPattern>().unwrap()],
         paths: vec![PathPrefix::root()],
-        session: Some(SessionCookie { cookie: "sid".into(), separator: "-".into(), minted_by: MintedBy::App }),
+        session: Some(SessionKeys::in_cookie("sid")),
         when_home_is_away: WhenHomeIsAway::Rehome,
         timeouts: Timeouts::default(),
         largest_body: None,
@@ -107,7 +102,7 @@ pub(crate) fn parts(size: Size) -> TableParts {
         regions: (0..size.regions).map(region).collect(),
         homes,
         services: vec![service(size.regions)],
-        drains: vec![],
+        ..TableParts::default()
     }
 }
 

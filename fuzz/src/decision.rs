@@ -4,7 +4,7 @@ use crate::now;
 use homeward::client::client_address;
 use homeward::config::{Source, read_routing};
 use homeward::model::{Continent, Location, Network, Place, RegionId, ServiceId};
-use homeward::routing::{Explanation, FleetView, Outcome, PlaceFinder, RequestFacts, RoutingTable, SessionKey, decide};
+use homeward::routing::{Arrival, Explanation, FleetView, Outcome, PlaceFinder, RequestFacts, RoutingTable, decide};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
@@ -48,7 +48,13 @@ impl PlaceFinder for Places {
 
 /// Decides and tells; whatever the request, a table that was read gives a decision whose reasons can stand in a header.
 pub(crate) fn decide_and_explain(table: &RoutingTable, host: &str, path: &str, client: IpAddr, cookies: &[&[u8]]) {
-    let facts = RequestFacts { host, path, client, cookies, now: now() };
+    let headers: Vec<_> = cookies.iter().map(|line| ("authorization", *line)).collect();
+    let arrival = match client.to_canonical().to_string().bytes().last() {
+        Some(b'1') => Arrival::Hop { from: host, home: path },
+        Some(b'2') => Arrival::Circle,
+        _ => Arrival::Client,
+    };
+    let facts = RequestFacts { host, path, client, cookies, headers: &headers, arrival, now: now() };
     let last = client.to_canonical().to_string().bytes().last().unwrap_or_default();
     for state in [0, last, !0] {
         let fleet = Fleet(state);
@@ -64,7 +70,7 @@ pub(crate) fn decide_and_explain(table: &RoutingTable, host: &str, path: &str, c
                 assert!(table.service(decision.service).is_some_and(|service| service.pool(region).is_some()));
                 assert!(fleet.is_healthy(decision.service, region));
             }
-            Outcome::Wait { .. } => assert!(matches!(decision.key, SessionKey::Names(_))),
+            Outcome::Wait { .. } => assert!(decision.key.home().is_some()),
             Outcome::Nobody { .. } => assert!(state != 0 || decision.home_is_away.is_some()),
         }
     }

@@ -4,11 +4,13 @@
 
 mod decision;
 mod files;
+mod hop;
 mod session;
 
 pub use decision::{decision, forwarded_for};
 pub use files::{place_database, routing_file, settings_file};
-pub use session::{cookie_header, session_key};
+pub use hop::hop_token;
+pub use session::{cookie_header, minted_cookie, session_key};
 
 use homeward::model::Timestamp;
 
@@ -16,10 +18,12 @@ use homeward::model::Timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("cookie_header", cookie_header),
     ("decision", decision),
     ("forwarded_for", forwarded_for),
+    ("hop_token", hop_token),
+    ("minted_cookie", minted_cookie),
     ("place_database", place_database),
     ("routing_file", routing_file),
     ("session_key", session_key),

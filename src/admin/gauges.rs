@@ -28,8 +28,10 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
         until: drain.until,
     }));
 
-    metrics.set_pools(live.pools.iter().map(|pool| PoolRow {
-        service: pool.service().as_str(),
+    // An edge is no service: `the edge` cannot be the name of one.
+    let pools: Vec<_> = live.pools.iter().map(|pool| (pool.purpose().to_string(), pool)).collect();
+    metrics.set_pools(pools.iter().map(|(purpose, pool)| PoolRow {
+        service: purpose,
         region: pool.region().as_str(),
         servers: pool.servers().len(),
         healthy: pool.healthy(),

@@ -1,8 +1,11 @@
 //! A question about one visitor, and its answer: what `explain` asks, of the files or of a running edge.
 
 use crate::model::{HostPattern, Timestamp};
-use crate::routing::{Explanation, FleetView, PlaceFinder, RequestFacts, RoutingTable, decide};
+use crate::routing::{Arrival, Explanation, FleetView, PlaceFinder, RequestFacts, RoutingTable, decide};
 use std::net::IpAddr;
+
+/// The most header lines of a question.
+const MOST_HEADERS: usize = 16;
 
 /// A visitor that may not exist, and what it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +14,8 @@ pub struct Question {
     host: Option<String>,
     path: String,
     cookie: Option<String>,
+    /// Names in lower case, and values.
+    headers: Vec<(String, String)>,
 }
 
 /// Why a question cannot be asked. The message names the field and says what it should be.
@@ -42,7 +47,29 @@ impl Question {
         if let Some(cookie) = cookie.filter(|cookie| cookie.bytes().any(|b| b.is_ascii_control())) {
             return Err(bad("cookie", cookie, "the value of a Cookie header, e.g. sid=east-9f2c"));
         }
-        Ok(Self { client, host: host.map(str::to_owned), path: path.to_owned(), cookie: cookie.map(str::to_owned) })
+        Ok(Self {
+            client,
+            host: host.map(str::to_owned),
+            path: path.to_owned(),
+            cookie: cookie.map(str::to_owned),
+            headers: Vec::new(),
+        })
+    }
+
+    /// The same with a header `name: value` more; it counts where the table reads session keys from it.
+    ///
+    /// # Errors
+    /// Where `header` is no header line.
+    pub fn with_header(mut self, header: &str) -> Result<Self, BadQuestion> {
+        let wanted = "a header line, e.g. 'X-Session-Id: east-9f2c'";
+        let (name, value) = header.split_once(':').ok_or_else(|| bad("header", header, wanted))?;
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let is_value = !value.bytes().any(|b| b.is_ascii_control());
+        if name.is_empty() || !name.bytes().all(is_token) || !is_value || self.headers.len() == MOST_HEADERS {
+            return Err(bad("header", header, wanted));
+        }
+        self.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        Ok(self)
     }
 
     /// What an edge decides that has `table`, sees the fleet as `view` and asks `places`; at `now`.
@@ -57,7 +84,16 @@ impl Question {
         let host = self.host.clone().unwrap_or_else(|| usual_host(table));
         let cookies: &[&[u8]] = &[self.cookie.as_deref().unwrap_or_default().as_bytes()];
         let cookies = if self.cookie.is_some() { cookies } else { &[] };
-        let facts = RequestFacts { host: &host, path: &self.path, client: self.client, cookies, now };
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let facts = RequestFacts {
+            host: &host,
+            path: &self.path,
+            client: self.client,
+            cookies,
+            headers: &headers,
+            arrival: Arrival::Client,
+            now,
+        };
         let decision = decide(table, &facts, view, places);
         Explanation::new(table, &facts, view.local_region(), decision.as_ref())
     }

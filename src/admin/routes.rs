@@ -93,7 +93,7 @@ async fn index(State(context): State<Context>) -> Html<String> {
          <h1>Homeward in {region}</h1><ul>\
          <li><a href=\"/api/v1/status\">/api/v1/status</a>: regions, drains, table, places\
          <li><a href=\"/api/v1/explain?ip=203.0.113.7\">/api/v1/explain?ip=203.0.113.7</a>: where one visitor goes, and \
-         why; also host=, path=, cookie=\
+         why; also host=, path=, cookie=, header=\
          <li><a href=\"/metrics\">/metrics</a>: for Prometheus\
          <li><a href=\"/livez\">/livez</a>, <a href=\"/readyz\">/readyz</a>: whether it runs, whether it should get \
          requests</ul></html>\n"
@@ -129,15 +129,20 @@ struct Asked {
     host: Option<String>,
     path: Option<String>,
     cookie: Option<String>,
+    header: Option<String>,
 }
 
 async fn explain(State(context): State<Context>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
     let question = match asked {
         Ok(Query(asked)) => {
             Question::new(&asked.ip, asked.host.as_deref(), asked.path.as_deref(), asked.cookie.as_deref())
+                .and_then(|question| match &asked.header {
+                    Some(header) => question.with_header(header),
+                    None => Ok(question),
+                })
                 .map_err(|error| error.to_string())
         }
-        Err(error) => Err(format!("{}; ask for ?ip=, host=, path= and cookie=", error.body_text())),
+        Err(error) => Err(format!("{}; ask for ?ip=, host=, path=, cookie= and header=", error.body_text())),
     };
     let question = match question {
         Ok(question) => question,

@@ -4,11 +4,11 @@ use super::ending::{Ending, Failure};
 use super::files::{ConfigArg, DEFAULT_CONFIG, RegionArg, settings};
 use super::output;
 use super::style::{Cell, Columns, Style};
-use crate::config::{Problems, Settings, did_you_mean, read_routing};
+use crate::config::{Problems, Settings, did_you_mean};
 use crate::live::{Revision, clock};
 use crate::model::RegionName;
 use crate::routing::TableParts;
-use crate::source::{load_places, read_source};
+use crate::source::{load_places, read_keyring, read_source, read_table};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -69,6 +69,7 @@ enum Kind {
     Settings,
     Routing,
     Places,
+    Keys,
 }
 
 impl Check {
@@ -91,6 +92,9 @@ impl Check {
         }
         for file in settings.iter().flat_map(|settings| &settings.geoip) {
             report.check_places(file);
+        }
+        if let Some(file) = settings.as_ref().and_then(|settings| settings.hop_keys.as_ref()) {
+            report.add(file, Kind::Keys, read_keyring(file), |_| "hop keys".to_owned());
         }
         report.problems = report.files.iter().map(|file| file.problems.len()).sum();
         report.ok = report.files.iter().all(|file| file.ok);
@@ -139,7 +143,7 @@ impl Report {
         let region = self.region.clone();
         let read = read_source(file).and_then(|source| {
             revision = Some(Revision::of(source.text.as_bytes()));
-            let parts = read_routing(&source, clock::now())?;
+            let parts = read_table(&source, clock::now())?;
             match &region {
                 Some(region) => in_table(region, &parts, &source.name).map(|()| parts),
                 None => Ok(parts),

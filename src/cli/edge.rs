@@ -4,7 +4,7 @@ use crate::admin::{AdminError, AdminServer};
 use crate::config::{Problems, Settings};
 use crate::live::{Edge, clock, log_transition};
 use crate::proxy::{BindError, ProxyServer};
-use crate::source::{FileWatch, LastGood, Nudge, PlacesFiles, RoutingFile};
+use crate::source::{FileWatch, HopKeysFile, LastGood, Nudge, PlacesFiles, RoutingFile};
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
 use crate::upstream::{dns, probe};
 use std::io;
@@ -26,6 +26,8 @@ pub enum StartError {
     RegionMissing,
     #[error("{}", .0.render(false))]
     Table(Problems),
+    #[error("{}", .0.render(false))]
+    HopKeys(Problems),
     #[error(transparent)]
     Listen(#[from] BindError),
     #[error(transparent)]
@@ -79,6 +81,7 @@ impl RunningEdge {
         control.spawn(probe::Prober::default().run(Arc::clone(edge.fleet()), report, stopped.clone()));
 
         let mut sources = Sources::default();
+        sources.follow_hop_keys(settings, &edge)?;
         sources.follow_places(settings, &edge)?;
         sources.follow_table(settings, &edge, &control)?;
 
@@ -155,6 +158,15 @@ impl Sources {
         let watch = FileWatch::over(&settings.geoip);
         places.load();
         self.spawn("places", watch.nudge(), move || places.follow(&watch))
+    }
+
+    /// Before the table: it says whether hops are on.
+    fn follow_hop_keys(&mut self, settings: &Settings, edge: &Arc<Edge>) -> Result<(), StartError> {
+        let Some(path) = settings.hop_keys.clone() else { return Ok(()) };
+        let mut keys = HopKeysFile::new(path.clone(), Arc::clone(edge));
+        let watch = FileWatch::over(&[path]);
+        keys.start().map_err(StartError::HopKeys)?;
+        Ok(self.spawn("hop keys", watch.nudge(), move || keys.follow(&watch))?)
     }
 
     fn follow_table(&mut self, settings: &Settings, edge: &Arc<Edge>, control: &Runtime) -> Result<(), StartError> {

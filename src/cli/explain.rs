@@ -6,11 +6,11 @@ use super::files::{ConfigArg, RegionArg};
 use super::output;
 use super::style::{Cell, Columns, Style, plain};
 use crate::admin::Question;
-use crate::config::{Settings, read_routing};
+use crate::config::Settings;
 use crate::live::{CountingFinder, LivePlaces, clock};
 use crate::model::{RegionId, ServiceId};
 use crate::routing::{FleetView, RoutingTable};
-use crate::source::{load_places, read_source};
+use crate::source::{load_places, read_source, read_table};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,6 +41,9 @@ pub(super) struct Explain {
     /// Its Cookie header, e.g. 'sid=east-9f2c'
     #[arg(long)]
     cookie: Option<String>,
+    /// A header line that may hold its session key, e.g. 'X-Session-Id: east-9f2c'
+    #[arg(long, value_name = "LINE")]
+    header: Option<String>,
     /// Ask the running edge, about its own region, instead of the files
     #[arg(long, conflicts_with = "routing")]
     live: bool,
@@ -80,6 +83,10 @@ struct ToldStep {
 impl Explain {
     pub(super) fn run(self) -> Result<Ending, Failure> {
         let question = Question::new(&self.ip, self.host.as_deref(), self.path.as_deref(), self.cookie.as_deref())
+            .and_then(|question| match &self.header {
+                Some(header) => question.with_header(header),
+                None => Ok(question),
+            })
             .map_err(|error| Failure::Usage(format!("--{error}")))?;
         let answer = if self.live { self.ask_the_edge()? } else { self.ask_the_files(&question)? };
         let told: Told = serde_json::from_value(answer.clone())?;
@@ -97,7 +104,9 @@ impl Explain {
             None => Client::of(&self.config.settings(None)?.admin),
         };
         let mut target = format!("/api/v1/explain?ip={}", encoded(&self.ip));
-        for (key, value) in [("host", &self.host), ("path", &self.path), ("cookie", &self.cookie)] {
+        for (key, value) in
+            [("host", &self.host), ("path", &self.path), ("cookie", &self.cookie), ("header", &self.header)]
+        {
             if let Some(value) = value {
                 target.push_str(&format!("&{key}={}", encoded(value)));
             }
@@ -109,12 +118,12 @@ impl Explain {
         let settings = self.config.settings(self.region.region.clone())?;
         let file = self.routing.as_ref().unwrap_or(&settings.routing);
         let now = clock::now();
-        let parts = read_source(file).and_then(|source| read_routing(&source, now));
+        let parts = read_source(file).and_then(|source| read_table(&source, now));
         let table = RoutingTable::new(parts.map_err(|problems| Failure::of_problems(&problems))?);
         let local = local_region(&settings, &table)?;
         let places = load_places(&settings.geoip)?;
         let finder = CountingFinder::new(Arc::new(LivePlaces { places, ..LivePlaces::default() }), None);
-        let explanation = question.ask(&table, &AllIsWell { local }, &finder, now);
+        let explanation = question.ask(&table, &AllIsWell { local, hops: settings.hop_keys.is_some() }, &finder, now);
         output::message(&format!(
             "homeward: seen from {}, with every server taken as healthy; --live asks the running edge\n",
             table.region_name(local)
@@ -136,6 +145,7 @@ fn local_region(settings: &Settings, table: &RoutingTable) -> Result<RegionId, F
 /// A fleet without a trouble.
 struct AllIsWell {
     local: RegionId,
+    hops: bool,
 }
 
 impl FleetView for AllIsWell {
@@ -149,6 +159,10 @@ impl FleetView for AllIsWell {
 
     fn is_over_capacity(&self, _region: RegionId) -> bool {
         false
+    }
+
+    fn is_edge_healthy(&self, _service: ServiceId, _region: RegionId) -> Option<bool> {
+        self.hops.then_some(true)
     }
 }
 

@@ -82,7 +82,7 @@ fn stop(edge: RunningEdge, runtime: &Runtime, signals: &mut Signals) -> Result<E
 
 fn cannot_start(error: StartError) -> Failure {
     match error {
-        StartError::Table(problems) => Failure::of_problems(&problems),
+        StartError::Table(problems) | StartError::HopKeys(problems) => Failure::of_problems(&problems),
         error => Failure::Said(format!("the edge cannot start: {error}")),
     }
 }

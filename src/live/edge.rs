@@ -2,16 +2,17 @@
 
 use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
+use super::learned::LearnedHomes;
 use super::places::LivePlaces;
 use super::revision::Revision;
 use super::table::{LiveTable, Origin, RegionTraffic};
-use crate::model::{RegionName, Timestamp};
+use crate::model::{Keyring, Learning, RegionName, Service, ServiceName, Timestamp};
 use crate::resilience::Observation;
 use crate::routing::{RoutingTable, TableParts};
 use crate::telemetry::{Metrics, RequestMeters};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What is wrong with a file that should be live and is not.
@@ -55,6 +56,8 @@ pub struct Edge {
     table_problem: ArcSwapOption<FileProblem>,
     places: ArcSwap<LivePlaces>,
     places_problem: ArcSwapOption<FileProblem>,
+    hop_keys: ArcSwapOption<Keyring>,
+    hop_keys_problem: ArcSwapOption<FileProblem>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
     serving: AtomicBool,
     stopping: AtomicBool,
@@ -83,6 +86,8 @@ impl Edge {
             table_problem: ArcSwapOption::empty(),
             places: ArcSwap::default(),
             places_problem: ArcSwapOption::empty(),
+            hop_keys: ArcSwapOption::empty(),
+            hop_keys_problem: ArcSwapOption::empty(),
             traffic: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -174,7 +179,8 @@ impl Edge {
             let known = table.regions().iter().map(|region| region.name.to_string()).collect();
             return Err(LocalRegionMissing { local: self.local.clone(), known });
         }
-        let pools = self.fleet.pools_for(&table);
+        let local = table.region_id(self.local.as_str()).filter(|_| self.hop_keys.load().is_some());
+        let pools = self.fleet.pools_for(&table, local);
         Ok(PreparedTable { table, pools, revision, origin })
     }
 
@@ -187,9 +193,13 @@ impl Edge {
         let Some(local) = table.region_id(self.local.as_str()) else {
             return Err(LocalRegionMissing { local: self.local.clone(), known: Vec::new() });
         };
+        let pairs = table.services().len() * table.regions().len();
         let live = Arc::new(LiveTable {
             meters: RequestMeters::new(&self.metrics, &table, local),
             traffic: self.traffic_of(&table),
+            learned: self.learned_of(&table),
+            edge_refusals: std::iter::repeat_with(AtomicU64::default).take(pairs).collect(),
+            hops: self.hop_keys.load().is_some(),
             since: clock::now(),
             table,
             revision,
@@ -211,6 +221,44 @@ impl Edge {
             held
         };
         table.regions().iter().map(of_region).collect()
+    }
+
+    /// What is learned goes on across tables as long as a service learns by the same rules.
+    fn learned_of(&self, table: &RoutingTable) -> Box<[Option<Arc<LearnedHomes>>]> {
+        let before = self.table.load();
+        let held = |name: &ServiceName, rules: Learning| {
+            let live = before.as_ref()?;
+            let (id, _) = live.table.services_by_id().find(|(_, service)| service.name == *name)?;
+            live.learned.get(id.index())?.clone().filter(|learned| learned.rules() == rules)
+        };
+        let of_service = |service: &Service| {
+            let rules = service.session.as_ref()?.learn?;
+            Some(held(&service.name, rules).unwrap_or_else(|| Arc::new(LearnedHomes::new(rules))))
+        };
+        table.services().iter().map(of_service).collect()
+    }
+
+    /// The keys that hops are signed with; `None` where hops are off.
+    #[must_use]
+    pub fn hop_keys(&self) -> Option<Arc<Keyring>> {
+        self.hop_keys.load_full()
+    }
+
+    /// Turns hops on with these keys, or takes others from now on. Hops can only be turned on before the first table.
+    pub fn set_hop_keys(&self, keys: Keyring) {
+        self.hop_keys.store(Some(Arc::new(keys)));
+        self.hop_keys_problem.store(None);
+    }
+
+    /// Why the file of the hop keys is not what is used, where it is not.
+    #[must_use]
+    pub fn hop_keys_problem(&self) -> Option<Arc<FileProblem>> {
+        self.hop_keys_problem.load_full()
+    }
+
+    /// Says why newer hop keys are not used. The old ones are.
+    pub fn set_hop_keys_problem(&self, problem: FileProblem) {
+        self.hop_keys_problem.store(Some(Arc::new(problem)));
     }
 
     /// Says that the routing file is live again, or why it is not. The live table stays as it is.

@@ -4,17 +4,19 @@ pub mod clock;
 mod edge;
 pub mod entropy;
 pub mod fleet;
+mod learned;
 mod places;
 mod rate;
 mod revision;
 mod table;
 
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, log_transition};
+pub use learned::LearnedHomes;
 pub use places::{CountingFinder, LivePlaces};
 pub use rate::RateMeter;
 pub use revision::Revision;
 pub use table::{LiveTable, Origin};
 
 pub use fleet::{
-    ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Server, ServerStatus, Transition,
+    ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, Transition,
 };

@@ -1,12 +1,14 @@
 //! The table that is live, with everything that belongs to it.
 
 use super::fleet::Pools;
+use super::learned::LearnedHomes;
 use super::rate::RateMeter;
 use super::revision::Revision;
 use crate::model::{RegionId, ServiceId, Timestamp};
 use crate::routing::{FleetView, RoutingTable};
 use crate::telemetry::RequestMeters;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A table that is or was live. A request holds one from beginning to end, whatever comes after it.
 pub struct LiveTable {
@@ -24,6 +26,13 @@ pub struct LiveTable {
     pub pools: Pools,
     /// Its counters.
     pub meters: RequestMeters,
+    /// Whether requests are handed to the edges of other regions.
+    pub hops: bool,
+    /// By service: what its apps have said of sessions whose keys name no region.
+    pub(super) learned: Box<[Option<Arc<LearnedHomes>>]>,
+    /// By service and region: the second until which the region's edge is not asked again, as it has said that it cannot
+    /// serve.
+    pub(super) edge_refusals: Box<[AtomicU64]>,
     /// By region: what the region gets from this edge.
     pub(super) traffic: Box<[Arc<RegionTraffic>]>,
 }
@@ -47,7 +56,27 @@ pub(super) struct RegionTraffic {
     pub flops: RateMeter,
 }
 
+/// For how many seconds an edge that cannot serve a service is not asked for it again.
+const REFUSED_FOR: u64 = 5;
+
 impl LiveTable {
+    /// Remembers in `second` that the edge of `region` cannot serve `service`.
+    pub fn edge_refused(&self, service: ServiceId, region: RegionId, second: u64) {
+        if let Some(until) = self.edge_refusals.get(self.pair(service, region)) {
+            until.store(second.saturating_add(REFUSED_FOR), Ordering::Relaxed);
+        }
+    }
+
+    /// What is remembered of sessions of `service`; `None` where nothing is learned.
+    #[must_use]
+    pub fn learned(&self, service: ServiceId) -> Option<&LearnedHomes> {
+        self.learned.get(service.index())?.as_deref()
+    }
+
+    fn pair(&self, service: ServiceId, region: RegionId) -> usize {
+        service.index() * self.table.regions().len() + region.index()
+    }
+
     /// Counts a request that `region` serves in `second` of [`super::clock::second`].
     pub fn served(&self, region: RegionId, flopped: bool, second: u64) {
         if let Some(traffic) = self.traffic.get(region.index()) {
@@ -94,5 +123,19 @@ impl FleetView for View<'_> {
     fn is_over_capacity(&self, region: RegionId) -> bool {
         let capacity = self.live.table.region(region).and_then(|region| region.capacity);
         capacity.is_some_and(|limit| self.live.requests_per_second(region, self.second) > limit.per_second())
+    }
+
+    fn is_edge_healthy(&self, service: ServiceId, region: RegionId) -> Option<bool> {
+        if !self.live.hops {
+            return None;
+        }
+        let refused = self.live.edge_refusals.get(self.live.pair(service, region));
+        let is_open = refused.is_none_or(|until| until.load(Ordering::Relaxed) <= self.second);
+        Some(is_open && self.live.pools.edge(region).is_some_and(|edge| edge.any_healthy()))
+    }
+
+    fn learned_home(&self, service: ServiceId, key: &[u8]) -> Option<RegionId> {
+        let region = self.live.learned(service)?.home_of(key, self.second)?;
+        self.live.table.region_id(region.as_str())
     }
 }

@@ -7,7 +7,9 @@ mod drain;
 mod name;
 mod place;
 mod pool;
+mod secret;
 mod service;
+mod session;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -17,8 +19,8 @@ pub use ipnet::IpNet as Network;
 pub use jiff::Timestamp;
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
-pub use pool::{BadServer, Pool, PoolTls, ServerAddress, ServerHost};
-pub use service::{
-    BadHost, BadPath, HostPattern, MintedBy, PathPrefix, Service, SessionCookie, Timeouts, WhenHomeIsAway,
-};
+pub use pool::{BadEdge, BadServer, Pool, PoolTls, RegionEdge, ServerAddress, ServerHost};
+pub use secret::{BadKeyring, Keyring, SignedWith};
+pub use service::{BadHost, BadPath, HostPattern, PathPrefix, Service, Timeouts, WhenHomeIsAway};
+pub use session::{Learning, MintedBy, SessionKeys};
 pub use share::{BadShare, Rate, Share};

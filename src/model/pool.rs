@@ -91,3 +91,47 @@ pub struct Pool {
     /// Whether HTTP/2 is spoken to the servers.
     pub http2: bool,
 }
+
+/// Why a text is not the address of an edge. The message is written for the person who typed it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadEdge(&'static str);
+
+/// How a region is reached through its own edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionEdge {
+    /// Where the edge is, and how it is spoken to.
+    pub door: Pool,
+    /// Whether the region's pools are tried directly while its edge cannot be reached.
+    pub direct: bool,
+}
+
+impl FromStr for RegionEdge {
+    type Err = BadEdge;
+    /// Reads `http://host`, `http://host:port` or `https://host:port`; with `https` the host is the name that the
+    /// certificate must carry.
+    fn from_str(text: &str) -> Result<Self, BadEdge> {
+        const EXAMPLE: BadEdge = BadEdge("an edge is a URL, e.g. http://edge.us-east.internal:8080");
+        let (scheme, rest) = text.split_once("://").ok_or(EXAMPLE)?;
+        let (tls, usual) = match scheme {
+            "http" => (false, 80_u16),
+            "https" => (true, 443),
+            _ => return Err(BadEdge("an edge is reached by http:// or https://")),
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#', '@']) {
+            return Err(BadEdge("an edge is a scheme, a host and a port, without a path or a user"));
+        }
+        let has_port = authority.rfind(':').is_some_and(|colon| !authority[colon..].ends_with(']'));
+        let whole = if has_port { authority.to_owned() } else { format!("{authority}:{usual}") };
+        let server: ServerAddress = whole.parse().map_err(|BadServer(why)| BadEdge(why))?;
+        let tls = match (&server.host, tls) {
+            (_, false) => None,
+            (ServerHost::Name(name), true) => Some(PoolTls { sni: name.clone() }),
+            (ServerHost::Address(_), true) => {
+                return Err(BadEdge("with https:// the host is a name, as the certificate must carry it"));
+            }
+        };
+        Ok(Self { door: Pool { servers: vec![server], tls, http2: false }, direct: false })
+    }
+}

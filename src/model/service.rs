@@ -1,6 +1,6 @@
-//! A service: the hosts and paths that lead to it, its session cookie, its pools.
+//! A service: the hosts and paths that lead to it, and how it is served.
 
-use super::{Pool, RegionId, ServiceName};
+use super::{Pool, RegionId, ServiceName, SessionKeys};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -117,25 +117,6 @@ impl fmt::Display for PathPrefix {
     }
 }
 
-/// Who makes the session key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MintedBy {
-    /// The app sets a session cookie that already starts with its region's prefix.
-    #[default]
-    App,
-}
-
-/// Where a service's session key is, and how it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionCookie {
-    /// The cookie's name (an RFC 9110 token).
-    pub cookie: Box<str>,
-    /// What stands between the prefix and the opaque id. One to eight bytes that may stand in a cookie.
-    pub separator: Box<str>,
-    /// Who makes the key.
-    pub minted_by: MintedBy,
-}
-
 /// What becomes of a session whose home is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenHomeIsAway {
@@ -179,8 +160,8 @@ pub struct Service {
     pub hosts: Vec<HostPattern>,
     /// The paths that lead to it, on each of the hosts.
     pub paths: Vec<PathPrefix>,
-    /// Its session cookie; without one, every visitor is a new one.
-    pub session: Option<SessionCookie>,
+    /// Where its session keys are; without them, every visitor is a new one.
+    pub session: Option<SessionKeys>,
     /// What becomes of sessions whose home is away.
     pub when_home_is_away: WhenHomeIsAway,
     /// How long its servers are waited for.

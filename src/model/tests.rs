@@ -67,6 +67,25 @@ fn servers_have_a_host_and_a_port() {
 }
 
 #[test]
+fn an_edge_is_a_url_without_a_path() {
+    for (text, server, sni) in [
+        ("http://edge.us-east.internal:8080", "edge.us-east.internal:8080", None),
+        ("http://10.0.0.1", "10.0.0.1:80", None),
+        ("http://[2001:db8::1]/", "[2001:db8::1]:80", None),
+        ("https://Edge.Internal", "edge.internal:443", Some("edge.internal")),
+    ] {
+        let RegionEdge { door, direct } = text.parse().unwrap();
+        assert_eq!(door.servers.iter().map(ToString::to_string).collect::<Vec<_>>(), [server], "{text}");
+        assert_eq!(door.tls.as_ref().map(|tls| &*tls.sni), sni, "{text}");
+        assert!(!direct && !door.http2);
+    }
+    for bad in ["", "edge:8080", "ftp://edge", "http://", "http://a/b", "http://u@a", "http://a:0", "https://10.0.0.1"]
+    {
+        assert!(bad.parse::<RegionEdge>().is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn hosts_are_exact_below_a_domain_or_any() {
     check::<HostPattern>(
         &[

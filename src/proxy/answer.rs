@@ -2,7 +2,7 @@
 
 use super::Proxy;
 use super::context::RequestContext;
-use super::headers::X_REQUEST_ID;
+use super::headers::{HOMEWARD_HOP_REFUSED, X_REQUEST_ID};
 use super::refusal::{Refusal, UpstreamFailure};
 use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
@@ -36,6 +36,10 @@ impl Proxy {
         head.insert_header(CACHE_CONTROL, "no-store")?;
         head.insert_header(X_REQUEST_ID, context.request_id.as_str())?;
         head.insert_header(PROXY_STATUS, format!("homeward; error={}", refusal.proxy_error()))?;
+        if context.forwarded.is_some() && matches!(refusal, Refusal::NoRegion { .. } | Refusal::NoService) {
+            // The edge that forwarded the request finds another region for it.
+            head.insert_header(HOMEWARD_HOP_REFUSED, "cannot-serve")?;
+        }
         if let Some(seconds) = refusal.retry_after() {
             head.insert_header(RETRY_AFTER, seconds)?;
         }

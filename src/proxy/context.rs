@@ -1,11 +1,14 @@
 //! What is kept of one request while it is served.
 
+use super::hop::Forwarded;
 use super::refusal::Refusal;
+use super::replay::Replayed;
 use crate::live::{ActiveRequest, Edge, LiveTable, clock};
-use crate::model::{RegionId, Timestamp};
-use crate::routing::{Decision, SessionState};
+use crate::model::{RegionId, RegionName, Timestamp};
+use crate::routing::{Decision, Reasons, SessionState, Way};
 use crate::telemetry::OpenRequest;
 use smallvec::SmallVec;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,12 +25,20 @@ pub(crate) struct RequestContext {
     pub(super) is_trusted: bool,
     /// Its name in all logs.
     pub(super) request_id: String,
+    /// What another edge has said of it, where it came from one.
+    pub(super) forwarded: Option<Box<Forwarded>>,
+    /// Whether it may be going in circles: it has passed an edge, and comes without a good token.
+    pub(super) in_circle: bool,
     /// The table that it is served by, with what was decided.
     pub(super) decided: Option<Decided>,
     /// Why the edge answers itself, where it does.
     pub(super) refusal: Option<Refusal>,
     /// Where it was tried.
     pub(super) attempts: Attempts,
+    /// That its app asked for it to be replayed in another region.
+    pub(super) replay: Option<Box<Replayed>>,
+    /// Whether the answer that was just left is no failure, and the request goes once more.
+    pub(super) goes_again: bool,
     /// Bytes of its body so far.
     pub(super) body_received: u64,
     _open: OpenRequest,
@@ -55,6 +66,8 @@ pub(super) struct Attempts {
     pub failed: SmallVec<[SocketAddr; 4]>,
     /// The region that is tried.
     pub region: Option<RegionId>,
+    /// How it is reached.
+    pub way: Option<Way>,
     /// The server that is tried or that answered.
     pub server: Option<ActiveRequest>,
     /// When the last one began.
@@ -71,11 +84,47 @@ impl RequestContext {
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             is_trusted: false,
             request_id: String::new(),
+            forwarded: None,
+            in_circle: false,
             decided: None,
             refusal: None,
             attempts: Attempts::default(),
+            replay: None,
+            goes_again: false,
             body_received: 0,
             _open: edge.metrics().open_request(),
         }
+    }
+
+    /// The reasons of what was decided, behind those of the edge that forwarded the request.
+    pub(super) fn reasons<'a>(&'a self, decided: &'a Decided) -> AllReasons<'a> {
+        AllReasons {
+            before: self.forwarded.as_ref().map(|forwarded| &*forwarded.reasons),
+            here: decided.decision.reasons(&decided.live.table),
+        }
+    }
+
+    /// The region whose app asked for this request to be replayed here.
+    pub(super) fn replayed_from(&self) -> Option<&RegionName> {
+        match (&self.forwarded, &self.replay) {
+            (Some(forwarded), _) => forwarded.claims.replayed_from.as_ref(),
+            (None, Some(replayed)) => Some(&replayed.from).filter(|_| !replayed.has_failed),
+            (None, None) => None,
+        }
+    }
+}
+
+/// All reasons why a request is where it is, across a hop; written as those of one decision are.
+pub(super) struct AllReasons<'a> {
+    before: Option<&'a str>,
+    here: Reasons<'a>,
+}
+
+impl fmt::Display for AllReasons<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(before) = self.before {
+            write!(f, "{before}, ")?;
+        }
+        write!(f, "{}", self.here)
     }
 }

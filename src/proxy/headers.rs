@@ -1,69 +1,167 @@
-//! What the app server is told of a request, and what the client is not told of an answer.
+//! What the app server and the next edge are told of a request, and what the client is not told of an answer.
 
 use super::context::{Decided, RequestContext};
-use http::HeaderName;
-use http::header::{FORWARDED, HOST, VIA};
+use super::hop::{CDN_LOOP, PSEUDONYM};
+use crate::session::Minted;
+use http::header::{COOKIE, FORWARDED, HOST, SET_COOKIE, VIA};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const HOMEWARD_REGION: HeaderName = HeaderName::from_static("homeward-region");
 const HOMEWARD_HOME: HeaderName = HeaderName::from_static("homeward-home");
 const HOMEWARD_SESSION: HeaderName = HeaderName::from_static("homeward-session");
-const HOMEWARD_REASON: HeaderName = HeaderName::from_static("homeward-reason");
+pub(super) const HOMEWARD_REASON: HeaderName = HeaderName::from_static("homeward-reason");
+
+const HOMEWARD_REPLAYED_FROM: HeaderName = HeaderName::from_static("homeward-replayed-from");
+const HOMEWARD_REPLAY_FAILED: HeaderName = HeaderName::from_static("homeward-replay-failed");
+/// What an app asks for: that the request be replayed in another region.
+pub(super) const HOMEWARD_REPLAY: HeaderName = HeaderName::from_static("homeward-replay");
+/// What an edge answers to the one that forwarded a request which it cannot serve: why.
+pub(super) const HOMEWARD_HOP_REFUSED: HeaderName = HeaderName::from_static("homeward-hop-refused");
 
 /// All names that only Homeward sets: no client's and no app's header of such a name gets through.
 const OWN_PREFIX: &str = "homeward-";
 
-/// Writes what the app server is told: the visitor as far as it is known, and what was decided.
+/// How a request came.
+pub(super) struct Received {
+    /// From which address.
+    pub peer: IpAddr,
+    /// By which version of HTTP.
+    pub version: Version,
+}
+
+/// Writes what both an app server and another edge are told: who the visitor is, as far as that is known, and that the
+/// request has passed an edge.
 ///
 /// # Errors
 /// Where a value is no header value; by their types none can be.
-pub(super) fn to_app(
+pub(super) fn of_visitor(
     head: &mut RequestHeader,
     context: &RequestContext,
-    decided: &Decided,
-    peer: IpAddr,
+    received: &Received,
 ) -> pingora::Result<()> {
     let own = head.headers.keys().filter(|name| name.as_str().starts_with(OWN_PREFIX)).cloned();
-    remove(own.collect(), |name| _ = head.remove_header(name));
+    let own: SmallVec<[HeaderName; 8]> = own.collect();
+    own.iter().for_each(|name| _ = head.remove_header(name));
 
-    if !context.is_trusted {
-        // What an untrusted client says of where it comes from is replaced, whichever header it uses.
-        for name in [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED] {
-            head.remove_header(&name);
+    if let Some(forwarded) = &context.forwarded {
+        // As the first edge saw it: an app cannot tell a request that made a hop from one that did not.
+        for (name, value) in &forwarded.visitor {
+            head.insert_header(name.clone(), value.clone())?;
+        }
+    } else {
+        if !context.is_trusted {
+            // What an untrusted client says of where it comes from is replaced, whichever header it uses.
+            for name in [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED] {
+                head.remove_header(&name);
+            }
+        }
+        head.append_header(X_FORWARDED_FOR, received.peer.to_canonical().to_string())?;
+        if !head.headers.contains_key(X_FORWARDED_PROTO) {
+            head.insert_header(X_FORWARDED_PROTO, "http")?;
+        }
+        if !head.headers.contains_key(X_FORWARDED_HOST)
+            && let Some(host) = head.headers.get(HOST).cloned()
+        {
+            head.insert_header(X_FORWARDED_HOST, host)?;
         }
     }
-    head.append_header(X_FORWARDED_FOR, peer.to_canonical().to_string())?;
-    if !head.headers.contains_key(X_FORWARDED_PROTO) {
-        head.insert_header(X_FORWARDED_PROTO, "http")?;
-    }
-    if !head.headers.contains_key(X_FORWARDED_HOST)
-        && let Some(host) = head.headers.get(HOST).cloned()
-    {
-        head.insert_header(X_FORWARDED_HOST, host)?;
-    }
     head.insert_header(X_REQUEST_ID, context.request_id.as_str())?;
-    head.append_header(VIA, "1.1 homeward")?;
+    let version = match received.version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2.0",
+        _ => "1.1",
+    };
+    head.append_header(VIA, format!("{version} {PSEUDONYM}"))?;
+    head.append_header(CDN_LOOP, PSEUDONYM)?;
+    Ok(())
+}
 
+/// Writes what the app server is told of the decision, and gives it its own session cookie back.
+///
+/// # Errors
+/// Where a value is no header value; by their types none can be.
+pub(super) fn to_app(head: &mut RequestHeader, context: &RequestContext, decided: &Decided) -> pingora::Result<()> {
     let Decided { live, decision } = decided;
     let region = decision.region().unwrap_or(live.local);
     head.insert_header(HOMEWARD_REGION, live.table.region_name(region))?;
     head.insert_header(HOMEWARD_HOME, live.table.region_name(decision.home))?;
     head.insert_header(HOMEWARD_SESSION, decided.session().as_str())?;
-    head.insert_header(HOMEWARD_REASON, decision.reasons(&live.table).to_string())
+    head.insert_header(HOMEWARD_REASON, context.reasons(decided).to_string())?;
+    if let Some(region) = context.replayed_from() {
+        head.insert_header(HOMEWARD_REPLAYED_FROM, region.as_str())?;
+    }
+    if let Some(region) = context.replay.as_ref().filter(|replay| replay.has_failed).map(|replay| &replay.to) {
+        head.insert_header(HOMEWARD_REPLAY_FAILED, format!("region={region}"))?;
+    }
+    if let Some(sessions) = live.table.sessions(decision.service) {
+        let cookies = head.headers.get_all(COOKIE).iter();
+        let rewritten: SmallVec<[_; 2]> =
+            cookies.map(|line| (line.clone(), sessions.to_app(line.as_bytes()))).collect();
+        if rewritten.iter().any(|(_, new)| new.is_some()) {
+            head.remove_header(&COOKIE);
+            for (line, new) in rewritten {
+                // A part of a header value is one.
+                let new = new.and_then(|new| HeaderValue::from_bytes(&new).ok());
+                head.append_header(COOKIE, new.unwrap_or(line))?;
+            }
+        }
+    }
+    Ok(())
 }
 
-/// Takes out of an app's answer what is between the app and Homeward.
-pub(super) fn to_client(head: &mut ResponseHeader) {
-    let own = head.headers.keys().filter(|name| name.as_str().starts_with(OWN_PREFIX)).cloned();
-    remove(own.collect(), |name| _ = head.remove_header(name));
+/// Takes out of an app's or an edge's answer what is between it and this edge. `kept` is passed on all the same: to the
+/// edge that forwarded the request.
+pub(super) fn to_client(head: &mut ResponseHeader, kept: Option<&HeaderName>) {
+    let own = head.headers.keys().filter(|name| name.as_str().starts_with(OWN_PREFIX) && Some(*name) != kept);
+    let own: SmallVec<[HeaderName; 4]> = own.cloned().collect();
+    own.iter().for_each(|name| _ = head.remove_header(name));
 }
 
-fn remove(names: SmallVec<[HeaderName; 4]>, mut remove: impl FnMut(&HeaderName)) {
-    names.iter().for_each(&mut remove);
+/// Puts the prefix of the region that served in front of the session cookies that its app sets, where the edge mints them.
+/// Gives back what became of each.
+///
+/// # Errors
+/// Where a line is no header value; by their origin none can be.
+pub(super) fn mint(head: &mut ResponseHeader, decided: &Decided) -> pingora::Result<SmallVec<[Minted; 2]>> {
+    let Decided { live, decision } = decided;
+    let region = decision.region().and_then(|region| live.table.region(region));
+    let (Some(sessions), Some(region)) = (live.table.sessions(decision.service), region) else {
+        return Ok(SmallVec::new());
+    };
+    let prefix = region.session_prefix.as_str();
+    let lines: SmallVec<[HeaderValue; 4]> = head.headers.get_all(SET_COOKIE).iter().cloned().collect();
+    let minted: SmallVec<[Minted; 2]> = lines.iter().map(|line| sessions.to_client(line.as_bytes(), prefix)).collect();
+    if minted.iter().any(|minted| matches!(minted, Minted::Line(_))) {
+        head.remove_header(&SET_COOKIE);
+        for (line, minted) in lines.into_iter().zip(&minted) {
+            let new = match minted {
+                Minted::Line(new) => HeaderValue::from_bytes(new).ok(),
+                Minted::Untouched | Minted::TooLong => None,
+            };
+            head.append_header(SET_COOKIE, new.unwrap_or(line))?;
+        }
+    }
+    Ok(minted)
+}
+
+/// All lines of a header as one: cookies with `; ` between them as RFC 9113, 8.2.3 joins them, others with `, `.
+pub(super) fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, [u8]> {
+    let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let (first, second) = (lines.next().unwrap_or_default(), lines.next());
+    let Some(second) = second else { return Cow::Borrowed(first) };
+    let between: &[u8] = if *name == COOKIE { b"; " } else { b", " };
+    let mut whole = [first, between, second].concat();
+    for line in lines {
+        whole.extend_from_slice(between);
+        whole.extend_from_slice(line);
+    }
+    Cow::Owned(whole)
 }

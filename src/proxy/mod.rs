@@ -4,12 +4,15 @@
 mod answer;
 mod context;
 mod headers;
+mod hop;
 mod intake;
 mod record;
 mod refusal;
+mod replay;
 mod request_id;
 mod route;
 mod server;
+mod transit;
 
 use crate::live::{Edge, clock};
 use crate::model::Network;
@@ -18,6 +21,7 @@ use crate::telemetry::AccessLog;
 use async_trait::async_trait;
 use bytes::Bytes;
 use context::RequestContext;
+use headers::Received;
 use intake::HeadLimits;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
@@ -116,8 +120,8 @@ impl ProxyHttp for Proxy {
         head: &mut RequestHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
-        let Some(decided) = &context.decided else { return Ok(()) };
-        headers::to_app(head, context, decided, peer_address(session))
+        let received = Received { peer: peer_address(session), version: session.req_header().version };
+        self.tell(head, &received, context)
     }
 
     async fn request_body_filter(
@@ -140,13 +144,31 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         head: &mut ResponseHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
         context.attempts.first_byte = context.attempts.began.map(|began| clock::monotonic().duration_since(began));
-        headers::to_client(head);
-        Ok(())
+        let is_held = !session.as_ref().retry_buffer_truncated();
+        self.take(session.req_header(), head, is_held, context)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        context: &mut RequestContext,
+        reused: bool,
+    ) -> Box<Error> {
+        if std::mem::take(&mut context.goes_again) {
+            error.set_retry(true); // nothing failed: what is left behind is an answer, and why was decided with it
+        } else if !session.req_header().method.is_idempotent() || session.as_ref().retry_buffer_truncated() {
+            error.set_retry(false);
+        } else {
+            error.retry.decide_reuse(reused);
+        }
+        error
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {

@@ -6,7 +6,7 @@ use super::context::{Decided, RequestContext};
 use super::refusal::UpstreamFailure;
 use crate::live::clock;
 use crate::model::Timestamp;
-use crate::routing::{Despite, Outcome, SessionState};
+use crate::routing::{Despite, Outcome, SessionState, Way};
 use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
 use http::header::{HOST, REFERER, USER_AGENT};
@@ -51,7 +51,7 @@ impl Proxy {
         let decided = context.decided.as_ref();
         let name = |region| decided.map(|decided| decided.live.table.region_name(region));
         let decision = decided.map(|decided| &decided.decision);
-        let reasons = decided.map(|decided| decided.decision.reasons(&decided.live.table));
+        let reasons = decided.map(|decided| context.reasons(decided));
         let service = decided.and_then(|decided| decided.live.table.service_name(decided.decision.service));
         let attempts = &context.attempts;
         self.access_log.record(&Entry {
@@ -69,6 +69,7 @@ impl Proxy {
             home: decision.and_then(|decision| name(decision.home)),
             home_by: decision.map(|decision| decision.home_by.as_str()),
             region: decision.and_then(|decision| decision.region()).and_then(name),
+            way: attempts.way.map(Way::as_str),
             session: decided.map(Decided::session),
             reasons: reasons.as_ref().map(|reasons| reasons as &dyn fmt::Display),
             upstream: attempts.server.as_ref().map(|active| active.server().address()),

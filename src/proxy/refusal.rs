@@ -1,5 +1,6 @@
 //! The answers that the edge gives by itself, where no app server gives one.
 
+use crate::telemetry::ReplayResult;
 use std::fmt;
 
 /// Why the edge answers a request itself.
@@ -19,10 +20,58 @@ pub(super) enum Refusal {
     SessionWaits { retry_after: u32 },
     /// No region can serve.
     NoRegion { retry_after: u32 },
+    /// The request has passed this fleet's edges too often.
+    Circle,
+    /// The app asked for a replay that cannot be.
+    Replay(ReplayProblem),
     /// A server was chosen and failed.
     Upstream(UpstreamFailure),
     /// The edge itself failed.
     Internal,
+}
+
+/// Why a request cannot be replayed where its app says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReplayProblem {
+    /// The app's header is none that says where to.
+    Unreadable,
+    /// The table has no such region.
+    UnknownRegion,
+    /// It is the region that was asking.
+    SameRegion,
+    /// The region does not serve.
+    RegionIsAway,
+    /// More of the body has passed than is held.
+    BodyNotHeld,
+    /// It was replayed once.
+    AlreadyReplayed,
+}
+
+impl ReplayProblem {
+    /// The word in metrics.
+    pub(super) fn result(self) -> ReplayResult {
+        match self {
+            Self::Unreadable => ReplayResult::Unreadable,
+            Self::UnknownRegion => ReplayResult::UnknownRegion,
+            Self::SameRegion => ReplayResult::SameRegion,
+            Self::RegionIsAway => ReplayResult::RegionIsAway,
+            Self::BodyNotHeld => ReplayResult::BodyNotHeld,
+            Self::AlreadyReplayed => ReplayResult::AlreadyReplayed,
+        }
+    }
+
+    fn detail(self) -> &'static str {
+        match self {
+            Self::Unreadable => "The service asked for this request to be sent elsewhere, in words that say nothing.",
+            Self::UnknownRegion => "The service asked for this request to be sent to a region that does not exist.",
+            Self::SameRegion => "The service asked for this request to be sent to where it already was.",
+            Self::RegionIsAway => {
+                "The place that this request belongs to cannot be reached just now. Please try again in a moment."
+            }
+            Self::BodyNotHeld => "What was sent is too large to be sent on to the place that it belongs to.",
+            Self::AlreadyReplayed => "The service asked twice for this request to be sent elsewhere.",
+        }
+    }
 }
 
 /// What went wrong with the server that was chosen.
@@ -64,7 +113,9 @@ impl Refusal {
             Self::HeadTooLarge => 431,
             Self::BodyTooLarge => 413,
             Self::NoService => 404,
-            Self::SessionWaits { .. } | Self::NoRegion { .. } => 503,
+            Self::SessionWaits { .. } | Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => 503,
+            Self::Circle => 508,
+            Self::Replay(_) => 502,
             Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => 504,
             Self::Upstream(_) => 502,
             Self::Internal => 500,
@@ -75,6 +126,7 @@ impl Refusal {
     pub(super) fn retry_after(self) -> Option<u32> {
         match self {
             Self::SessionWaits { retry_after } | Self::NoRegion { retry_after } => Some(retry_after),
+            Self::Replay(ReplayProblem::RegionIsAway) => Some(5),
             Self::Upstream(UpstreamFailure::ConnectionRefused | UpstreamFailure::ConnectionTimeout) => Some(1),
             _ => None,
         }
@@ -85,7 +137,11 @@ impl Refusal {
         match self {
             Self::BadRequest(_) | Self::Method | Self::HeadTooLarge | Self::BodyTooLarge => "http_request_error",
             Self::NoService => "destination_not_found",
-            Self::SessionWaits { .. } | Self::NoRegion { .. } => "destination_unavailable",
+            Self::SessionWaits { .. } | Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => {
+                "destination_unavailable"
+            }
+            Self::Circle => "proxy_loop_detected",
+            Self::Replay(_) => "http_protocol_error",
             Self::Upstream(failure) => failure.as_str(),
             Self::Internal => "proxy_internal_error",
         }
@@ -104,7 +160,9 @@ impl Refusal {
             Self::BodyTooLarge => "Content too large",
             Self::NoService => "Not found",
             Self::SessionWaits { .. } => "Back in a moment",
-            Self::NoRegion { .. } => "Service unavailable",
+            Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => "Service unavailable",
+            Self::Circle => "Loop detected",
+            Self::Replay(_) => "Bad gateway",
             Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => "Gateway timeout",
             Self::Upstream(_) => "Bad gateway",
             Self::Internal => "Internal error",
@@ -122,6 +180,8 @@ impl Refusal {
                 "The place that keeps your session cannot be reached just now. Your login is safe and will be back; \
                  please try again in a moment."
             }
+            Self::Circle => "This request goes round in circles between servers.",
+            Self::Replay(problem) => problem.detail(),
             Self::NoRegion { .. } => "The service cannot be reached just now. Please try again in a moment.",
             Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => {
                 "The service did not answer in time. Please try again."
@@ -182,7 +242,7 @@ fn wants_json(accept: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 14] = [
+    const ALL: [Refusal; 18] = [
         Refusal::BadRequest("Why."),
         Refusal::Method,
         Refusal::HeadTooLarge,
@@ -190,6 +250,10 @@ mod tests {
         Refusal::NoService,
         Refusal::SessionWaits { retry_after: 60 },
         Refusal::NoRegion { retry_after: 5 },
+        Refusal::Circle,
+        Refusal::Replay(ReplayProblem::RegionIsAway),
+        Refusal::Replay(ReplayProblem::BodyNotHeld),
+        Refusal::Replay(ReplayProblem::AlreadyReplayed),
         Refusal::Upstream(UpstreamFailure::ConnectionRefused),
         Refusal::Upstream(UpstreamFailure::ConnectionTimeout),
         Refusal::Upstream(UpstreamFailure::Tls),

@@ -3,15 +3,17 @@
 use super::Proxy;
 use super::context::{Attempts, Decided, RequestContext};
 use super::headers::X_REQUEST_ID;
+use super::hop::{MOST_PASSES, passes};
 use super::intake::{checked_host, declared_length};
 use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::request_id;
 use crate::client::client_address;
-use crate::live::{CountingFinder, LiveTable, Server, clock, entropy};
-use crate::model::{RegionId, Service};
+use crate::live::{CountingFinder, LiveTable, PoolState, Server, clock, entropy};
+use crate::model::{RegionId, Service, ServiceId};
 use crate::resilience::Observation;
-use crate::routing::{Decision, Outcome, RequestFacts, decide};
+use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
+use http::HeaderValue;
 use http::header::COOKIE;
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
@@ -37,9 +39,18 @@ impl Proxy {
         peer: IpAddr,
         context: &mut RequestContext,
     ) -> Result<(), Refusal> {
+        let live = self.edge.table();
+        context.forwarded = live.as_ref().and_then(|live| self.forwarded(head, live));
         self.identify(head, peer, context);
         let host = checked_host(head, self.head_limits)?;
-        let live = self.edge.table().ok_or(Refusal::NoRegion { retry_after: 1 })?;
+        let live = live.ok_or(Refusal::NoRegion { retry_after: 1 })?;
+        if context.forwarded.is_none() {
+            let passes = passes(head);
+            context.in_circle = passes > 0;
+            if passes >= MOST_PASSES {
+                return Err(Refusal::Circle);
+            }
+        }
         let decision = self.decision(&live, head, host, context).ok_or(Refusal::NoService)?;
         let largest_body = live.table.service(decision.service).and_then(|service| service.largest_body);
         let outcome = decision.outcome;
@@ -52,6 +63,12 @@ impl Proxy {
 
     /// Who asks, and under which name: before anything can be refused, so that every line of the log has both.
     fn identify(&self, head: &RequestHeader, peer: IpAddr, context: &mut RequestContext) {
+        if let Some(forwarded) = &context.forwarded {
+            context.is_trusted = true;
+            context.client = forwarded.claims.client.to_canonical();
+            context.request_id.clone_from(&forwarded.request_id);
+            return;
+        }
         let peer = peer.to_canonical();
         context.is_trusted = self.trusted_proxies.iter().any(|network| network.contains(&peer));
         context.client = if context.is_trusted {
@@ -75,11 +92,41 @@ impl Proxy {
         host: &str,
         context: &RequestContext,
     ) -> Option<Decision> {
-        let cookies: SmallVec<[&[u8]; 2]> = head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes()).collect();
-        let facts =
-            RequestFacts { host, path: head.uri.path(), client: context.client, cookies: &cookies, now: context.time };
         let finder = CountingFinder::new(self.edge.places(), Some(Arc::clone(self.edge.metrics())));
-        decide(&live.table, &facts, &live.view(clock::second()), &finder)
+        let view = live.view(clock::second());
+        self.with_facts(live, head, host, context, |facts| decide(&live.table, facts, &view, &finder))
+    }
+
+    /// Hands `then` what the head says that decisions are made from.
+    pub(super) fn with_facts<T>(
+        &self,
+        live: &LiveTable,
+        head: &RequestHeader,
+        host: &str,
+        context: &RequestContext,
+        then: impl FnOnce(&RequestFacts<'_>) -> T,
+    ) -> T {
+        let cookies: SmallVec<[&[u8]; 2]> = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        let key_headers = live.table.key_headers().iter().map(AsRef::as_ref);
+        let headers: SmallVec<[(&str, &[u8]); 2]> = key_headers
+            .flat_map(|name| head.headers.get_all(name).iter().map(move |value| (name, value.as_bytes())))
+            .collect();
+        let arrival = match &context.forwarded {
+            Some(forwarded) => {
+                Arrival::Hop { from: forwarded.claims.from.as_str(), home: forwarded.claims.home.as_str() }
+            }
+            None if context.in_circle => Arrival::Circle,
+            None => Arrival::Client,
+        };
+        then(&RequestFacts {
+            host,
+            path: head.uri.path(),
+            client: context.client,
+            cookies: &cookies,
+            headers: &headers,
+            arrival,
+            now: context.time,
+        })
     }
 
     /// The server for the next attempt.
@@ -90,22 +137,27 @@ impl Proxy {
     /// # Errors
     /// The answer that the edge gives itself.
     pub(super) fn next_server(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<HttpPeer, Refusal> {
-        if context.attempts.count > 0 && !is_region_healthy(context.decided.as_ref()) {
-            let decided = context.decided.as_ref().ok_or(Refusal::Internal)?;
-            let live = Arc::clone(&decided.live);
-            let host = checked_host(head, self.head_limits)?;
-            let decision = self.decision(&live, head, host, context).ok_or(Refusal::Internal)?;
-            let outcome = decision.outcome;
-            context.decided = Some(Decided { live, decision });
-            refused(outcome)?;
+        if context.attempts.count > 0 && !context.decided.as_ref().is_some_and(is_open) {
+            if context.replay.as_ref().is_some_and(|replayed| !replayed.has_failed) {
+                self.give_replay_back(context)?;
+            }
+            if !context.decided.as_ref().is_some_and(is_open) {
+                let decided = context.decided.as_ref().ok_or(Refusal::Internal)?;
+                let live = Arc::clone(&decided.live);
+                let host = checked_host(head, self.head_limits)?;
+                let decision = self.decision(&live, head, host, context).ok_or(Refusal::Internal)?;
+                let outcome = decision.outcome;
+                context.decided = Some(Decided { live, decision });
+                refused(outcome)?;
+            }
         }
         let RequestContext { decided: Some(Decided { live, decision }), attempts, .. } = context else {
             return Err(Refusal::Internal);
         };
-        let region = decision.region().ok_or(Refusal::Internal)?;
-        let pool = live.pools.get(decision.service, region).ok_or(Refusal::Internal)?;
+        let (region, way) = decision.way().ok_or(Refusal::Internal)?;
+        let pool = servers(live, decision.service, region, way).ok_or(Refusal::Internal)?;
         let service = live.table.service(decision.service).ok_or(Refusal::Internal)?;
-        attempts.move_to(region);
+        attempts.move_to(region, way);
         let server = pool.pick(&attempts.failed).or_else(|| {
             // Each one failed once, and none of them is known to be dead: once more around.
             attempts.failed.clear();
@@ -139,21 +191,31 @@ impl Proxy {
 
 impl Attempts {
     /// Begins with a region's servers, or goes on with them.
-    fn move_to(&mut self, region: RegionId) {
-        if self.region != Some(region) {
-            self.region = Some(region);
+    fn move_to(&mut self, region: RegionId, way: Way) {
+        if (self.region, self.way) != (Some(region), Some(way)) {
+            (self.region, self.way) = (Some(region), Some(way));
             self.failed.clear();
         }
     }
 }
 
-fn is_region_healthy(decided: Option<&Decided>) -> bool {
-    decided.is_some_and(|Decided { live, decision }| {
-        decision
-            .region()
-            .and_then(|region| live.pools.get(decision.service, region))
-            .is_some_and(|pool| pool.any_healthy())
-    })
+/// Whether the way that was decided on still leads somewhere.
+fn is_open(Decided { live, decision }: &Decided) -> bool {
+    match decision.way() {
+        Some((region, Way::Edge)) => live.view(clock::second()).is_edge_healthy(decision.service, region) == Some(true),
+        Some((region, Way::Local | Way::Pool)) => {
+            live.pools.get(decision.service, region).is_some_and(|pool| pool.any_healthy())
+        }
+        None => false,
+    }
+}
+
+/// The servers at the end of a way.
+fn servers(live: &LiveTable, service: ServiceId, region: RegionId, way: Way) -> Option<&Arc<PoolState>> {
+    match way {
+        Way::Edge => live.pools.edge(region),
+        Way::Local | Way::Pool => live.pools.get(service, region),
+    }
 }
 
 fn refused(outcome: Outcome) -> Result<(), Refusal> {

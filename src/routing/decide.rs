@@ -1,11 +1,11 @@
 //! The decision: one pure function that the proxy, `explain`, tests, fuzzers and benchmarks all call.
 
-use super::decision::{Away, Decision, Despite, HomeBy, NearestTo, Outcome, PassedOver, SessionKey, Way};
-use super::facts::{FleetView, PlaceFinder, RequestFacts};
+use super::decision::{Arrived, Away, Decision, Despite, HomeBy, NearestTo, Outcome, PassedOver, SessionKey, Way};
+use super::facts::{Arrival, FleetView, PlaceFinder, RequestFacts};
 use super::table::RoutingTable;
 use super::visitor;
 use crate::model::{DrainedSessions, Place, RegionId, Service, ServiceId, WhenHomeIsAway};
-use crate::session::{KeyProblem, cookie_values};
+use crate::session::KeyProblem;
 use smallvec::SmallVec;
 
 /// How long a client waits for a region to come back, in seconds, where nothing better is known.
@@ -26,31 +26,35 @@ pub fn decide(
     view: &impl FleetView,
     places: &impl PlaceFinder,
 ) -> Option<Decision> {
-    // Step 1, service. (Step 2, the hop, stands between this and the session: a request that was forwarded once is
-    // served where it arrives.)
+    // Step 1, service.
     let id = table.hosts().find(facts.host, facts.path)?;
-    let asked = Question { table, facts, view, id, service: table.service(id)? };
+    let asked = Question::new(table, facts, view, id)?;
+
+    // Step 2, hop; it needs step 3 to know what becomes of the session.
+    let key = asked.session_key();
+    if let Arrival::Hop { from, home } = facts.arrival {
+        return Some(asked.forwarded_by(from, home, key));
+    }
 
     // Step 3, session; step 4, place.
-    let key = asked.session_key();
-    let (home, home_by, place) = match key {
-        SessionKey::Names(home) => (home, HomeBy::Session, None),
-        SessionKey::Missing | SessionKey::Unusable(_) => asked.home_by_place(places)?,
+    let (home, home_by, place) = match key.home() {
+        Some(home) => (home, HomeBy::Session, None),
+        None => asked.home_by_place(places)?,
     };
 
     // Step 5, away?
-    let is_session = matches!(key, SessionKey::Names(_));
-    let home_is_away = asked.why_away(home, is_session);
+    let is_session = key.home().is_some();
+    let arrived = if facts.arrival == Arrival::Circle { Arrived::InCircle } else { Arrived::Here };
     let mut passed_over = SmallVec::new();
-    let outcome = match home_is_away {
-        None => asked.serve(home, None),
-        Some(why) => asked.without_home(home, why, is_session, &mut passed_over),
+    let (home_is_away, outcome) = match asked.way_unless_away(home, is_session) {
+        Ok(way) => (None, Outcome::Serve { region: home, way, despite: None }),
+        Err(why) => (Some(why), asked.without_home(home, why, is_session, &mut passed_over)),
     };
-    Some(Decision { service: id, key, home, home_by, place, home_is_away, passed_over, outcome })
+    Some(Decision { service: id, arrived, key, home, home_by, place, home_is_away, passed_over, outcome })
 }
 
 /// One request at one moment: what each step of the decision looks at.
-struct Question<'a, V> {
+pub(super) struct Question<'a, V> {
     table: &'a RoutingTable,
     facts: &'a RequestFacts<'a>,
     view: &'a V,
@@ -58,20 +62,49 @@ struct Question<'a, V> {
     service: &'a Service,
 }
 
-impl<V: FleetView> Question<'_, V> {
-    /// The first session key that names a region or, where none does, what is wrong with the first value.
+impl<'a, V: FleetView> Question<'a, V> {
+    /// `None` only where the table has no such service.
+    pub(super) fn new(
+        table: &'a RoutingTable,
+        facts: &'a RequestFacts<'a>,
+        view: &'a V,
+        id: ServiceId,
+    ) -> Option<Self> {
+        Some(Self { table, facts, view, id, service: table.service(id)? })
+    }
+
+    /// What the request says of a session.
     fn session_key(&self) -> SessionKey {
-        let Some(session) = &self.service.session else { return SessionKey::Missing };
-        let mut problem: Option<KeyProblem> = None;
-        for header in self.facts.cookies {
-            for value in cookie_values(header, session.cookie.as_bytes()) {
-                match self.table.prefixes().home_of(value, session.separator.as_bytes()) {
-                    Ok(home) => return SessionKey::Names(home),
-                    Err(found) => problem = problem.or(Some(found)),
-                }
-            }
+        let Some(sessions) = self.table.sessions(self.id) else { return SessionKey::Missing };
+        let key = sessions.key_in(self.facts);
+        let names_none = matches!(key, SessionKey::Unusable(KeyProblem::Malformed | KeyProblem::UnknownPrefix));
+        if names_none && sessions.learns() {
+            let learned = sessions.values(self.facts).find_map(|value| self.view.learned_home(self.id, value));
+            return learned.map_or(key, SessionKey::Learned);
         }
-        problem.map_or(SessionKey::Missing, SessionKey::Unusable)
+        key
+    }
+
+    /// A request that another edge has decided on and forwarded is served here, drained or not, or by nobody: it never
+    /// goes on from here.
+    fn forwarded_by(&self, from: &str, home: &str, key: SessionKey) -> Decision {
+        let local = self.view.local_region();
+        let home = key.home().or_else(|| self.table.region_id(home)).unwrap_or(local);
+        let (home_is_away, outcome) = match self.way_to(local) {
+            Ok(way) => (None, Outcome::Serve { region: local, way, despite: None }),
+            Err(why) => ((home == local).then_some(why), Outcome::Nobody { retry_after: USUAL_WAIT }),
+        };
+        Decision {
+            service: self.id,
+            arrived: Arrived::ByHop(self.table.region_id(from)),
+            key,
+            home,
+            home_by: HomeBy::Hop,
+            place: None,
+            home_is_away,
+            passed_over: SmallVec::new(),
+            outcome,
+        }
     }
 
     /// The home that the rules give; `None` only for a table without the rule `otherwise`, which no reader lets pass.
@@ -93,24 +126,35 @@ impl<V: FleetView> Question<'_, V> {
         Some((home, HomeBy::Rule { rule, matched, nearest: Some(nearest) }, looked_up))
     }
 
-    /// Why `region` does not serve this visitor. A session goes home through a drain that keeps sessions.
-    fn why_away(&self, region: RegionId, is_session: bool) -> Option<Away> {
-        self.why_unable(region).or_else(|| self.drain_that_excludes(region, is_session))
+    /// Step 7, way: how `region` is reached; or why it does not serve this visitor. A session goes home through a drain
+    /// that keeps sessions.
+    fn way_unless_away(&self, region: RegionId, is_session: bool) -> Result<Way, Away> {
+        let way = self.way_to(region)?;
+        self.drain_that_excludes(region, is_session).map_or(Ok(way), Err)
     }
 
-    /// Why `region` cannot serve anybody.
-    fn why_unable(&self, region: RegionId) -> Option<Away> {
+    /// How `region` is reached, drained or not; or why it cannot serve anybody.
+    pub(super) fn way_to(&self, region: RegionId) -> Result<Way, Away> {
         if !self.table.has_pool(self.id, region) {
-            Some(Away::NoPool)
-        } else if !self.view.is_healthy(self.id, region) {
-            Some(Away::NoHealthyServer)
-        } else {
-            None
+            return Err(Away::NoPool);
+        }
+        let pool_is_healthy = || self.view.is_healthy(self.id, region);
+        let by = |way| if pool_is_healthy() { Ok(way) } else { Err(Away::NoHealthyServer) };
+        if region == self.view.local_region() {
+            return by(Way::Local);
+        }
+        // A request that may be going in circles makes no hop: an app server sends it nowhere.
+        let edge = self.table.edge_of(region).filter(|_| self.facts.arrival == Arrival::Client);
+        match edge.and_then(|edge| Some((self.view.is_edge_healthy(self.id, region)?, edge.direct))) {
+            None => by(Way::Pool),
+            Some((true, _)) => Ok(Way::Edge),
+            Some((false, true)) if pool_is_healthy() => Ok(Way::Pool),
+            Some((false, _)) => Err(Away::NoHealthyEdge),
         }
     }
 
     /// The first drain of `region` whose share leaves this visitor out.
-    fn drain_that_excludes(&self, region: RegionId, is_session: bool) -> Option<Away> {
+    pub(super) fn drain_that_excludes(&self, region: RegionId, is_session: bool) -> Option<Away> {
         self.table
             .drains_of(region)
             .filter(|(_, drain)| !is_session || drain.sessions == DrainedSessions::Move)
@@ -140,31 +184,31 @@ impl<V: FleetView> Question<'_, V> {
         // session is a new visitor: a drain that keeps sessions keeps this one out too.
         let mut over_capacity = None;
         for region in self.table.substitutes_of(home).iter().copied() {
-            let why = match self.why_away(region, false) {
-                Some(why) => why,
-                None if self.view.is_over_capacity(region) => {
+            let why = match self.way_unless_away(region, false) {
+                Err(why) => why,
+                Ok(_) if self.view.is_over_capacity(region) => {
                     over_capacity = over_capacity.or(Some(region));
                     Away::OverCapacity
                 }
-                None if waits => return self.wait_for(why),
-                None => return self.serve(region, None),
+                Ok(_) if waits => return self.wait_for(why),
+                Ok(way) => return Outcome::Serve { region, way, despite: None },
             };
             passed_over.push(PassedOver { region, why });
         }
         if let Some(region) = over_capacity {
-            return if waits { self.wait_for(why) } else { self.serve(region, Some(Despite::Capacity)) };
+            return if waits { self.wait_for(why) } else { self.serve(region, Despite::Capacity) };
         }
 
         // Every region is away. A drain never makes a service unreachable: the last healthy region ignores its own.
         if let Away::Drained { drain } = why {
-            return self.serve(home, Some(Despite::Drain { drain }));
+            return self.serve(home, Despite::Drain { drain });
         }
         let drained = passed_over.iter().find_map(|passed| match passed.why {
             Away::Drained { drain } => Some((passed.region, drain)),
             _ => None,
         });
         match drained {
-            Some((region, drain)) => self.serve(region, Some(Despite::Drain { drain })),
+            Some((region, drain)) => self.serve(region, Despite::Drain { drain }),
             None => Outcome::Nobody { retry_after: USUAL_WAIT },
         }
     }
@@ -179,9 +223,12 @@ impl<V: FleetView> Question<'_, V> {
         Outcome::Wait { retry_after: seconds.and_then(|s| u32::try_from(s).ok()).unwrap_or(LONGEST_WAIT) }
     }
 
-    /// Step 7, way.
-    fn serve(&self, region: RegionId, despite: Option<Despite>) -> Outcome {
-        let way = if region == self.view.local_region() { Way::Local } else { Way::Pool };
-        Outcome::Serve { region, way, despite }
+    /// `region` serves all the same.
+    fn serve(&self, region: RegionId, despite: Despite) -> Outcome {
+        match self.way_to(region) {
+            Ok(way) => Outcome::Serve { region, way, despite: Some(despite) },
+            // It was found able a moment ago; a view that has changed its mind since finds nobody.
+            Err(_) => Outcome::Nobody { retry_after: USUAL_WAIT },
+        }
     }
 }

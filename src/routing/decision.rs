@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 pub struct Decision {
     /// The service that host and path lead to.
     pub service: ServiceId,
+    /// Where the request comes from.
+    pub arrived: Arrived,
     /// What the request said of a session.
     pub key: SessionKey,
     /// The region that should serve.
@@ -25,26 +27,57 @@ pub struct Decision {
     pub outcome: Outcome,
 }
 
+/// Where a request comes from, in the words of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrived {
+    /// From a client.
+    Here,
+    /// From the edge of this region; `None` where the table does not know it.
+    ByHop(Option<RegionId>),
+    /// From behind an edge, without a good token.
+    InCircle,
+}
+
 /// What a request said of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionKey {
-    /// The service has no session cookie, or the request did not carry it.
+    /// The service has no sessions, or the request did not carry a key.
     Missing,
     /// A key that names this region.
     Names(RegionId),
+    /// A key that names this region, signed with a key that is on its way out.
+    NamesByOlderKey(RegionId),
+    /// A value that names no region, of a session that an app has said to be at home in this one.
+    Learned(RegionId),
     /// A value that names no region: the visitor counts as a new one.
     Unusable(KeyProblem),
 }
 
 impl SessionKey {
-    /// The word in metrics: `none`, `valid`, `malformed` or `unknown_prefix`.
+    /// All words of [`SessionKey::as_str`].
+    pub const WORDS: [&'static str; 7] =
+        ["none", "valid", "older_key", "learned", "malformed", "unknown_prefix", "bad_signature"];
+
+    /// The word in metrics, one of [`SessionKey::WORDS`].
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "none",
             Self::Names(_) => "valid",
+            Self::NamesByOlderKey(_) => "older_key",
+            Self::Learned(_) => "learned",
             Self::Unusable(KeyProblem::Malformed) => "malformed",
             Self::Unusable(KeyProblem::UnknownPrefix) => "unknown_prefix",
+            Self::Unusable(KeyProblem::BadSignature) => "bad_signature",
+        }
+    }
+
+    /// The home of the session, where there is one.
+    #[must_use]
+    pub fn home(self) -> Option<RegionId> {
+        match self {
+            Self::Names(home) | Self::NamesByOlderKey(home) | Self::Learned(home) => Some(home),
+            Self::Missing | Self::Unusable(_) => None,
         }
     }
 }
@@ -52,8 +85,12 @@ impl SessionKey {
 /// What made a region home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HomeBy {
-    /// The prefix of the session key.
+    /// The session.
     Session,
+    /// The edge that the request came from.
+    Hop,
+    /// The app, which asked for the request to be replayed there.
+    Replay,
     /// A home rule.
     Rule {
         /// The rule's position in the table, from 0.
@@ -66,12 +103,17 @@ pub enum HomeBy {
 }
 
 impl HomeBy {
-    /// The word in metrics and logs: `session`, `network`, `subdivision`, `country`, `continent`, `nearest` or
-    /// `otherwise`.
+    /// All words of [`HomeBy::as_str`].
+    pub const WORDS: [&'static str; 9] =
+        ["session", "hop", "replay", "network", "subdivision", "country", "continent", "nearest", "otherwise"];
+
+    /// The word in metrics and logs, one of [`HomeBy::WORDS`].
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Session => "session",
+            Self::Hop => "hop",
+            Self::Replay => "replay",
             Self::Rule { matched: Matched::Network, .. } => "network",
             Self::Rule { matched: Matched::Subdivision, .. } => "subdivision",
             Self::Rule { matched: Matched::Country, .. } => "country",
@@ -116,6 +158,8 @@ pub enum Away {
     },
     /// The service has a pool there, and none of its servers is healthy.
     NoHealthyServer,
+    /// The region's edge cannot be reached, and its pools are not to be tried directly.
+    NoHealthyEdge,
     /// The service has no servers there.
     NoPool,
     /// It gets more than its capacity. Said of substitutes only.
@@ -123,15 +167,25 @@ pub enum Away {
 }
 
 impl Away {
+    /// All words of [`Away::as_str`], in the order of [`Away::index`].
+    pub const WORDS: [&'static str; 5] = ["Drained", "NoHealthyServer", "NoHealthyEdge", "NoPool", "OverCapacity"];
+
+    /// The position of its word in [`Away::WORDS`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Self::Drained { .. } => 0,
+            Self::NoHealthyServer => 1,
+            Self::NoHealthyEdge => 2,
+            Self::NoPool => 3,
+            Self::OverCapacity => 4,
+        }
+    }
+
     /// The word in reasons, metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Drained { .. } => "Drained",
-            Self::NoHealthyServer => "NoHealthyServer",
-            Self::NoPool => "NoPool",
-            Self::OverCapacity => "OverCapacity",
-        }
+        Self::WORDS[self.index()]
     }
 }
 
@@ -182,6 +236,8 @@ impl Outcome {
 pub enum Way {
     /// To the pool in the local region.
     Local,
+    /// To the edge of another region: a hop.
+    Edge,
     /// To the pool of another region, directly.
     Pool,
 }
@@ -192,6 +248,7 @@ impl Way {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
+            Self::Edge => "edge",
             Self::Pool => "pool",
         }
     }
@@ -245,15 +302,33 @@ impl Decision {
         self.outcome.served_by()
     }
 
+    /// The region that serves, and how the request gets there.
+    #[must_use]
+    pub fn way(&self) -> Option<(RegionId, Way)> {
+        match self.outcome {
+            Outcome::Serve { region, way, .. } => Some((region, way)),
+            Outcome::Wait { .. } | Outcome::Nobody { .. } => None,
+        }
+    }
+
     /// What becomes of the session, seen from an edge in `local`.
     #[must_use]
     pub fn session(&self, local: RegionId) -> SessionState {
-        match (self.key, self.region()) {
-            (SessionKey::Missing | SessionKey::Unusable(_), _) => SessionState::New,
-            (SessionKey::Names(_), Some(region)) if region != self.home => SessionState::Orphaned,
-            (SessionKey::Names(_), None) => SessionState::Orphaned,
-            (SessionKey::Names(home), Some(_)) if home == local => SessionState::Home,
-            (SessionKey::Names(_), Some(_)) => SessionState::Flopped,
+        // An app that asks for a replay says where the session is, whatever the key names.
+        let is_session = match self.home_by {
+            HomeBy::Replay => self.key != SessionKey::Missing,
+            _ => self.key.home().is_some(),
+        };
+        let arrived = match self.arrived {
+            Arrived::ByHop(from) => from,
+            Arrived::Here | Arrived::InCircle => Some(local),
+        };
+        match self.region() {
+            _ if !is_session => SessionState::New,
+            Some(region) if region != self.home => SessionState::Orphaned,
+            None => SessionState::Orphaned,
+            Some(_) if arrived == Some(self.home) => SessionState::Home,
+            Some(_) => SessionState::Flopped,
         }
     }
 

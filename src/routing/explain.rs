@@ -19,17 +19,17 @@ pub struct Explanation {
     pub client: IpAddr,
     /// The service that host and path lead to; everything below is missing where there is none.
     pub service: Option<String>,
-    /// What the request said of a session: `none`, `valid`, `malformed` or `unknown_prefix`.
+    /// What the request said of a session, one of [`SessionKey::WORDS`].
     pub session_key: Option<&'static str>,
     /// Where the visitor is; missing where it was not looked up.
     pub place: Option<Place>,
     /// The region that should serve.
     pub home: Option<String>,
-    /// What made it home: `session`, `network`, `subdivision`, `country`, `continent`, `nearest` or `otherwise`.
+    /// What made it home, one of [`HomeBy::WORDS`].
     pub home_by: Option<&'static str>,
     /// The region that serves.
     pub region: Option<String>,
-    /// How the request gets there: `local` or `pool`.
+    /// How the request gets there: `local`, `edge` or `pool`.
     pub way: Option<&'static str>,
     /// What becomes of the session: `new`, `home`, `flopped` or `orphaned`.
     pub session: Option<&'static str>,
@@ -127,18 +127,31 @@ impl Teller<'_> {
     }
 
     fn session(&self) -> String {
-        let cookie = self.table.service(self.decision.service).and_then(|service| service.session.as_ref());
-        let Some(cookie) = cookie.map(|session| &session.cookie) else {
-            return "the service has no session cookie: a new visitor".to_owned();
-        };
+        let keys = self.table.service(self.decision.service).and_then(|service| service.session.as_ref());
+        let Some(keys) = keys else { return "the service has no sessions: a new visitor".to_owned() };
+        let places = [
+            keys.cookie.as_ref().map(|cookie| format!("cookie {cookie}")),
+            keys.header.as_ref().map(|header| format!("header {header}")),
+            keys.bearer.then(|| "bearer token".to_owned()),
+        ];
+        let place = places.into_iter().flatten().collect::<Vec<_>>().join(" or ");
         match self.decision.key {
-            SessionKey::Missing => format!("no cookie {cookie}: a new visitor"),
-            SessionKey::Names(home) => format!("the cookie {cookie} names {}: that is home", self.name(home)),
+            SessionKey::Missing => format!("no {place}: a new visitor"),
+            SessionKey::Names(home) => format!("the {place} names {}: that is home", self.name(home)),
+            SessionKey::NamesByOlderKey(home) => {
+                format!("the {place} names {} (signed with an older key): that is home", self.name(home))
+            }
+            SessionKey::Learned(home) => {
+                format!("the {place} names no region, and an app has said that its home is {}", self.name(home))
+            }
             SessionKey::Unusable(KeyProblem::Malformed) => {
-                format!("the cookie {cookie} holds no session key (malformed): counts as a new visitor")
+                format!("the {place} holds no session key (malformed): counts as a new visitor")
             }
             SessionKey::Unusable(KeyProblem::UnknownPrefix) => {
-                format!("the prefix in the cookie {cookie} is that of no region: counts as a new visitor")
+                format!("the prefix in the {place} is that of no region: counts as a new visitor")
+            }
+            SessionKey::Unusable(KeyProblem::BadSignature) => {
+                format!("the {place} is not signed by anybody who may: counts as a new visitor")
             }
         }
     }
@@ -185,6 +198,7 @@ impl Teller<'_> {
         let drain = match why {
             Away::Drained { drain } => drain,
             Away::NoHealthyServer => return "none of its servers is healthy".to_owned(),
+            Away::NoHealthyEdge => return "its edge cannot be reached, and no other way there is allowed".to_owned(),
             Away::NoPool => return "the service has no servers there".to_owned(),
             Away::OverCapacity => return "it gets more than its capacity".to_owned(),
         };
@@ -221,6 +235,9 @@ impl Teller<'_> {
         match self.decision.outcome {
             Outcome::Serve { region, way: super::Way::Local, .. } => {
                 format!("to the pool of {}, the local region", self.name(region))
+            }
+            Outcome::Serve { region, way: super::Way::Edge, .. } => {
+                format!("to the edge of {}, which serves it there: a hop", self.name(region))
             }
             Outcome::Serve { region, way: super::Way::Pool, .. } => format!("to the pool of {}", self.name(region)),
             Outcome::Wait { retry_after } | Outcome::Nobody { retry_after } => {

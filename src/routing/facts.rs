@@ -14,8 +14,32 @@ pub struct RequestFacts<'a> {
     pub client: IpAddr,
     /// The values of the `Cookie` header lines, in their order.
     pub cookies: &'a [&'a [u8]],
+    /// The lines of those headers that the table reads session keys from ([`RoutingTable::key_headers`]): names in lower
+    /// case and values.
+    ///
+    /// [`RoutingTable::key_headers`]: super::RoutingTable::key_headers
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// Where the request comes from.
+    pub arrival: Arrival<'a>,
     /// When the request came.
     pub now: Timestamp,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Arrival<'a> {
+    /// From a client.
+    #[default]
+    Client,
+    /// From another edge, which has decided and says so in a token that was verified.
+    Hop {
+        /// The name of the region that the other edge stands in.
+        from: &'a str,
+        /// The name of the region that it found to be home.
+        home: &'a str,
+    },
+    /// From somewhere behind an edge, without a good token: it may be going in circles. It makes no hop.
+    Circle,
 }
 
 /// What an edge knows of itself and of the regions at the moment of a decision.
@@ -26,6 +50,16 @@ pub trait FleetView {
     fn is_healthy(&self, service: ServiceId, region: RegionId) -> bool;
     /// Whether `region` gets more than its capacity.
     fn is_over_capacity(&self, region: RegionId) -> bool;
+    /// Whether requests for `service` can be handed to the edge of `region`; `None` where hops are off. Only asked where
+    /// the table names an edge.
+    fn is_edge_healthy(&self, _service: ServiceId, _region: RegionId) -> Option<bool> {
+        None
+    }
+    /// The region that an app has said a session of `service` is at home in, where this edge remembers it. `key` names no
+    /// region itself.
+    fn learned_home(&self, _service: ServiceId, _key: &[u8]) -> Option<RegionId> {
+        None
+    }
 }
 
 /// Finds where an address is. A decision asks at most once, and not at all where it does not matter.

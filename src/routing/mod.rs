@@ -10,15 +10,19 @@ mod homes;
 mod hosts;
 mod parts;
 mod reason;
+mod replay;
+mod sessions;
 mod table;
 mod visitor;
 
 pub use decide::decide;
 pub use decision::{
-    Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, PassedOver, SessionKey, SessionState, Way,
+    Arrived, Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, PassedOver, SessionKey, SessionState, Way,
 };
 pub use explain::{Explanation, Step};
-pub use facts::{FleetView, PlaceFinder, RequestFacts};
-pub use parts::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
+pub use facts::{Arrival, FleetView, PlaceFinder, RequestFacts};
+pub use parts::{HomeCondition, HomeRule, HomeTarget, Keyrings, Region, TableParts};
 pub use reason::{Reason, Reasons};
+pub use replay::{NoReplay, ReplayOrder, replay};
+pub use sessions::ServiceSessions;
 pub use table::RoutingTable;

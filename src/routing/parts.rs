@@ -1,8 +1,15 @@
 //! What a routing table is made of.
 
 use crate::model::{
-    Continent, Country, Drain, Location, Network, Rate, RegionId, RegionName, Service, SessionPrefix, Subdivision,
+    Continent, Country, Drain, Keyring, Location, Network, Rate, RegionEdge, RegionId, RegionName, Service,
+    SessionPrefix, Subdivision,
 };
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Keyrings by the file that holds them.
+pub type Keyrings = BTreeMap<Box<Path>, Arc<Keyring>>;
 
 /// A region of the table.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,12 +18,32 @@ pub struct Region {
     pub name: RegionName,
     /// What stands in front of the keys of the sessions that are at home here.
     pub session_prefix: SessionPrefix,
+    /// The prefixes of regions that are no more, whose sessions are at home here now.
+    pub retired_prefixes: Vec<SessionPrefix>,
     /// Where it stands.
     pub location: Option<Location>,
     /// What it can carry.
     pub capacity: Option<Rate>,
     /// The regions that stand in for it, in this order. `None` is all the others, nearest first.
     pub failover: Option<Vec<RegionId>>,
+    /// The region's own edge, through which the others reach it where hops are on.
+    pub edge: Option<RegionEdge>,
+}
+
+impl Region {
+    /// A region of which nothing more is known than its name and its prefix.
+    #[must_use]
+    pub fn named(name: RegionName, session_prefix: SessionPrefix) -> Self {
+        Self {
+            name,
+            session_prefix,
+            retired_prefixes: Vec::new(),
+            location: None,
+            capacity: None,
+            failover: None,
+            edge: None,
+        }
+    }
 }
 
 /// Which visitors a home rule is for.
@@ -65,4 +92,6 @@ pub struct TableParts {
     pub services: Vec<Service>,
     /// In the order of the file.
     pub drains: Vec<Drain>,
+    /// Those of the key files that services name. A service whose file is not among them takes no key for good.
+    pub keyrings: Keyrings,
 }

@@ -1,6 +1,6 @@
 //! The reasons of a decision, in the one form that headers, logs, metrics and `explain` share.
 
-use super::decision::{Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, PassedOver, SessionKey};
+use super::decision::{Arrived, Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, PassedOver, SessionKey};
 use super::table::RoutingTable;
 use crate::model::RegionId;
 use crate::session::KeyProblem;
@@ -12,12 +12,22 @@ use std::fmt;
 /// out of the table only, so that nothing a client or an operator typed can break out of a header or a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
+    /// The request came from another edge.
+    ArrivedByHop(Option<RegionId>),
+    /// The request came from behind an edge without a good token: no further hop is made.
+    MayGoInCircles,
     /// The session key's prefix names the home.
     SessionNamesRegion(RegionId),
+    /// The session is known to be at home there, as its app has said so.
+    SessionWasLearned(RegionId),
+    /// The app asked for the request to be replayed there.
+    AppAsksForReplay(RegionId),
     /// The session cookie's value is no key.
     SessionKeyIsMalformed,
     /// The session key's prefix is that of no region.
     SessionKeyNamesNoRegion,
+    /// The session key is not signed by anybody who may.
+    SessionKeyIsWronglySigned,
     /// A home rule, from 0, matched.
     RuleMatches(usize, Matched),
     /// The rule asks for the nearest region.
@@ -57,14 +67,23 @@ impl<'a> Reasons<'a> {
     /// The reasons one by one.
     pub fn iter(&self) -> impl Iterator<Item = Reason> + 'a {
         let decision = self.decision;
+        let arrived = match decision.arrived {
+            Arrived::Here => None,
+            Arrived::ByHop(from) => Some(Reason::ArrivedByHop(from)),
+            Arrived::InCircle => Some(Reason::MayGoInCircles),
+        };
         let key = match decision.key {
+            SessionKey::Missing => None,
+            SessionKey::Names(home) | SessionKey::NamesByOlderKey(home) => Some(Reason::SessionNamesRegion(home)),
+            SessionKey::Learned(home) => Some(Reason::SessionWasLearned(home)),
             SessionKey::Unusable(KeyProblem::Malformed) => Some(Reason::SessionKeyIsMalformed),
             SessionKey::Unusable(KeyProblem::UnknownPrefix) => Some(Reason::SessionKeyNamesNoRegion),
-            SessionKey::Missing | SessionKey::Names(_) => None,
+            SessionKey::Unusable(KeyProblem::BadSignature) => Some(Reason::SessionKeyIsWronglySigned),
         };
         let (home, nearest) = match decision.home_by {
-            HomeBy::Session => (Reason::SessionNamesRegion(decision.home), None),
-            HomeBy::Rule { rule, matched, nearest } => (Reason::RuleMatches(rule, matched), nearest),
+            HomeBy::Session | HomeBy::Hop => (None, None),
+            HomeBy::Replay => (Some(Reason::AppAsksForReplay(decision.home)), None),
+            HomeBy::Rule { rule, matched, nearest } => (Some(Reason::RuleMatches(rule, matched)), nearest),
         };
         let (who, despite) = match decision.outcome {
             Outcome::Serve { region, despite, .. } => {
@@ -77,8 +96,10 @@ impl<'a> Reasons<'a> {
             Outcome::Wait { .. } => (Some(Reason::SessionWaitsForItsHome), None),
             Outcome::Nobody { .. } => (Some(Reason::NoRegionCanServe), None),
         };
-        key.into_iter()
-            .chain([home])
+        arrived
+            .into_iter()
+            .chain(key)
+            .chain(home)
             .chain(nearest.map(Reason::NearestRegion))
             .chain(decision.home_is_away.map(Reason::HomeIsAway))
             .chain(decision.passed_over.iter().copied().map(Reason::PassedOver))
@@ -112,7 +133,13 @@ impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |region| self.table.region_name(region);
         match self.reason {
+            Reason::ArrivedByHop(Some(from)) => write!(f, "ArrivedByHop;from={}", name(from)),
+            Reason::ArrivedByHop(None) => f.write_str("ArrivedByHop"),
+            Reason::MayGoInCircles => f.write_str("MayGoInCircles"),
             Reason::SessionNamesRegion(region) => write!(f, "SessionNamesRegion;region={}", name(region)),
+            Reason::SessionWasLearned(region) => write!(f, "SessionWasLearned;region={}", name(region)),
+            Reason::AppAsksForReplay(region) => write!(f, "AppAsksForReplay;region={}", name(region)),
+            Reason::SessionKeyIsWronglySigned => f.write_str("SessionKeyIsWronglySigned"),
             Reason::SessionKeyIsMalformed => f.write_str("SessionKeyIsMalformed"),
             Reason::SessionKeyNamesNoRegion => f.write_str("SessionKeyNamesNoRegion"),
             Reason::RuleMatches(rule, matched) => {

@@ -3,15 +3,22 @@
 use super::homes::HomeRules;
 use super::hosts::HostIndex;
 use super::parts::{HomeRule, Region, TableParts};
+use super::sessions::{ServiceSessions, key_headers};
 use crate::geo;
-use crate::model::{Drain, RegionId, Service, ServiceId, ServiceName};
+use crate::model::{Drain, RegionEdge, RegionId, Service, ServiceId, ServiceName};
 use crate::session::PrefixIndex;
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The routing table.
 #[derive(Debug)]
 pub struct RoutingTable {
     parts: TableParts,
-    prefixes: PrefixIndex,
+    region_ids: HashMap<Box<str>, RegionId, FixedState>,
+    /// By service.
+    sessions: Vec<Option<ServiceSessions>>,
+    key_headers: Vec<Box<str>>,
     hosts: HostIndex,
     homes: HomeRules,
     /// By region: its substitutes in order.
@@ -28,7 +35,16 @@ impl RoutingTable {
     #[must_use]
     pub fn new(parts: TableParts) -> Self {
         let ids = || (0..parts.regions.len()).filter_map(RegionId::at);
-        let prefixes = parts.regions.iter().zip(ids()).map(|(r, id)| (r.session_prefix.as_str(), id)).collect();
+        let prefixes = parts.regions.iter().zip(ids()).flat_map(|(region, id)| {
+            let all = std::iter::once(&region.session_prefix).chain(&region.retired_prefixes);
+            all.map(move |prefix| (prefix.as_str(), id))
+        });
+        let prefixes: Arc<PrefixIndex> = Arc::new(prefixes.collect());
+        let sessions = parts.services.iter().map(|service| ServiceSessions::new(service, &parts, &prefixes)).collect();
+        let mut region_ids = HashMap::default();
+        for (region, id) in parts.regions.iter().zip(ids()) {
+            region_ids.entry(region.name.as_str().into()).or_insert(id);
+        }
         let failover = parts.regions.iter().zip(ids()).map(|(r, id)| substitutes(&parts.regions, r, id)).collect();
         let mut drains = vec![Vec::new(); parts.regions.len()];
         for (position, drain) in parts.drains.iter().enumerate() {
@@ -40,7 +56,9 @@ impl RoutingTable {
         let pools = parts.services.iter().map(in_every_region).collect();
         let locations: Vec<_> = parts.regions.iter().map(|region| region.location).collect();
         Self {
-            prefixes,
+            region_ids,
+            sessions,
+            key_headers: key_headers(&parts),
             hosts: HostIndex::new(&parts.services),
             homes: HomeRules::new(&parts.homes, &locations),
             failover,
@@ -70,7 +88,7 @@ impl RoutingTable {
     /// The id of the region with this name.
     #[must_use]
     pub fn region_id(&self, name: &str) -> Option<RegionId> {
-        self.parts.regions.iter().position(|region| region.name.as_str() == name).and_then(RegionId::at)
+        self.region_ids.get(name).copied()
     }
 
     /// The name of the region with this id; `?` where the id is of another table.
@@ -100,6 +118,24 @@ impl RoutingTable {
     #[must_use]
     pub fn service_name(&self, id: ServiceId) -> Option<&ServiceName> {
         self.service(id).map(|service| &service.name)
+    }
+
+    /// The session keys of a service; `None` where it has none, or the id came from another table.
+    #[must_use]
+    pub fn sessions(&self, service: ServiceId) -> Option<&ServiceSessions> {
+        self.sessions.get(service.index())?.as_ref()
+    }
+
+    /// The headers, other than cookies, that session keys are read from: names in lower case, each once; usually none.
+    #[must_use]
+    pub fn key_headers(&self) -> &[Box<str>] {
+        &self.key_headers
+    }
+
+    /// The edge of a region, where the table names one.
+    #[must_use]
+    pub fn edge_of(&self, region: RegionId) -> Option<&RegionEdge> {
+        self.region(region)?.edge.as_ref()
     }
 
     /// The home rules in the order of the file.
@@ -136,10 +172,6 @@ impl RoutingTable {
     /// number of its pools.
     pub(super) fn has_pool(&self, service: ServiceId, region: RegionId) -> bool {
         self.pools.get(service.index()).and_then(|of_service| of_service.get(region.index())).copied().unwrap_or(false)
-    }
-
-    pub(super) fn prefixes(&self) -> &PrefixIndex {
-        &self.prefixes
     }
 
     pub(super) fn hosts(&self) -> &HostIndex {

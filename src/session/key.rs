@@ -1,5 +1,6 @@
-//! The session key: `<prefix><separator><opaque id>`, whose prefix names the session's home.
+//! From a session key to the region that its prefix names.
 
+use super::format::{KeyFormat, Opened};
 use crate::model::{RegionId, SessionPrefix};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ pub enum KeyProblem {
     Malformed,
     /// It has the form of a key, and no region of the table has its prefix.
     UnknownPrefix,
+    /// It names a region, keys are signed, and it is not, or by nobody who may.
+    BadSignature,
 }
 
 /// Which region a prefix stands for.
@@ -39,14 +42,30 @@ impl<'a> FromIterator<(&'a str, RegionId)> for PrefixIndex {
     }
 }
 
+/// What is taken for the part of a key behind the prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Octets {
+    /// What may stand in a cookie without quotes: of a key that an app mints.
+    OfCookies,
+    /// Anything: it is some app's own value, and none of the edge's business.
+    Any,
+}
+
 impl PrefixIndex {
-    /// The region that the key `value` names, where `separator` stands behind the prefix.
+    /// The region that the key `value` names, and what is in the key.
     ///
     /// # Errors
     /// The [`KeyProblem`] of a value that names none. Never panics, whatever the bytes; allocates nothing.
-    pub fn home_of(&self, value: &[u8], separator: &[u8]) -> Result<RegionId, KeyProblem> {
+    pub fn open<'k>(
+        &self,
+        value: &'k [u8],
+        format: &KeyFormat,
+        octets: Octets,
+    ) -> Result<(RegionId, Opened<'k>), KeyProblem> {
+        let separator = format.separator();
         let Some((first, others)) = separator.split_first() else { return Err(KeyProblem::Malformed) };
-        if value.is_empty() || value.len() > LONGEST_KEY || !are_cookie_octets(value) {
+        let is_text = octets == Octets::Any || are_cookie_octets(value);
+        if value.is_empty() || value.len() > LONGEST_KEY || !is_text {
             return Err(KeyProblem::Malformed);
         }
         let ends_at = |end: usize| {
@@ -62,7 +81,7 @@ impl PrefixIndex {
             if ends_at(end)
                 && let Some(region) = self.regions.get(&value[..end])
             {
-                return Ok(*region);
+                return format.id(&value[..end], value).map(|opened| (*region, opened));
             }
         }
         let has_form = (1..=SessionPrefix::LONGEST).any(ends_at);
@@ -85,10 +104,15 @@ fn are_cookie_octets(value: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn home_in(index: &PrefixIndex, value: &str, separator: &str) -> Result<usize, KeyProblem> {
+        let format = KeyFormat::new(separator, None);
+        index.open(value.as_bytes(), &format, Octets::OfCookies).map(|(region, _)| region.index())
+    }
+
     fn home_of(value: &str) -> Result<usize, KeyProblem> {
         let names = ["east", "us-west", "us-west-2"];
         let index: PrefixIndex = names.iter().zip(0..).map(|(name, at)| (*name, RegionId::at(at).unwrap())).collect();
-        index.home_of(value.as_bytes(), b"-").map(RegionId::index)
+        home_in(&index, value, "-")
     }
 
     #[test]
@@ -101,7 +125,7 @@ mod tests {
     #[test]
     fn a_prefix_may_run_into_its_separator() {
         let index: PrefixIndex = [("e.", RegionId::at(7).unwrap())].into_iter().collect();
-        assert_eq!(index.home_of(b"e...9f2c", b"..").map(RegionId::index), Ok(7));
+        assert_eq!(home_in(&index, "e...9f2c", ".."), Ok(7));
     }
 
     #[test]

@@ -1,7 +1,14 @@
-//! Floor 1: from a `Cookie` header to a session key, and from a session key to the region that it names.
+//! Floor 1: from the headers of a request to a session key, from a session key to the region that it names, and how keys
+//! are minted, signed and taken apart.
 
+mod bearer;
 mod cookie;
+mod format;
 mod key;
+mod rewrite;
 
-pub use cookie::cookie_values;
-pub use key::{KeyProblem, LONGEST_KEY, PrefixIndex};
+pub use bearer::bearer_token;
+pub use cookie::{CookieName, cookie_values, set_cookie_value};
+pub use format::{KeyFormat, Opened, TAG_LENGTH};
+pub use key::{KeyProblem, LONGEST_KEY, Octets, PrefixIndex};
+pub use rewrite::{Minted, minted, without_prefixes};

@@ -1,13 +1,15 @@
-//! Floor 6: where tables and place databases come from: files, read anew when they change.
+//! Floor 6: where tables, keys and place databases come from: files, read anew when they change.
 //!
 //! A file with a problem changes nothing: what was live stays live, and the problem is in the log, in a metric and in the
 //! status until the file is good again.
 
+mod keys;
 mod last_good;
 mod places_files;
 mod routing_file;
 mod watch;
 
+pub use keys::{HopKeysFile, read_keyring, read_table};
 pub use last_good::LastGood;
 pub use places_files::{PlacesFiles, load_places};
 pub use routing_file::{RoutingFile, read_source};

@@ -1,5 +1,6 @@
 //! The routing table out of a file, live within a second of its being saved.
 
+use super::keys::{key_files, read_table, with_keyrings};
 use super::last_good::{LastGood, read_bounded};
 use super::watch::{FileWatch, Signature, Wake};
 use crate::config::{Problems, Source, read_routing};
@@ -31,13 +32,15 @@ pub struct RoutingFile {
     seen: Option<Signature>,
     /// The revision that was last read, good or not.
     revision: Option<Revision>,
+    /// The key files that the table names which was read last, and what they looked like.
+    keys_seen: Vec<(PathBuf, Signature)>,
 }
 
 impl RoutingFile {
     /// The file at `path`, for `edge`. Nothing is read yet. `runtime` drives the waits for probes and discovery.
     #[must_use]
     pub fn new(path: PathBuf, last_good: LastGood, edge: Arc<Edge>, runtime: Handle) -> Self {
-        Self { path, last_good, edge, runtime, seen: None, revision: None }
+        Self { path, last_good, edge, runtime, seen: None, revision: None, keys_seen: Vec::new() }
     }
 
     /// Makes the file's table live or, where the file has a problem, the last good one.
@@ -49,7 +52,7 @@ impl RoutingFile {
         let last_good = self.last_good.path().to_owned();
         let again = read_source(&last_good).and_then(|source| {
             let revision = Revision::of(source.text.as_bytes());
-            let parts = read_routing(&source, clock::now())?;
+            let parts = read_table(&source, clock::now())?;
             self.make_live(parts, revision, Origin::LastGood, &source.name)
         });
         match again {
@@ -79,7 +82,7 @@ impl RoutingFile {
 
     /// Reads the file if it looks new, or if `asked`; takes in its table, or says why not.
     fn reload(&mut self, asked: bool) {
-        if !asked && self.seen.as_ref() == Some(&Signature::of(&self.path)) {
+        if !asked && self.seen.as_ref() == Some(&Signature::of(&self.path)) && !self.keys_differ() {
             return;
         }
         let before = self.revision;
@@ -104,7 +107,8 @@ impl RoutingFile {
         })?;
         let revision = Revision::of(source.text.as_bytes());
         self.revision = Some(revision);
-        if self.edge.table().is_some_and(|live| live.revision == revision) {
+        let keys_differ = self.keys_differ();
+        if self.edge.table().is_some_and(|live| live.revision == revision) && !keys_differ {
             if self.edge.table_problem().is_some() {
                 tracing::info!("{} is again what is live, revision {revision}", self.path.display());
             }
@@ -112,8 +116,13 @@ impl RoutingFile {
             self.edge.metrics().table_unchanged(clock::now());
             return Ok(());
         }
-        let adopted = read_routing(&source, clock::now())
-            .and_then(|parts| self.make_live(parts, revision, Origin::File, &source.name));
+        let parts = read_routing(&source, clock::now());
+        if let Ok(parts) = &parts {
+            // Before they are read, so that no change in between is missed.
+            self.keys_seen = key_files(parts).map(|file| (file.to_owned(), Signature::of(file))).collect();
+        }
+        let adopted =
+            parts.and_then(with_keyrings).and_then(|parts| self.make_live(parts, revision, Origin::File, &source.name));
         if let Err(problems) = adopted {
             self.refuse(Some(revision), &problems);
             return Err(problems);
@@ -125,6 +134,14 @@ impl RoutingFile {
             );
         }
         Ok(())
+    }
+
+    /// Whether a key file looks other than when it was last read. One that is being written may be empty for a moment.
+    fn keys_differ(&self) -> bool {
+        self.keys_seen.iter().any(|(file, seen)| {
+            let now = Signature::of(file);
+            now != *seen && now.holds_something()
+        })
     }
 
     fn make_live(

@@ -52,6 +52,9 @@ pub struct Entry<'a> {
     /// The name of the region that served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<&'a str>,
+    /// How the request got there: `local`, `edge` or `pool`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<&'static str>,
     /// What became of the session; never its key.
     #[serde(serialize_with = "session", skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionState>,
@@ -195,6 +198,7 @@ pub(super) mod tests {
             home: Some("us-east"),
             home_by: Some("session"),
             region: Some("us-east"),
+            way: Some("pool"),
             session: Some(SessionState::Flopped),
             reasons: Some(&"SessionNamesRegion;region=us-east"),
             upstream: Some("10.1.0.10:8080".parse().unwrap()),
@@ -220,7 +224,7 @@ pub(super) mod tests {
             "{\"time\":\"2026-11-22T04:30:00.123456Z\",\"client\":\"192.0.2.7\",\"method\":\"GET\",\
              \"host\":\"portal.example.com\",\"path\":\"/cart?item=1\",\"protocol\":\"HTTP/1.1\",\"status\":200,\
              \"bytes_sent\":5120,\"bytes_received\":0,\"duration_seconds\":0.012345,\"service\":\"portal\",\
-             \"home\":\"us-east\",\"home_by\":\"session\",\"region\":\"us-east\",\"session\":\"flopped\",\
+             \"home\":\"us-east\",\"home_by\":\"session\",\"region\":\"us-east\",\"way\":\"pool\",\"session\":\"flopped\",\
              \"reasons\":\"SessionNamesRegion;region=us-east\",\"upstream\":\"10.1.0.10:8080\",\
              \"upstream_duration_seconds\":0.011,\"attempts\":1,\"request_id\":\"0190f3a2\",\
              \"user_agent\":\"curl/8.5.0\"}\n"

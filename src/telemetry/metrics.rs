@@ -2,7 +2,7 @@
 
 use super::names;
 use super::series::Series;
-use super::words::GeoLookup;
+use super::words::{GeoLookup, HopResult, MintResult, ReplayResult};
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
@@ -35,6 +35,9 @@ pub(super) struct Families {
     pub(super) flops: Series<IntCounter>,
     pub(super) decisions: Series<IntCounter>,
     pub(super) session_keys: Series<IntCounter>,
+    minted_keys: Vec<IntCounter>,
+    hop_tokens: Vec<IntCounter>,
+    replays: Vec<IntCounter>,
     pub(super) substitutions: Series<IntCounter>,
     geo_lookups: Vec<IntCounter>,
     share: Series<Gauge>,
@@ -114,6 +117,9 @@ impl Metrics {
         gauges(names::BUILD)?.get(&[version]).set(1);
         reals(names::PROCESS_START)?.get(&[]).set(seconds(started));
 
+        let each = |series: Series<IntCounter>, words: &mut dyn Iterator<Item = &'static str>| {
+            words.map(|word| series.get(&[word])).collect::<Vec<_>>()
+        };
         let geo_lookups = counters(names::GEO_LOOKUPS)?;
         let table_reloads = counters(names::TABLE_RELOADS)?;
         let geoip_reloads = counters(names::GEOIP_RELOADS)?;
@@ -124,8 +130,11 @@ impl Metrics {
             flops: counters(names::FLOPS)?,
             decisions: counters(names::DECISIONS)?,
             session_keys: counters(names::SESSION_KEYS)?,
+            minted_keys: each(counters(names::MINTED_KEYS)?, &mut MintResult::ALL.iter().map(|word| word.as_str())),
+            hop_tokens: each(counters(names::HOP_TOKENS)?, &mut HopResult::ALL.iter().map(|word| word.as_str())),
+            replays: each(counters(names::REPLAYS)?, &mut ReplayResult::ALL.iter().map(|word| word.as_str())),
             substitutions: counters(names::SUBSTITUTIONS)?,
-            geo_lookups: GeoLookup::ALL.iter().map(|result| geo_lookups.get(&[result.as_str()])).collect(),
+            geo_lookups: each(geo_lookups, &mut GeoLookup::ALL.iter().map(|word| word.as_str())),
             share: reals(names::REGION_SHARE)?,
             away: gauges(names::REGION_AWAY)?,
             drains: gauges(names::DRAIN)?,
@@ -171,6 +180,27 @@ impl Metrics {
     /// Counts one look-up of a client address.
     pub fn geo_lookup(&self, result: GeoLookup) {
         if let Some(counter) = self.families.geo_lookups.get(result as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a session cookie that this edge was to mint.
+    pub fn minted_key(&self, result: MintResult) {
+        if let Some(counter) = self.families.minted_keys.get(result as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a request that came with a token of another edge.
+    pub fn hop_token(&self, result: HopResult) {
+        if let Some(counter) = self.families.hop_tokens.get(result as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a request that an app asked to be replayed.
+    pub fn replay(&self, result: ReplayResult) {
+        if let Some(counter) = self.families.replays.get(result as usize) {
             counter.inc();
         }
     }

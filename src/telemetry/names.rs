@@ -65,7 +65,13 @@ metrics! {
     DECISIONS: Counter "decisions_total" {home_by, outcome}
         "Decisions, by what made the home and what came out: home, substitute, wait or nobody.";
     SESSION_KEYS: Counter "session_keys_total" {result}
-        "Requests, by what they said of a session: none, valid, malformed or unknown_prefix.";
+        "Requests, by what they said of a session: none, valid, older_key, learned, malformed, unknown_prefix or bad_signature.";
+    MINTED_KEYS: Counter "minted_keys_total" {result}
+        "Session cookies of apps that this edge put a prefix in front of, or could not: minted or too_long.";
+    HOP_TOKENS: Counter "hop_tokens_total" {result}
+        "Requests that came with a token of another edge, by what was found of it.";
+    REPLAYS: Counter "replays_total" {result}
+        "Requests that an app asked to be replayed in another region, by what became of it.";
     SUBSTITUTIONS: Counter "substitutions_total" {from, to, why}
         "Requests that a substitute (to) served in place of their home (from), by why home was away.";
     GEO_LOOKUPS: Counter "geo_lookups_total" {result}

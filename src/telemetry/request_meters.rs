@@ -8,7 +8,7 @@ use super::metrics::{Families, Metrics};
 use super::series::OTHER;
 use super::words::{RetryResult, UpstreamResult};
 use crate::model::{RegionId, ServiceId};
-use crate::routing::{Away, Decision, RoutingTable, SessionKey, SessionState};
+use crate::routing::{Arrived, Away, Decision, HomeBy, RoutingTable, SessionKey, SessionState};
 use prometheus::{Histogram, IntCounter};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -20,11 +20,11 @@ const NONE: &str = "none";
 /// The classes of status codes; what is no status code is the last.
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", OTHER];
 /// What can make a home.
-const HOME_BY: [&str; 7] = ["session", "network", "subdivision", "country", "continent", "nearest", "otherwise"];
+const HOME_BY: [&str; HomeBy::WORDS.len()] = HomeBy::WORDS;
 /// What can come out.
 const OUTCOMES: [&str; 4] = ["home", "substitute", "wait", "nobody"];
 /// What a request can say of a session.
-const KEYS: [&str; 4] = ["none", "valid", "malformed", "unknown_prefix"];
+const KEYS: [&str; SessionKey::WORDS.len()] = SessionKey::WORDS;
 
 /// The most cells of one table: 16 MiB. They are enough for 20,000 routes (service, home, serving region); the rest
 /// share `other`.
@@ -62,7 +62,7 @@ struct Route {
     /// By session state and class.
     requests: [OnceLock<IntCounter>; SessionState::ALL.len() * CLASSES.len()],
     /// By why home was away.
-    substitutions: [OnceLock<IntCounter>; 4],
+    substitutions: [OnceLock<IntCounter>; Away::WORDS.len()],
 }
 
 #[derive(Default)]
@@ -118,7 +118,7 @@ impl RequestMeters {
         if let (Some(why), Some(to)) = (decision.home_is_away, decision.region())
             && to != decision.home
         {
-            count(route.substitutions.get(away_index(why)), || {
+            count(route.substitutions.get(why.index()), || {
                 self.families.substitutions.get(&[home, region, why.as_str()])
             });
         }
@@ -162,8 +162,10 @@ impl RequestMeters {
             Some(counter) => counter.inc(),
             None => self.families.session_keys.get(&[key]).inc(),
         }
-        if let SessionKey::Names(home) = decision.key
+        // A flop is counted where it arrived: not again behind a hop.
+        if let Some(home) = decision.key.home()
             && home != self.local
+            && !matches!(decision.arrived, Arrived::ByHop(_))
         {
             count(self.home(decision.service, home).map(|home| &home.flops), || {
                 let labels =
@@ -249,15 +251,6 @@ fn class_of(status: u16) -> usize {
     }
 }
 
-fn away_index(why: Away) -> usize {
-    match why {
-        Away::Drained { .. } => 0,
-        Away::NoHealthyServer => 1,
-        Away::NoPool => 2,
-        Away::OverCapacity => 3,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::metrics::{DrainRow, PoolRow, RegionRow};
@@ -271,13 +264,7 @@ mod tests {
     fn table(regions: usize) -> RoutingTable {
         let region = |at| {
             let name = format!("r{at}");
-            Region {
-                name: name.parse().unwrap(),
-                session_prefix: name.parse().unwrap(),
-                location: None,
-                capacity: None,
-                failover: None,
-            }
+            Region::named(name.parse().unwrap(), name.parse().unwrap())
         };
         let service = Service {
             name: "portal".parse().unwrap(),
@@ -319,6 +306,7 @@ mod tests {
         };
         Decision {
             service: service(),
+            arrived: Arrived::Here,
             key,
             home: region(home),
             home_by,

@@ -1,5 +1,7 @@
 //! The label values that are results.
 
+use crate::hop::HopProblem;
+
 macro_rules! words {
     ($(#[$doc:meta])* $type:ident {$($(#[$variant_doc:meta])* $variant:ident = $word:literal,)*}) => {
         $(#[$doc])*
@@ -56,6 +58,65 @@ words! {
         Failed = "failed",
         /// It was not made: the tries are used up, or the request cannot be sent twice.
         Refused = "refused",
+    }
+}
+
+words! {
+    /// What was found of a token between edges.
+    HopResult {
+        /// It is good.
+        Valid = "valid",
+        /// It is no token.
+        Malformed = "malformed",
+        /// It is signed by nobody who may, or for another request.
+        BadSignature = "bad_signature",
+        /// It is for another region.
+        Foreign = "foreign",
+        /// It is too old, or from the future.
+        Stale = "stale",
+        /// This edge has no hop keys.
+        HopsAreOff = "hops_are_off",
+    }
+}
+
+impl From<HopProblem> for HopResult {
+    fn from(problem: HopProblem) -> Self {
+        match problem {
+            HopProblem::Malformed => Self::Malformed,
+            HopProblem::BadSignature => Self::BadSignature,
+            HopProblem::Foreign => Self::Foreign,
+            HopProblem::Stale => Self::Stale,
+        }
+    }
+}
+
+words! {
+    /// What became of a replay that an app asked for.
+    ReplayResult {
+        /// The request was sent to the region that the app named.
+        Replayed = "replayed",
+        /// The app's header says no region.
+        Unreadable = "unreadable",
+        /// The table has no such region.
+        UnknownRegion = "unknown_region",
+        /// The app named its own region.
+        SameRegion = "same_region",
+        /// The region does not serve.
+        RegionIsAway = "region_is_away",
+        /// More of the body had passed than is held.
+        BodyNotHeld = "body_not_held",
+        /// The request had been replayed once.
+        AlreadyReplayed = "already_replayed",
+    }
+}
+
+words! {
+    /// What became of a session cookie that the edge was to mint.
+    MintResult {
+        /// It has its home's prefix.
+        Minted = "minted",
+        /// It was passed on without: it would have been longer than browsers take.
+        TooLong = "too_long",
     }
 }
 

@@ -1,11 +1,11 @@
 //! Random worlds to decide in: a table, the state of a fleet, a request and where its visitor is.
 
 use homeward::model::{
-    Continent, Country, Drain, DrainedSessions, HostPattern, Location, MintedBy, Network, Place, Pool, RegionId,
-    Service, ServiceId, SessionCookie, Share, Subdivision, Timeouts, Timestamp, WhenHomeIsAway,
+    Continent, Country, Drain, DrainedSessions, HostPattern, Learning, Location, Network, Place, Pool, RegionEdge,
+    RegionId, Service, ServiceId, SessionKeys, Share, Subdivision, Timeouts, Timestamp, WhenHomeIsAway,
 };
 use homeward::routing::{
-    Decision, FleetView, HomeCondition, HomeRule, HomeTarget, PlaceFinder, Region, RequestFacts, RoutingTable,
+    Arrival, Decision, FleetView, HomeCondition, HomeRule, HomeTarget, PlaceFinder, Region, RequestFacts, RoutingTable,
     TableParts, decide,
 };
 use proptest::collection::vec;
@@ -33,6 +33,18 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) client: IpAddr,
     pub(crate) cookies: Vec<Vec<u8>>,
+    /// The values of `x-session-id`.
+    pub(crate) keys: Vec<Vec<u8>>,
+    pub(crate) from: From,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum From {
+    Client,
+    /// The edge of this region, which found that one to be home.
+    Edge(String, String),
+    Circle,
 }
 
 /// The state of a fleet, seen from one edge.
@@ -43,6 +55,10 @@ pub(crate) struct Fleet {
     pub(crate) healthy: Vec<Vec<bool>>,
     /// By region.
     pub(crate) over_capacity: Vec<bool>,
+    /// By service and region; `None` where hops are off.
+    pub(crate) edges: Option<Vec<Vec<bool>>>,
+    /// Where every session is at home whose key names no region, as apps have said.
+    pub(crate) learned: Option<RegionId>,
 }
 
 impl FleetView for Fleet {
@@ -54,6 +70,12 @@ impl FleetView for Fleet {
     }
     fn is_over_capacity(&self, region: RegionId) -> bool {
         self.over_capacity[region.index()]
+    }
+    fn is_edge_healthy(&self, service: ServiceId, region: RegionId) -> Option<bool> {
+        Some(self.edges.as_ref()?[service.index()][region.index()])
+    }
+    fn learned_home(&self, _service: ServiceId, _key: &[u8]) -> Option<RegionId> {
+        self.learned
     }
 }
 
@@ -90,9 +112,16 @@ impl World {
 
     /// Calls `then` with the facts of the request.
     pub(crate) fn with_facts<T>(&self, then: impl FnOnce(&RequestFacts<'_>) -> T) -> T {
-        let Request { host, path, client, cookies } = &self.request;
+        let Request { host, path, client, cookies, keys, from } = &self.request;
         let cookies: Vec<_> = cookies.iter().map(Vec::as_slice).collect();
-        then(&RequestFacts { host, path, client: *client, cookies: &cookies, now: self.now() })
+        let headers: Vec<_> = keys.iter().map(|key| ("x-session-id", key.as_slice())).collect();
+        let arrival = match from {
+            From::Client => Arrival::Client,
+            From::Edge(from, home) => Arrival::Hop { from, home },
+            From::Circle => Arrival::Circle,
+        };
+        let (client, now) = (*client, self.now());
+        then(&RequestFacts { host, path, client, cookies: &cookies, headers: &headers, arrival, now })
     }
 
     pub(crate) fn decide(&self) -> Option<Decision> {
@@ -111,9 +140,16 @@ impl World {
         [&[decision.home], self.table().substitutes_of(decision.home)].concat()
     }
 
-    /// Whether `region` has a healthy server of `service`.
+    /// Whether `region` has servers of `service`, and a healthy one can be reached from here.
     pub(crate) fn is_able(&self, service: ServiceId, region: RegionId) -> bool {
-        self.parts.services[service.index()].pool(region).is_some() && self.fleet.is_healthy(service, region)
+        let healthy = self.fleet.is_healthy(service, region);
+        let reached = match (&self.parts.regions[region.index()].edge, &self.fleet.edges) {
+            (Some(edge), Some(edges)) if self.request.from == From::Client && region != self.fleet.local => {
+                edges[service.index()][region.index()] || (edge.direct && healthy)
+            }
+            _ => healthy,
+        };
+        self.parts.services[service.index()].pool(region).is_some() && reached
     }
 
     /// The smallest share that the drains of `region` leave it, of those that `counts`.
@@ -139,13 +175,14 @@ fn location() -> impl Strategy<Value = Location> {
 fn regions() -> impl Strategy<Value = Vec<Region>> {
     (1..=6_usize).prop_flat_map(|count| {
         let failover = weighted(0.3, subsequence((0..count).map(id).collect::<Vec<_>>(), 0..=count).prop_shuffle());
-        vec((weighted(0.9, location()), failover), count).prop_map(|all| {
-            let region = |(at, (location, failover)): (usize, (_, Option<Vec<RegionId>>))| Region {
-                name: format!("r{at}").parse().unwrap(),
-                session_prefix: format!("p{at}").parse().unwrap(),
+        let edge = weighted(0.4, any::<bool>());
+        vec((weighted(0.9, location()), failover, edge), count).prop_map(|all| {
+            let region = |(at, (location, failover, edge)): (usize, (_, Option<Vec<RegionId>>, Option<bool>))| Region {
                 location,
-                capacity: None,
+                retired_prefixes: vec![format!("old{at}").parse().unwrap()],
                 failover: failover.map(|list| list.into_iter().filter(|other| *other != id(at)).collect()),
+                edge: edge.map(|direct| RegionEdge { direct, .."http://127.0.0.1:80".parse().unwrap() }),
+                ..Region::named(format!("r{at}").parse().unwrap(), format!("p{at}").parse().unwrap())
             };
             all.into_iter().enumerate().map(region).collect()
         })
@@ -196,10 +233,11 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
     let service =
         |(pools, refuse, separator, hosts, paths): (Vec<RegionId>, bool, Option<&str>, Vec<&str>, Vec<&str>)| {
             let server = || vec!["127.0.0.1:8080".parse().unwrap()];
-            let cookie = |separator: &str| SessionCookie {
-                cookie: "sid".into(),
+            let cookie = |separator: &str| SessionKeys {
+                header: Some("x-session-id".into()),
                 separator: separator.into(),
-                minted_by: MintedBy::App,
+                learn: refuse.then_some(Learning { entries: 1, ttl: Duration::from_secs(1) }),
+                ..SessionKeys::in_cookie("sid")
             };
             Service {
                 name: "service".parse().unwrap(),
@@ -273,25 +311,38 @@ fn place() -> impl Strategy<Value = Place> {
 }
 
 fn request(regions: usize) -> impl Strategy<Value = Request> {
-    let key = (0..regions + 1, select(vec!["-", "-", "-", "..", "~~~"]))
-        .prop_map(|(at, separator)| format!("sid=p{at}{separator}9f2c"));
+    let key = (select(vec!["p", "p", "old"]), 0..regions + 1, select(vec!["-", "-", "-", "..", "~~~"]))
+        .prop_map(|(prefix, at, separator)| format!("{prefix}{at}{separator}9f2c"));
+    let named = key.clone().prop_map(|key| format!("sid={key}"));
     let cookie =
-        prop_oneof![4 => key, 1 => "sid=[a-z.~-]{0,8}", 1 => "[a-z]{1,3}=[a-z]{0,3}"].prop_map(String::into_bytes);
+        prop_oneof![4 => named, 1 => "sid=[a-z.~-]{0,8}", 1 => "[a-z]{1,3}=[a-z]{0,3}"].prop_map(String::into_bytes);
+    let keys = vec(key.prop_map(String::into_bytes), 0..2);
+    let from = prop_oneof![9 => Just(From::Client), 1 => Just(From::Circle)];
     let host = select(vec!["a.test", "A.test:80", "b.a.test", "c.b.a.test", "a.test.", "other", ""]);
-    (host, select(vec!["/", "/x", "/x/y/z", "/xy", "*"]), client(), vec(cookie, 0..3)).prop_map(
-        |(host, path, client, cookies)| Request { host: host.to_owned(), path: path.to_owned(), client, cookies },
-    )
+    let path = select(vec!["/", "/x", "/x/y/z", "/xy", "*"]);
+    (host, path, client(), vec(cookie, 0..3), keys, from).prop_map(|(host, path, client, cookies, keys, from)| {
+        Request { host: host.to_owned(), path: path.to_owned(), client, cookies, keys, from }
+    })
 }
 
 pub(crate) fn world() -> impl Strategy<Value = World> {
     regions().prop_flat_map(|regions| {
         let count = regions.len();
         let health = vec(vec(prop::bool::weighted(0.7), count), 2);
-        let fleet = (0..count, health, vec(prop::bool::weighted(0.2), count))
-            .prop_map(|(local, healthy, over_capacity)| Fleet { local: id(local), healthy, over_capacity });
+        let edges = weighted(0.6, vec(vec(prop::bool::weighted(0.7), count), 2));
+        let learned = weighted(0.2, (0..count).prop_map(id));
+        let fleet = (0..count, health, vec(prop::bool::weighted(0.2), count), edges, learned).prop_map(
+            |(local, healthy, over_capacity, edges, learned)| Fleet {
+                local: id(local),
+                healthy,
+                over_capacity,
+                edges,
+                learned,
+            },
+        );
         (homes(&regions), services(count), vec(drain(count), 0..4), fleet, request(count), place()).prop_map(
             move |(homes, services, drains, fleet, request, place)| World {
-                parts: TableParts { regions: regions.clone(), homes, services, drains },
+                parts: TableParts { regions: regions.clone(), homes, services, drains, ..TableParts::default() },
                 fleet,
                 request,
                 place,

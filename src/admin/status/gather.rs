@@ -89,7 +89,7 @@ impl ServiceStatus {
             Some(format!("DNS fails for {}{since}: {error}", name.name))
         });
         Self {
-            service: pool.service.to_string(),
+            service: pool.purpose.to_string(),
             servers: pool.servers.len(),
             healthy: pool.healthy,
             problems: failing.collect(),
@@ -110,6 +110,7 @@ impl AwayStatus {
                 let reason = drain.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
                 format!("drained{by} (drain {number}){reason}")
             }
+            (_, None) if why == Away::NoHealthyEdge => "its edge cannot be reached".to_owned(),
             (Some(service), None) => format!("no healthy server for {service}"),
             (None, None) => why.as_str().to_owned(),
         };

@@ -139,12 +139,14 @@ impl Check<'_> {
                     format!("{} says already where they go: take {} away", quoted(&unless.key), quoted(&first.key)),
                     (unless.key_span, "beside this"),
                 ),
-                (Some(first), Some(second), None) if first.key != second.key => self.findings.push_with(
-                    second.key_span,
-                    format!("{} cannot stand beside {}", quoted(&second.key), quoted(&first.key)),
-                    format!("{} has exactly one of {words}: take one of the two away", record.noun),
-                    (first.key_span, "beside this"),
-                ),
+                (Some(first), Some(second), None) if first.key != second.key && !choice.several => {
+                    self.findings.push_with(
+                        second.key_span,
+                        format!("{} cannot stand beside {}", quoted(&second.key), quoted(&first.key)),
+                        format!("{} has exactly one of {words}: take one of the two away", record.noun),
+                        (first.key_span, "beside this"),
+                    )
+                }
                 (None, _, None) => {
                     let slipped = entries
                         .iter()

@@ -58,15 +58,17 @@ pub(super) struct Record {
     pub(super) doc: &'static str,
     /// Its keys, in the order in which they are explained.
     pub(super) keys: &'static [Key],
-    /// Of which keys there must be exactly one.
+    /// Of which keys there must be one.
     pub(super) choices: &'static [Choice],
 }
 
-/// Exactly one key of a few must be there.
+/// One key of a few must be there.
 #[derive(Debug)]
 pub(super) struct Choice {
     /// The keys.
     pub(super) of: &'static [&'static str],
+    /// Whether several of them may.
+    pub(super) several: bool,
     /// With this key, none of them may be there.
     pub(super) unless: Option<&'static str>,
 }
@@ -160,7 +162,7 @@ mod tests {
         each_key(&TABLE, &mut |key| {
             let record = match &key.form {
                 Form::List { of: Form::Record(record), .. } | Form::Record(record) => *record,
-                _ => return,
+                _ => return, // a named map is visited by what stands at its names
             };
             for choice in record.choices {
                 for name in choice.of.iter().chain(&choice.unless) {
@@ -170,6 +172,6 @@ mod tests {
                 }
             }
         });
-        assert_eq!(count, 8);
+        assert_eq!(count, 11);
     }
 }

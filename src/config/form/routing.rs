@@ -74,6 +74,13 @@ static REGION: Record = Record {
             "What stands in front of the keys of the sessions that are at home here.",
         ),
         Key::new(
+            "retired_prefixes",
+            list(&Form::Scalar(Scalar::SessionPrefix), 0, 100),
+            Else("none"),
+            "[old-west]",
+            "The prefixes of regions that are no more. Sessions with such a key are at home here now.",
+        ),
+        Key::new(
             "location",
             Form::Record(&LOCATION),
             Else("it is never the nearest"),
@@ -93,6 +100,43 @@ static REGION: Record = Record {
             Else("all the others, nearest first"),
             "[us-central, us-west]",
             "The regions that stand in for it while it is away, in this order; no others do. With `[]`, none does.",
+        ),
+        Key::new(
+            "edge",
+            Form::Either(&[Form::Scalar(Scalar::EdgeUrl), Form::Record(&REGION_EDGE)]),
+            Else("its pools are reached directly"),
+            "http://edge.us-east.internal:8080",
+            "The region's own edge, through which the edges of other regions reach it. It takes a hop key in the settings of \
+             all edges (`hop`); without one, pools are reached directly.",
+        ),
+    ],
+};
+
+static REGION_EDGE: Record = Record {
+    noun: "the edge of a region",
+    doc: "The long way to write an edge; its URL alone is the short one.",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "url",
+            Form::Scalar(Scalar::EdgeUrl),
+            Required,
+            "https://edge.us-east.internal:8443",
+            "Where it is: `http://` or `https://`, a host and a port. With `https://` its certificate must carry the host.",
+        ),
+        Key::new(
+            "fallback",
+            Form::Scalar(Scalar::Word(&[("none", "the region is away"), ("direct", "its pools are tried directly")])),
+            Or("none"),
+            "direct",
+            "What happens while the edge cannot be reached.",
+        ),
+        Key::new(
+            "http2",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "true",
+            "Whether HTTP/2 is spoken to it. Without TLS its listener must say `http2: true`.",
         ),
     ],
 };
@@ -119,8 +163,12 @@ static HOME_RULE: Record = Record {
     noun: "a home rule",
     doc: "A rule says whom it is for, and either `region` or `nearest`. The last rule, and no other, is `otherwise`.",
     choices: &[
-        Choice { of: &["networks", "subdivisions", "countries", "continents", "otherwise"], unless: None },
-        Choice { of: &["region", "nearest"], unless: Some("otherwise") },
+        Choice {
+            of: &["networks", "subdivisions", "countries", "continents", "otherwise"],
+            several: false,
+            unless: None,
+        },
+        Choice { of: &["region", "nearest"], several: false, unless: Some("otherwise") },
     ],
     keys: &[
         Key::new(
@@ -231,10 +279,30 @@ static SERVICE: Record = Record {
 
 static SESSION: Record = Record {
     noun: "the session",
-    doc: "",
-    choices: &[],
+    doc: "The key is looked for in the cookie, then in the header, then in the bearer token; the first that names a region counts.",
+    choices: &[Choice { of: &["cookie", "header", "bearer"], several: true, unless: None }],
     keys: &[
-        Key::new("cookie", Form::Scalar(Scalar::CookieName), Required, "sid", "The cookie that holds the session key."),
+        Key::new(
+            "cookie",
+            Form::Scalar(Scalar::CookieName),
+            NOT_THIS_ONE,
+            "sid",
+            "The cookie that holds the session key.",
+        ),
+        Key::new(
+            "header",
+            Form::Scalar(Scalar::HeaderName),
+            NOT_THIS_ONE,
+            "X-Session-Id",
+            "The header that holds it, for clients without cookies.",
+        ),
+        Key::new(
+            "bearer",
+            Form::Scalar(Scalar::Flag),
+            NOT_THIS_ONE,
+            "true",
+            "Whether the token in `Authorization: Bearer …` may be the key.",
+        ),
         Key::new(
             "separator",
             Form::Scalar(Scalar::Separator),
@@ -244,11 +312,48 @@ static SESSION: Record = Record {
         ),
         Key::new(
             "minted_by",
-            Form::Scalar(Scalar::Word(&[("app", "the app sets a key that starts with its region's prefix")])),
+            Form::Scalar(Scalar::Word(&[
+                ("app", "the app sets a key that starts with its region's prefix"),
+                (
+                    "edge",
+                    "the edge puts the prefix in front of the value of the app's cookie, and takes it off before the app sees it",
+                ),
+            ])),
             Or("app"),
-            "app",
+            "edge",
             "Who makes the key.",
         ),
+        Key::new(
+            "key_file",
+            Form::Scalar(Scalar::File),
+            Else("keys are not signed"),
+            "conf/session.key",
+            "The file of the keys that session keys are signed with: 64 hexadecimal digits a line, the first one signs. Read \
+             again when it changes.",
+        ),
+        Key::new(
+            "learn",
+            Form::Record(&LEARN),
+            Else("nothing is remembered"),
+            "{entries: 100000, ttl: 10m}",
+            "For sessions whose keys name no region: remembers where an app asked for a replay.",
+        ),
+    ],
+};
+
+static LEARN: Record = Record {
+    noun: "what is learned",
+    doc: "",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "entries",
+            Form::Scalar(Scalar::Count { least: 1, most: 10_000_000 }),
+            Or("100000"),
+            "100000",
+            "How many sessions are remembered at the most, about 100 bytes each.",
+        ),
+        Key::new("ttl", WAIT, Or("10m"), "1h", "For how long one is."),
     ],
 };
 

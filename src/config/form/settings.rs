@@ -88,6 +88,13 @@ pub(in crate::config) static SETTINGS: Record = Record {
             "4",
             "How many threads serve requests.",
         ),
+        Key::new(
+            "hop",
+            Form::Record(&HOP),
+            Else("no hops: the pools of other regions are reached directly"),
+            "{key_file: conf/hop.key}",
+            "How requests are forwarded to the edges of other regions, and taken from them.",
+        ),
         Key::new("stop", Form::Record(&STOP), Else("the defaults of its keys"), "{grace: 10s}", "How the edge stops."),
     ],
 };
@@ -96,12 +103,35 @@ static LISTENER: Record = Record {
     noun: "a listener",
     doc: "",
     choices: &[],
+    keys: &[
+        Key::new(
+            "address",
+            Form::Scalar(Scalar::SocketAddress),
+            Required,
+            "0.0.0.0:8080",
+            "The IP address and the port. Port 0 takes any free one.",
+        ),
+        Key::new(
+            "http2",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "true",
+            "Whether HTTP/2 without TLS is taken as well (with prior knowledge), e.g. from other edges.",
+        ),
+    ],
+};
+
+static HOP: Record = Record {
+    noun: "the hop",
+    doc: "",
+    choices: &[],
     keys: &[Key::new(
-        "address",
-        Form::Scalar(Scalar::SocketAddress),
+        "key_file",
+        Form::Scalar(Scalar::File),
         Required,
-        "0.0.0.0:8080",
-        "The IP address and the port. Port 0 takes any free one.",
+        "conf/hop.key",
+        "The file of the keys that all edges share: 64 hexadecimal digits a line. The first one signs, all are believed. \
+         Read again when it changes.",
     )],
 };
 

@@ -11,9 +11,10 @@ pub(super) fn listeners(root: &Node<'_>, findings: &mut Findings) -> Vec<Listene
     let mut by_port: HashMap<u16, Vec<(SocketAddr, Span)>> = HashMap::new();
     let mut listeners = Vec::new();
     for node in root.get("listen").map(Node::items).unwrap_or_default() {
+        let http2 = node.get("http2").and_then(Node::parse).unwrap_or(false);
         let Some(node) = node.get("address") else { continue };
         let Some(address) = node.parse::<SocketAddr>() else { continue };
-        listeners.push(Listener { address });
+        listeners.push(Listener { address, http2 });
         let beside = by_port.entry(address.port()).or_default();
         if let Some((other, at)) = beside.iter().find(|(other, _)| collide(*other, address)) {
             report_collision(findings, (address, node.span), (*other, *at));

@@ -35,6 +35,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How many threads serve, 1 to 64; one for each core where missing.
     pub threads: Option<usize>,
+    /// The file of the keys that hops are signed with; without one, hops are off.
+    pub hop_keys: Option<PathBuf>,
     /// How the edge stops.
     pub stop: Stop,
 }
@@ -44,6 +46,8 @@ pub struct Settings {
 pub struct Listener {
     /// The address; port 0 takes any free one.
     pub address: SocketAddr,
+    /// Whether HTTP/2 without TLS is taken as well, with prior knowledge.
+    pub http2: bool,
 }
 
 /// Where operators reach the edge.

@@ -72,6 +72,7 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
             headers: inside("limits", "headers").and_then(Node::parse).unwrap_or(limits.headers),
         },
         threads: root.get("threads").and_then(Node::parse),
+        hop_keys: inside("hop", "key_file").and_then(path),
         stop: inside("stop", "grace")
             .and_then(|node| quantity::duration(node.text()?).ok())
             .map_or_else(Stop::default, |grace| Stop { grace }),

@@ -11,10 +11,11 @@ use super::problem::{Findings, Problems, Source, quoted};
 use super::suggestion::{did_you_mean, listed};
 use super::yaml::{Entry, Node, Span, Value};
 use crate::model::{Drain, RegionId, Timestamp};
-use crate::routing::{Region, TableParts};
+use crate::routing::{Keyrings, Region, TableParts};
 use std::collections::HashMap;
 
-/// Reads the routing table. `now` tells which drains are not over.
+/// Reads the routing table. `now` tells which drains are not over. The keyrings that services name are not read: whoever
+/// opens files adds them.
 ///
 /// # Errors
 /// All problems of the file.
@@ -28,7 +29,8 @@ pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Probl
         if names.defined && drains.len() <= 1_000 {
             drains::leave_one_region(&drains, &names, now, findings);
         }
-        Some(TableParts { regions, homes, services, drains: drains.into_iter().map(|(drain, _)| drain).collect() })
+        let drains = drains.into_iter().map(|(drain, _)| drain).collect();
+        Some(TableParts { regions, homes, services, drains, keyrings: Keyrings::new() })
     })
 }
 

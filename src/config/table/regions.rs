@@ -5,7 +5,7 @@ use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::suggestion::did_you_mean;
 use crate::config::yaml::{Entry, Node, Span};
-use crate::model::{Location, RegionId, SessionPrefix};
+use crate::model::{Location, RegionEdge, RegionId, SessionPrefix};
 use crate::routing::Region;
 use std::collections::{BTreeSet, HashMap};
 
@@ -28,17 +28,22 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
         sites.push(site(node));
         let failover = node.get("failover").map(|list| failover(list, id, names, findings));
         let prefix = prefix(entry);
-        prefixes.extend(prefix.clone());
+        let retired = node.get("retired_prefixes").map(Node::items).unwrap_or_default();
+        let retired: Vec<(SessionPrefix, Span)> =
+            retired.iter().filter_map(|item| Some((item.parse()?, item.span))).collect();
+        prefixes.extend(prefix.iter().chain(&retired).cloned());
         let (Ok(name), Some((session_prefix, _))) = (entry.key.parse(), prefix) else { continue };
         regions.push(Region {
             name,
             session_prefix,
+            retired_prefixes: retired.into_iter().map(|(prefix, _)| prefix).collect(),
             location: match sites.last() {
                 Some(Site::At(location)) => Some(*location),
                 _ => None,
             },
             capacity: node.get("capacity").and_then(Node::parse),
             failover,
+            edge: node.get("edge").and_then(edge),
         });
     }
     prefixes_differ(&prefixes, &separators(root, findings), findings);
@@ -63,6 +68,16 @@ fn failover(list: &Node<'_>, id: RegionId, names: &RegionNames<'_>, findings: &m
         findings.push(own.span, message, "take it out of its own failover list");
     }
     names.find_all(list, findings)
+}
+
+fn edge(node: &Node<'_>) -> Option<RegionEdge> {
+    if let Some(edge) = node.parse() {
+        return Some(edge);
+    }
+    let mut edge: RegionEdge = node.get("url")?.parse()?;
+    edge.direct = node.get("fallback").and_then(Node::text) == Some("direct");
+    edge.door.http2 = node.get("http2").and_then(Node::parse).unwrap_or(false);
+    Some(edge)
 }
 
 /// The region's session prefix and where it is said: by a key of its own or, without one, by the region's name.
@@ -102,8 +117,8 @@ fn prefixes_differ(prefixes: &[(SessionPrefix, Span)], separators: &BTreeSet<&st
         if let Some(at) = first.get(prefix.as_str()) {
             findings.push_with(
                 *span,
-                format!("the session prefix {} belongs to another region already", quoted(prefix.as_str())),
-                "give each region a prefix of its own, as it names the home of a session",
+                format!("the session prefix {} is taken already", quoted(prefix.as_str())),
+                "give each region prefixes of its own, as they name the home of a session",
                 (*at, "first here"),
             );
         } else {

@@ -5,12 +5,13 @@ use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
 use crate::config::yaml::{Entry, Node, Span, Value};
 use crate::model::{
-    HostPattern, MintedBy, PathPrefix, Pool, PoolTls, RegionId, ServerAddress, Service, SessionCookie, Timeouts,
-    WhenHomeIsAway,
+    HostPattern, Learning, MintedBy, PathPrefix, Pool, PoolTls, RegionId, ServerAddress, Service, SessionKeys,
+    Timeouts, WhenHomeIsAway,
 };
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
             name,
             hosts: hosts.into_iter().map(|(host, _)| host).collect(),
             paths,
-            session: node.get("session").and_then(session),
+            session: node.get("session").and_then(|node| session(node, findings)),
             when_home_is_away: match node.get("when_home_is_away").and_then(Node::text) {
                 Some("refuse") => WhenHomeIsAway::Refuse,
                 _ => WhenHomeIsAway::Rehome,
@@ -69,11 +70,42 @@ fn distinct<T: FromStr + Hash + Eq + Clone + Display>(
     all
 }
 
-fn session(node: &Node<'_>) -> Option<SessionCookie> {
-    Some(SessionCookie {
-        cookie: node.get("cookie")?.text()?.into(),
-        separator: node.get("separator").and_then(Node::text).unwrap_or("-").into(),
-        minted_by: MintedBy::App,
+fn session(node: &Node<'_>, findings: &mut Findings) -> Option<SessionKeys> {
+    let text = |key| node.get(key).and_then(Node::text);
+    let minted_by = match text("minted_by") {
+        Some("edge") => MintedBy::Edge,
+        _ => MintedBy::App,
+    };
+    if minted_by == MintedBy::Edge
+        && let Some(other) = ["header", "bearer"].into_iter().find_map(|key| node.entry(key))
+        && let Some(who) = node.entry("minted_by")
+    {
+        findings.push_with(
+            other.key_span,
+            format!("the edge mints keys in cookies, not in {}", quoted(&other.key)),
+            format!("take {} away, or let the app mint: minted_by: app", quoted(&other.key)),
+            (who.key_span, "because of this"),
+        );
+    }
+    let bearer = node.get("bearer").and_then(Node::parse).unwrap_or(false);
+    if let (Some(entry), false, None, None) = (node.entry("bearer"), bearer, node.get("cookie"), node.get("header")) {
+        let help = "add cookie: sid or header: X-Session-Id, or write bearer: true";
+        findings.push(entry.key_span, "the session key is nowhere", help);
+    }
+    Some(SessionKeys {
+        cookie: text("cookie").map(Box::from),
+        header: text("header").map(|name| name.to_ascii_lowercase().into()),
+        bearer,
+        separator: text("separator").unwrap_or("-").into(),
+        minted_by,
+        key_file: text("key_file").map(|file| Path::new(file).into()),
+        learn: node.get("learn").map(|learn| Learning {
+            entries: learn.get("entries").and_then(Node::parse).unwrap_or(100_000),
+            ttl: learn
+                .get("ttl")
+                .and_then(|ttl| quantity::duration(ttl.text()?).ok())
+                .unwrap_or(Duration::from_mins(10)),
+        }),
     })
 }
 

@@ -11,7 +11,7 @@ pub(super) use alone::{Power, serve};
 pub use alone::{SampleApp, serve_alone};
 
 use crate::live::entropy;
-use crate::session::cookie_values;
+use crate::session::{CookieName, cookie_values};
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -106,7 +106,8 @@ impl Server {
 }
 
 fn session_key(headers: &HeaderMap) -> Option<String> {
-    let mut values = headers.get_all(COOKIE).iter().flat_map(|h| cookie_values(h.as_bytes(), COOKIE_NAME.as_bytes()));
+    let name = CookieName { name: COOKIE_NAME.as_bytes(), chunks: false };
+    let mut values = headers.get_all(COOKIE).iter().flat_map(|h| cookie_values(h.as_bytes(), name));
     values.next().filter(|value| !value.is_empty()).map(text)
 }
 

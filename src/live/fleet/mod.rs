@@ -6,6 +6,7 @@
 
 mod name;
 mod pool;
+mod purpose;
 mod server;
 mod status;
 mod store;
@@ -14,9 +15,11 @@ pub(crate) mod tests;
 
 pub use name::DnsName;
 pub use pool::{PoolState, Pools};
+pub use purpose::Purpose;
 pub use server::{ActiveRequest, Server};
 pub use status::{NameStatus, PoolStatus, ServerStatus, Transition};
 
+use crate::model::RegionId;
 use crate::resilience::{HealthLimits, Observation, Standing};
 use crate::routing::RoutingTable;
 use std::collections::HashSet;
@@ -53,26 +56,42 @@ impl Fleet {
     /// The pools of a table that is about to go live. What is known already of a pool, a server or a name is found
     /// again; probes and discovery hear of what is new at once.
     ///
+    /// `hops_from` is the local region where hops are on: then other regions that have an edge are reached through it, and
+    /// have pools here only where the table allows to reach these directly.
+    ///
     /// From now on [`Transition::Pool`] speaks of this table's pools only. A pool begins silently, at whatever it has.
     /// Takes time in proportion to the table, and lets go of what nothing uses any more.
     #[must_use]
-    pub fn pools_for(&self, table: &RoutingTable) -> Pools {
+    pub fn pools_for(&self, table: &RoutingTable, hops_from: Option<RegionId>) -> Pools {
         let regions = table.regions().len();
+        let edge_of = |region| {
+            let away = hops_from.is_some_and(|local| local != region);
+            table.edge_of(region).filter(|_| away)
+        };
         let mut pools = vec![None; regions * table.services().len()].into_boxed_slice();
         let mut store = self.store();
         store.generation += 1;
+        let edges = table.regions_by_id().map(|(id, region)| {
+            let edge = edge_of(id)?;
+            Some(store.pool(&Purpose::Edge, &region.name, &edge.door, &self.targets))
+        });
+        let edges = edges.collect();
         for (service_id, service) in table.services_by_id() {
+            let purpose = Purpose::Service(service.name.clone());
             for (region_id, definition) in &service.pools {
+                if edge_of(*region_id).is_some_and(|edge| !edge.direct) {
+                    continue;
+                }
                 let slot = pools.get_mut(service_id.index() * regions + region_id.index());
                 if let (Some(slot), Some(region)) = (slot, table.region(*region_id)) {
-                    *slot = Some(store.pool(&service.name, &region.name, definition, &self.targets));
+                    *slot = Some(store.pool(&purpose, &region.name, definition, &self.targets));
                 }
             }
         }
         store.sweep();
         drop(store);
         count_up(&self.targets);
-        Pools::new(pools, regions, self.progress.subscribe())
+        Pools::new(pools, edges, self.progress.subscribe())
     }
 
     /// Takes in what was seen of a server, and says what that changed: usually nothing, which takes no lock and writes

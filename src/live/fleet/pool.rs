@@ -1,9 +1,11 @@
-//! The servers of one service in one region, as they are at the moment; and the index of all pools of a table.
+//! The servers of one service in one region, or of a region's edge, as they are at the moment; and the index of all pools
+//! of a table.
 
 use super::name::DnsName;
+use super::purpose::Purpose;
 use super::server::Server;
 use super::status::PoolStatus;
-use crate::model::{Pool, RegionId, RegionName, ServiceId, ServiceName};
+use crate::model::{Pool, RegionId, RegionName, ServiceId};
 use crate::resilience::Standing;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
@@ -15,7 +17,7 @@ use tokio::sync::watch;
 /// allocates nothing.
 #[derive(Debug)]
 pub struct PoolState {
-    pub(super) service: ServiceName,
+    pub(super) purpose: Purpose,
     pub(super) region: RegionName,
     pub(super) definition: Pool,
     /// Held so that the fleet goes on resolving them.
@@ -31,7 +33,7 @@ pub struct PoolState {
 
 impl PoolState {
     pub(super) fn new(
-        service: ServiceName,
+        purpose: Purpose,
         region: RegionName,
         definition: Pool,
         names: Vec<Arc<DnsName>>,
@@ -39,7 +41,7 @@ impl PoolState {
         targets: watch::Sender<u64>,
     ) -> Self {
         Self {
-            service,
+            purpose,
             region,
             definition,
             names,
@@ -51,10 +53,10 @@ impl PoolState {
         }
     }
 
-    /// The service that its servers serve.
+    /// What its servers are there for.
     #[must_use]
-    pub fn service(&self) -> &ServiceName {
-        &self.service
+    pub fn purpose(&self) -> &Purpose {
+        &self.purpose
     }
 
     /// The region that its servers stand in.
@@ -134,16 +136,30 @@ impl Drop for PoolState {
 pub struct Pools {
     /// By service, then region.
     pools: Box<[Option<Arc<PoolState>>]>,
+    /// By region.
+    edges: Box<[Option<Arc<PoolState>>]>,
     regions: usize,
     progress: watch::Receiver<u64>,
 }
 
 impl Pools {
-    pub(super) fn new(pools: Box<[Option<Arc<PoolState>>]>, regions: usize, progress: watch::Receiver<u64>) -> Self {
-        Self { pools, regions, progress }
+    pub(super) fn new(
+        pools: Box<[Option<Arc<PoolState>>]>,
+        edges: Box<[Option<Arc<PoolState>>]>,
+        progress: watch::Receiver<u64>,
+    ) -> Self {
+        let regions = edges.len();
+        Self { pools, edges, regions, progress }
     }
 
-    /// The pool of this service in this region, by ids of the table that this was made for. One look into an array.
+    /// The edge of this region, where requests are handed to it.
+    #[must_use]
+    pub fn edge(&self, region: RegionId) -> Option<&Arc<PoolState>> {
+        self.edges.get(region.index())?.as_ref()
+    }
+
+    /// The pool of this service in this region, by ids of the table that this was made for; `None` also where the region is
+    /// reached through its edge only. One look into an array.
     #[must_use]
     pub fn get(&self, service: ServiceId, region: RegionId) -> Option<&Arc<PoolState>> {
         if region.index() >= self.regions {
@@ -152,12 +168,12 @@ impl Pools {
         self.pools.get(service.index() * self.regions + region.index())?.as_ref()
     }
 
-    /// All pools, by service and then region.
+    /// All pools, by service and then region, and behind them the edges.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<PoolState>> {
-        self.pools.iter().flatten()
+        self.pools.iter().chain(&self.edges).flatten()
     }
 
-    /// What is known of every pool, by service and then region, in the order of the table.
+    /// What is known of every pool, by service and then region, in the order of the table, and behind them of the edges.
     #[must_use]
     pub fn status(&self) -> Vec<PoolStatus> {
         self.iter().map(|pool| PoolStatus::of(pool)).collect()

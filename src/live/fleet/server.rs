@@ -1,7 +1,8 @@
 //! One server, as the edge knows it.
 
+use super::purpose::Purpose;
 use crate::live::clock;
-use crate::model::{RegionName, ServiceName, Timestamp};
+use crate::model::{RegionName, Timestamp};
 use crate::resilience::{Health, HealthLimits, Observation, Standing};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tokio::sync::Notify;
 /// What makes a server itself. Two tables whose pools agree on all of it share the server and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ServerKey {
-    pub(super) service: ServiceName,
+    pub(super) purpose: Purpose,
     pub(super) region: RegionName,
     pub(super) address: SocketAddr,
     pub(super) sni: Option<Box<str>>,
@@ -49,10 +50,10 @@ impl Server {
         &self.key
     }
 
-    /// The service that it serves.
+    /// What it is there for.
     #[must_use]
-    pub fn service(&self) -> &ServiceName {
-        &self.key.service
+    pub fn purpose(&self) -> &Purpose {
+        &self.key.purpose
     }
 
     /// The region that it stands in.

@@ -1,8 +1,9 @@
 //! What the fleet tells people: where everything stands, and what has just changed.
 
 use super::pool::PoolState;
+use super::purpose::Purpose;
 use super::server::Server;
-use crate::model::{RegionName, ServiceName, Timestamp};
+use crate::model::{RegionName, Timestamp};
 use crate::resilience::Standing;
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 /// A pool at one moment.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PoolStatus {
-    /// The service.
-    pub service: ServiceName,
+    /// What its servers are there for.
+    pub purpose: Purpose,
     /// The region.
     pub region: RegionName,
     /// How many of its servers are not known to be unhealthy.
@@ -58,8 +59,8 @@ impl PoolStatus {
             NameStatus { name: name.text().into(), addresses: answer.addresses.len(), last_error, failing_since }
         });
         let names = names.collect();
-        let (service, region) = (pool.service.clone(), pool.region.clone());
-        Self { service, region, healthy: pool.healthy(), servers, names }
+        let (purpose, region) = (pool.purpose.clone(), pool.region.clone());
+        Self { purpose, region, healthy: pool.healthy(), servers, names }
     }
 }
 
@@ -102,15 +103,15 @@ impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server { server, healthy } => {
-                let (address, service, region) = (server.address(), server.service(), server.region());
+                let (address, purpose, region) = (server.address(), server.purpose(), server.region());
                 let now = if *healthy { "healthy" } else { "unhealthy" };
-                write!(f, "server {address} of {service} in {region} is {now}")
+                write!(f, "server {address} of {purpose} in {region} is {now}")
             }
             Self::Pool { pool, healthy: true } => {
-                write!(f, "{} in {} has a healthy server again", pool.service, pool.region)
+                write!(f, "{} in {} has a healthy server again", pool.purpose, pool.region)
             }
             Self::Pool { pool, healthy: false } => {
-                write!(f, "{} in {} has no healthy server", pool.service, pool.region)
+                write!(f, "{} in {} has no healthy server", pool.purpose, pool.region)
             }
         }
     }

@@ -2,9 +2,10 @@
 
 use super::name::DnsName;
 use super::pool::PoolState;
+use super::purpose::Purpose;
 use super::server::{Server, ServerKey};
 use super::status::Transition;
-use crate::model::{Pool, RegionName, ServerHost, ServiceName};
+use crate::model::{Pool, RegionName, ServerHost};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -19,19 +20,19 @@ pub(super) struct Store {
     pub(super) servers: HashMap<ServerKey, Weak<Server>>,
     pub(super) names: HashMap<Box<str>, Weak<DnsName>>,
     /// More than one where a pool was edited and requests still use the older one.
-    pub(super) pools: HashMap<(ServiceName, RegionName), Vec<Weak<PoolState>>>,
+    pub(super) pools: HashMap<(Purpose, RegionName), Vec<Weak<PoolState>>>,
 }
 
 impl Store {
     /// The pool as it is known already, or a new one with what is known of its servers and names.
     pub(super) fn pool(
         &mut self,
-        service: &ServiceName,
+        purpose: &Purpose,
         region: &RegionName,
         definition: &Pool,
         targets: &watch::Sender<u64>,
     ) -> Arc<PoolState> {
-        let key = (service.clone(), region.clone());
+        let key = (purpose.clone(), region.clone());
         let known = self.pools.get(&key).into_iter().flatten().filter_map(Weak::upgrade);
         if let Some(pool) = known.into_iter().find(|pool| pool.definition == *definition) {
             pool.generation.store(self.generation, Ordering::Release);
@@ -45,8 +46,8 @@ impl Store {
                 names.push(self.name(text));
             }
         }
-        let (service, region) = key.clone();
-        let pool = PoolState::new(service, region, definition.clone(), names, self.generation, targets.clone());
+        let (purpose, region) = key.clone();
+        let pool = PoolState::new(purpose, region, definition.clone(), names, self.generation, targets.clone());
         let pool = Arc::new(pool);
         self.fill(&pool);
         pool.recount();
@@ -81,7 +82,7 @@ impl Store {
         let sni = pool.definition.tls.as_ref().map(|tls| tls.sni.clone());
         let servers = addresses.into_iter().map(|address| {
             self.server(ServerKey {
-                service: pool.service.clone(),
+                purpose: pool.purpose.clone(),
                 region: pool.region.clone(),
                 address,
                 sni: sni.clone(),
@@ -108,7 +109,7 @@ impl Store {
 
     /// The pools that the server may be in.
     pub(super) fn pools_around(&self, server: &Server) -> impl Iterator<Item = Arc<PoolState>> {
-        let pools = self.pools.get(&(server.service().clone(), server.region().clone()));
+        let pools = self.pools.get(&(server.purpose().clone(), server.region().clone()));
         pools.into_iter().flatten().filter_map(Weak::upgrade)
     }
 

@@ -11,13 +11,7 @@ const REGIONS: [&str; 3] = ["us-east", "us-central", "us-west"];
 
 /// A table with these pools: service, region (`us-east`, `us-central` or `us-west`) and servers.
 pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
-    let regions = REGIONS.map(|name| Region {
-        name: name.parse().unwrap(),
-        session_prefix: name.parse().unwrap(),
-        location: None,
-        capacity: None,
-        failover: None,
-    });
+    let regions = REGIONS.map(|name| Region::named(name.parse().unwrap(), name.parse().unwrap()));
     let mut services: Vec<Service> = Vec::new();
     for (service, region, servers) in pools {
         let region = REGIONS.iter().position(|name| name == region).and_then(RegionId::at).unwrap();
@@ -39,7 +33,7 @@ pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
     }
     let home = HomeTarget::Region(RegionId::at(0).unwrap());
     let homes = vec![HomeRule { condition: HomeCondition::Otherwise, target: home }];
-    RoutingTable::new(TableParts { regions: regions.into(), homes, services, drains: Vec::new() })
+    RoutingTable::new(TableParts { regions: regions.into(), homes, services, ..TableParts::default() })
 }
 
 fn fleet() -> Fleet {
@@ -85,10 +79,10 @@ fn pools_stand_where_their_ids_say() {
         ("portal", "us-west", &["10.0.2.1:80"]),
         ("shop", "us-central", &["10.0.1.1:80"]),
     ]);
-    let pools = fleet.pools_for(&table);
+    let pools = fleet.pools_for(&table, None);
     let at = |service, region| {
         let pool = pools.get(ServiceId::at(service).unwrap(), RegionId::at(region).unwrap());
-        pool.map(|pool| (pool.service().to_string(), pool.region().to_string()))
+        pool.map(|pool| (pool.purpose().to_string(), pool.region().to_string()))
     };
     assert_eq!(at(0, 0), Some(("portal".into(), "us-east".into())));
     assert_eq!(at(0, 1), None);
@@ -103,7 +97,7 @@ fn pools_stand_where_their_ids_say() {
 fn turns_are_even_also_beside_an_unhealthy_server() {
     let fleet = fleet();
     let servers = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"];
-    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &servers)]));
+    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &servers)]), None);
     let pool = only(&pools);
     let count = |rounds: usize| {
         let picked: Vec<_> = (0..rounds).map(|_| pool.pick(&[]).unwrap().address().to_string()).collect();
@@ -117,7 +111,8 @@ fn turns_are_even_also_beside_an_unhealthy_server() {
 #[test]
 fn a_pick_is_healthy_and_untried_as_far_as_there_is_one() {
     let fleet = fleet();
-    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"])]));
+    let pools =
+        fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"])]), None);
     let pool = only(&pools);
     let servers = pool.servers();
     take_down(&fleet, &servers[0]);
@@ -134,7 +129,7 @@ fn a_pick_is_healthy_and_untried_as_far_as_there_is_one() {
 #[test]
 fn picking_and_seeing_the_usual_allocate_nothing() {
     let fleet = fleet();
-    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80"])]));
+    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80"])]), None);
     let pool = only(&pools);
     let tried = [pool.servers()[0].address()];
     let request = || {
@@ -152,7 +147,7 @@ fn picking_and_seeing_the_usual_allocate_nothing() {
 #[test]
 fn transitions_are_told_once_by_the_call_that_caused_them() {
     let fleet = fleet();
-    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80"])]));
+    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80"])]), None);
     let pool = only(&pools);
     let servers = pool.servers();
     assert_eq!(pool.healthy(), 2);
@@ -173,14 +168,14 @@ fn transitions_are_told_once_by_the_call_that_caused_them() {
 #[test]
 fn health_survives_a_new_table_and_an_edited_pool() {
     let fleet = fleet();
-    let old = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80"])]));
+    let old = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80"])]), None);
     take_down(&fleet, &only(&old).servers()[0]);
-    let same = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80"])]));
+    let same = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "10.0.0.2:80"])]), None);
     assert!(Arc::ptr_eq(&only(&old), &only(&same)), "an unchanged pool goes on, turns and all");
-    let edited = fleet.pools_for(&table_of(&[
-        ("portal", "us-west", &["10.0.0.1:80"]),
-        ("portal", "us-east", &["10.0.0.3:80", "10.0.0.1:80"]),
-    ]));
+    let edited = fleet.pools_for(
+        &table_of(&[("portal", "us-west", &["10.0.0.1:80"]), ("portal", "us-east", &["10.0.0.3:80", "10.0.0.1:80"])]),
+        None,
+    );
     let healthy: Vec<_> = edited.iter().map(|pool| pool.healthy()).collect();
     assert_eq!(healthy, [1, 1], "known as unhealthy in us-east; another server in us-west, at the same address");
     // A request of the old table still tells the new one what it sees, and the old pool is silent.
@@ -197,18 +192,18 @@ fn health_survives_a_new_table_and_an_edited_pool() {
 #[test]
 fn what_nothing_uses_is_forgotten() {
     let fleet = fleet();
-    let old = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "app.internal:80"])]));
+    let old = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80", "app.internal:80"])]), None);
     take_down(&fleet, &only(&old).servers()[0]);
     assert_eq!(stored(&fleet), (1, 1, 1));
     let request = only(&old).servers()[0].begin();
     drop(old);
-    let new = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.9:80"])]));
+    let new = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.9:80"])]), None);
     assert_eq!(stored(&fleet), (2, 0, 1), "a request still uses the old server");
     assert_eq!(fleet.servers().len(), 1, "but nobody has to probe it");
     assert!(fleet.names().is_empty());
     drop(request);
     drop(new);
-    let back = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80"])]));
+    let back = fleet.pools_for(&table_of(&[("portal", "us-east", &["10.0.0.1:80"])]), None);
     assert_eq!(stored(&fleet), (1, 0, 1));
     assert!(only(&back).any_healthy(), "it is a new server");
 }
@@ -216,7 +211,7 @@ fn what_nothing_uses_is_forgotten() {
 #[test]
 fn names_give_servers_when_they_are_resolved() {
     let fleet = fleet();
-    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80", "app.internal:81"])]));
+    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80", "app.internal:81"])]), None);
     let pool = only(&pools);
     assert!(!pool.any_healthy() && pool.pick(&[]).is_none());
     let names = fleet.names();
@@ -251,7 +246,7 @@ fn names_give_servers_when_they_are_resolved() {
 #[test]
 fn a_failing_name_keeps_its_answer_and_says_why() {
     let fleet = fleet();
-    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80", "10.0.0.9:80"])]));
+    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80", "10.0.0.9:80"])]), None);
     let name = fleet.names().remove(0);
     fleet.resolved(&name, ips(&["10.0.0.1"])).clear();
     fleet.unresolved(&name, &format!("refused {}", "ü".repeat(500)));
@@ -271,7 +266,7 @@ fn a_failing_name_keeps_its_answer_and_says_why() {
 #[tokio::test]
 async fn a_table_is_settled_once_everything_was_asked_and_tried() {
     let fleet = fleet();
-    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80", "10.0.0.9:80"])]));
+    let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80", "10.0.0.9:80"])]), None);
     let (name, listed) = (fleet.names().remove(0), only(&pools).servers()[0].clone());
     let steps = async {
         assert!(!pools.is_settled());
@@ -285,7 +280,7 @@ async fn a_table_is_settled_once_everything_was_asked_and_tried() {
     };
     tokio::join!(pools.settled(), steps);
     assert!(pools.is_settled());
-    fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])])).settled().await; // nothing is new
+    fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]), None).settled().await; // nothing is new
 }
 
 /// Tables change in one thread while others make requests and a name moves: nothing piles up, no count goes wrong.
@@ -299,7 +294,7 @@ fn a_storm_of_tables_leaves_nothing_behind() {
             table_of(&[("portal", "us-east", &[&own, &shared, &name]), ("shop", "us-west", &["10.3.0.1:80", &name])])
         })
         .collect();
-    let current = arc_swap::ArcSwap::from_pointee(fleet.pools_for(&tables[0]));
+    let current = arc_swap::ArcSwap::from_pointee(fleet.pools_for(&tables[0], None));
     let stop = AtomicBool::new(false);
     let mut largest = (0, 0, 0);
     std::thread::scope(|scope| {
@@ -325,7 +320,7 @@ fn a_storm_of_tables_leaves_nothing_behind() {
             });
         }
         for reload in 0..1000 {
-            current.store(Arc::new(fleet.pools_for(&tables[reload % tables.len()])));
+            current.store(Arc::new(fleet.pools_for(&tables[reload % tables.len()], None)));
             let (servers, names, pools) = stored(&fleet);
             largest = (largest.0.max(servers), largest.1.max(names), largest.2.max(pools));
         }
@@ -333,7 +328,7 @@ fn a_storm_of_tables_leaves_nothing_behind() {
     });
     assert!(largest.0 <= 40 && largest.1 <= 8 && largest.2 <= 12, "{largest:?}");
     drop(current);
-    let last = fleet.pools_for(&tables[3]);
+    let last = fleet.pools_for(&tables[3], None);
     for pool in last.iter() {
         let servers = pool.servers();
         assert_eq!(pool.healthy(), servers.iter().filter(|server| server.is_healthy()).count());
@@ -371,12 +366,12 @@ proptest! {
             table_of(&[("portal", "us-east", &["app.internal:80"])]),
             table_of(&[("portal", "us-east", &["0.0.0.3:80"]), ("shop", "us-east", &["app.internal:80"])]),
         ];
-        let mut pools = fleet.pools_for(&tables[0]);
+        let mut pools = fleet.pools_for(&tables[0], None);
         for event in events {
             let before: Vec<_> = pools.iter().map(|pool| (Arc::clone(pool), pool.any_healthy())).collect();
             let told = match event {
                 Event::Table(at) => {
-                    pools = fleet.pools_for(&tables[at]);
+                    pools = fleet.pools_for(&tables[at], None);
                     continue;
                 }
                 Event::Seen(at, seen) => {

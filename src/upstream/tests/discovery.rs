@@ -33,7 +33,7 @@ async fn answers_are_followed_by_their_ttl() {
     let (watched, dns) = (Watched::new(), name_server().await);
     dns.says("app.internal", Reply::Addresses(&["10.0.0.2", "10.0.0.1", "fd00::1", "0.0.0.0"], 0));
     let task = start(&watched, dns.address(), QUICK);
-    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]));
+    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]), None);
     let first = parsed(&["10.0.0.1:80", "10.0.0.2:80", "[fd00::1]:80"]);
     until("the name has its addresses", || addresses(&pools) == first).await;
     assert_eq!(watched.told(), ["portal in us-east has a healthy server again"]);
@@ -45,7 +45,7 @@ async fn answers_are_followed_by_their_ttl() {
     dns.says("app.internal", Reply::Addresses(&["10.0.0.4"], 3600));
     until("the long TTL is in", || addresses(&pools) == parsed(&["10.0.0.4:80"])).await;
     dns.says("other.internal", Reply::Addresses(&["10.0.0.5"], 3600));
-    let edited = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["other.internal:80"])]));
+    let edited = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["other.internal:80"])]), None);
     until("the new name is in", || addresses(&edited) == parsed(&["10.0.0.5:80"])).await;
     drop(pools);
     until("the old name is let go", || watched.fleet.names().len() == 1).await;
@@ -60,8 +60,9 @@ async fn a_ttl_is_not_asked_again_before_its_time() {
     dns.says("quick.internal", Reply::Addresses(&["10.0.0.2"], 0));
     let pace = DiscoveryPace { ceiling: Duration::from_secs(3600), ..QUICK };
     start(&watched, dns.address(), pace);
-    let _pools =
-        watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["steady.internal:80", "quick.internal:80"])]));
+    let _pools = watched
+        .fleet
+        .pools_for(&table_of(&[("portal", "us-east", &["steady.internal:80", "quick.internal:80"])]), None);
     until("one was asked for often", || dns.asked_for("quick.internal") >= 20).await;
     assert_eq!(dns.asked_for("steady.internal"), 2, "once for A, once for AAAA");
 }
@@ -71,7 +72,7 @@ async fn the_last_answer_stays_while_dns_fails() {
     let (watched, dns) = (Watched::new(), name_server().await);
     dns.says("app.internal", Reply::Addresses(&["10.0.0.1"], 0));
     start(&watched, dns.address(), QUICK);
-    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]));
+    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]), None);
     pools_have(&pools, "10.0.0.1:80").await;
     let error = || pools.status()[0].names[0].last_error.as_deref().unwrap_or_default().to_owned();
     for (reply, word) in
@@ -94,7 +95,7 @@ async fn a_name_server_that_dies_and_comes_back_is_used_again() {
     let address = dns.address();
     dns.says("app.internal", Reply::Addresses(&["10.0.0.1"], 0));
     start(&watched, address, QUICK);
-    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]));
+    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]), None);
     pools_have(&pools, "10.0.0.1:80").await;
     dns.close().await;
     until("the failure is known", || pools.status()[0].names[0].last_error.is_some()).await;
@@ -109,7 +110,7 @@ async fn half_an_answer_is_used_and_the_other_half_kept() {
     let (watched, dns) = (Watched::new(), name_server().await);
     dns.says("app.internal", Reply::Addresses(&["10.0.0.1", "fd00::1"], 0));
     start(&watched, dns.address(), QUICK);
-    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]));
+    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]), None);
     until("both are in", || addresses(&pools).len() == 2).await;
     dns.says("app.internal", Reply::BrokenForV4(&["fd00::2"]));
     let halves = parsed(&["10.0.0.1:80", "[fd00::2]:80"]);
@@ -121,7 +122,7 @@ async fn an_emptied_name_is_believed_in_the_end() {
     let (watched, dns) = (Watched::new(), name_server().await);
     dns.says("app.internal", Reply::Addresses(&["10.0.0.1"], 0));
     start(&watched, dns.address(), DiscoveryPace { disbelief: Duration::from_millis(100), ..QUICK });
-    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]));
+    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80"])]), None);
     pools_have(&pools, "10.0.0.1:80").await;
     dns.says("app.internal", Reply::NoSuchName);
     until("the pool is empty", || addresses(&pools).is_empty()).await;
@@ -136,7 +137,7 @@ async fn a_silent_name_holds_up_no_other() {
     dns.says("app.internal", Reply::Addresses(&["10.0.0.1"], 0));
     start(&watched, dns.address(), QUICK);
     let table = table_of(&[("portal", "us-east", &["silent.internal:80", "app.internal:80"])]);
-    let pools = watched.fleet.pools_for(&table);
+    let pools = watched.fleet.pools_for(&table, None);
     pools_have(&pools, "10.0.0.1:80").await;
     assert_eq!(pools.status()[0].names[0].last_error, None, "still waiting for the silent one");
 }
@@ -146,7 +147,7 @@ async fn localhost_needs_no_name_server() {
     let watched = Watched::new();
     let discovery = Discovery::of_this_machine().unwrap();
     tokio::spawn(discovery.run(watched.fleet.clone(), watched.report(), watched.stop.subscribe()));
-    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["localhost:80"])]));
+    let pools = watched.fleet.pools_for(&table_of(&[("portal", "us-east", &["localhost:80"])]), None);
     until("localhost is resolved", || addresses(&pools).contains(&parsed(&["127.0.0.1:80"])[0])).await;
 }
 

@@ -31,7 +31,7 @@ async fn listener(address: &str) -> (TcpListener, SocketAddr) {
 fn pools(watched: &Watched, addresses: &[SocketAddr]) -> Pools {
     let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    watched.fleet.pools_for(&table_of(&[("portal", "us-east", &texts)]))
+    watched.fleet.pools_for(&table_of(&[("portal", "us-east", &texts)]), None)
 }
 
 fn servers(pools: &Pools) -> Vec<Arc<Server>> {

@@ -111,7 +111,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
             shared.name.to_string().into_response()
         }
         "/secret" => {
-            let own = [("homeward-replay", "region=x"), ("homeward-anything", "y"), ("x-app", "kept")];
+            let own = [("homeward-session", "x"), ("homeward-anything", "y"), ("x-app", "kept")];
             (own, shared.name.to_string()).into_response()
         }
         _ => ([("x-region", shared.name.to_string())], shared.name.to_string()).into_response(),

@@ -6,8 +6,8 @@ use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
 use crate::model::{
-    Continent, Country, HostPattern, Network, PathPrefix, Rate, RegionName, ServerAddress, ServerHost, ServiceName,
-    SessionPrefix, Share, Subdivision, Timestamp,
+    Continent, Country, HostPattern, Network, PathPrefix, Rate, RegionEdge, RegionName, ServerAddress, ServerHost,
+    ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
 };
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -61,9 +61,11 @@ impl Scalar {
             Self::Host => read::<HostPattern>(text),
             Self::PathPrefix => read::<PathPrefix>(text),
             Self::CookieName => cookie_name(text),
+            Self::HeaderName => header_name(text),
             Self::Separator => separator(text),
             Self::Word(words) => word(text, words),
             Self::Server => read::<ServerAddress>(text),
+            Self::EdgeUrl => read::<RegionEdge>(text),
             Self::DnsName => match format!("{text}:1").parse() {
                 Ok(ServerAddress { host: ServerHost::Name(_), .. }) => Ok(()),
                 _ => Err("a DNS name has letters, digits, '-' and dots, e.g. app.internal".into()),
@@ -167,12 +169,33 @@ fn socket_address(text: &str) -> Result<(), String> {
 }
 
 /// A token of RFC 9110, 5.6.2.
-fn cookie_name(text: &str) -> Result<(), String> {
+fn is_token(text: &str) -> bool {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if text.is_empty() || text.len() > 128 || !text.bytes().all(token) {
-        return Err("it has up to 128 letters, digits and '-', '_', '.' and the like, e.g. sid".into());
+    (1..=128).contains(&text.len()) && text.bytes().all(token)
+}
+
+fn cookie_name(text: &str) -> Result<(), String> {
+    if is_token(text) {
+        return Ok(());
     }
-    Ok(())
+    Err("it has up to 128 letters, digits and '-', '_', '.' and the like, e.g. sid".into())
+}
+
+/// A header that clients send with their session key: none that has a meaning of its own on the way.
+fn header_name(text: &str) -> Result<(), String> {
+    const TAKEN: [&str; 8] =
+        ["connection", "content-length", "cookie", "host", "set-cookie", "te", "transfer-encoding", "upgrade"];
+    let lower = text.to_ascii_lowercase();
+    if lower == "authorization" {
+        return Err("write bearer: true for the token in Authorization".into());
+    }
+    if TAKEN.contains(&&*lower) || lower.starts_with("homeward-") || lower.starts_with("x-forwarded-") {
+        return Err("that header has another meaning: choose one of the app's own, e.g. X-Session-Id".into());
+    }
+    if is_token(text) {
+        return Ok(());
+    }
+    Err("it has up to 128 letters, digits and '-', '_' and the like, e.g. X-Session-Id".into())
 }
 
 /// What may stand in a cookie without quotes (RFC 6265, 4.1.1).

@@ -44,10 +44,13 @@ pub(in crate::config) enum Scalar {
     Host,
     PathPrefix,
     CookieName,
+    HeaderName,
     Separator,
     /// One of these words, each with what it means.
     Word(&'static [(&'static str, &'static str)]),
     Server,
+    /// The URL of an edge.
+    EdgeUrl,
     /// A DNS name.
     DnsName,
     Flag,

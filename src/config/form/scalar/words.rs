@@ -28,9 +28,11 @@ impl Scalar {
             Self::Host => "a host",
             Self::PathPrefix => "a path prefix",
             Self::CookieName => "the name of a cookie",
+            Self::HeaderName => "the name of a header for session keys",
             Self::Separator => "a separator",
             Self::Word(_) => "one of the words for this key",
             Self::Server => "a server",
+            Self::EdgeUrl => "the URL of an edge",
             Self::DnsName => "a DNS name",
             Self::Flag => "a boolean",
             Self::SocketAddress => "an IP address with a port",
@@ -63,10 +65,11 @@ impl Scalar {
             Self::PathPrefix => json!({"type": "string", "pattern": "^/", "maxLength": 1024}),
             Self::Word(words) => json!({"enum": words.iter().map(|(word, _)| word).collect::<Vec<_>>()}),
             Self::Server | Self::SocketAddress => json!({"type": "string", "pattern": ":[0-9]{1,5}$"}),
+            Self::EdgeUrl => json!({"type": "string", "pattern": "^https?://"}),
             Self::Flag => json!({"type": "boolean"}),
             Self::Separator => json!({"type": "string", "minLength": 1, "maxLength": 8}),
             Self::Note => json!({"type": "string", "maxLength": LONGEST_NOTE}),
-            Self::Host | Self::CookieName | Self::DnsName | Self::File | Self::FileOrStdout => {
+            Self::Host | Self::CookieName | Self::HeaderName | Self::DnsName | Self::File | Self::FileOrStdout => {
                 json!({"type": "string", "minLength": 1})
             }
         }
@@ -97,12 +100,14 @@ impl Scalar {
             Self::Host => "host name, `*.` and a domain for every host below it, or `*` for all".into(),
             Self::PathPrefix => "path of whole segments, starts with `/`".into(),
             Self::CookieName => "name of a cookie".into(),
+            Self::HeaderName => "name of a header".into(),
             Self::Separator => "1 to 8 characters that may stand in a cookie".into(),
             Self::Word(words) => {
                 let words: Vec<_> = words.iter().map(|(word, doc)| format!("`{word}` ({doc})")).collect();
                 words.join(", ")
             }
             Self::Server => "`host:port` with an IP address or a DNS name".into(),
+            Self::EdgeUrl => "URL without a path".into(),
             Self::DnsName => "DNS name".into(),
             Self::Flag => "`true` or `false`".into(),
             Self::SocketAddress => "IP address and port; an IPv6 address in brackets".into(),

@@ -1,0 +1,191 @@
+//! From edge to edge: what is said of a request that is forwarded, and what of that is believed.
+
+use super::Proxy;
+use super::context::RequestContext;
+use super::headers::{HOMEWARD_REASON, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, joined};
+use super::request_id;
+use crate::hop::{Bound, Claims, HopProblem, seal, verified};
+use crate::live::{LiveTable, clock};
+use crate::model::Keyring;
+use crate::telemetry::HopResult;
+use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pingora::http::RequestHeader;
+use smallvec::SmallVec;
+
+/// The token. The headers beside it carry what the next edge is to tell the app: a load balancer in front of that edge
+/// would change `X-Forwarded-For` and its kin, and these it lets through.
+pub(super) const HOMEWARD_HOP: HeaderName = HeaderName::from_static("homeward-hop");
+const HOMEWARD_HOP_FOR: HeaderName = HeaderName::from_static("homeward-hop-for");
+const HOMEWARD_HOP_PROTO: HeaderName = HeaderName::from_static("homeward-hop-proto");
+const HOMEWARD_HOP_HOST: HeaderName = HeaderName::from_static("homeward-hop-host");
+const HOMEWARD_HOP_ID: HeaderName = HeaderName::from_static("homeward-hop-id");
+
+/// RFC 8586: the name of each edge that a request has passed.
+pub(super) const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+/// What edges are called there and in `Via`. All have the same name: it is the fleet that a request must not circle in.
+pub(super) const PSEUDONYM: &str = "homeward";
+
+/// How often a request may have passed an edge before it is refused: once more than any that goes right.
+pub(super) const MOST_PASSES: usize = 3;
+
+/// A request that another edge has forwarded, on that edge's word.
+pub(super) struct Forwarded {
+    /// What its token says.
+    pub claims: Claims,
+    /// Why it was forwarded, as the other edge tells it.
+    pub reasons: String,
+    /// What the app is told as `X-Forwarded-For`, `-Proto` and `-Host`.
+    pub visitor: [(HeaderName, HeaderValue); 3],
+    /// The id of the request.
+    pub request_id: String,
+}
+
+/// How often the request has passed an edge, by its `CDN-Loop`.
+pub(super) fn passes(head: &RequestHeader) -> usize {
+    let entries = head.headers.get_all(CDN_LOOP).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let names = entries.map(|entry| entry.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii());
+    names.filter(|name| name.eq_ignore_ascii_case(PSEUDONYM.as_bytes())).count()
+}
+
+impl Proxy {
+    /// What another edge says of a request, where it has a token that is good for it. One that is not is counted, and
+    /// changes nothing: it is taken out before anybody sees it, as all headers of Homeward's own are.
+    pub(super) fn forwarded(&self, head: &RequestHeader, live: &LiveTable) -> Option<Box<Forwarded>> {
+        let mut tokens = head.headers.get_all(HOMEWARD_HOP).iter();
+        let token = tokens.next()?;
+        let metrics = self.edge.metrics();
+        let result = match (self.edge.hop_keys(), tokens.next()) {
+            (None, _) => Err(HopResult::HopsAreOff),
+            (Some(_), Some(_)) => Err(HopResult::Malformed),
+            (Some(keys), None) => self.believed(head, live, token.as_bytes(), &keys).map_err(HopResult::from),
+        };
+        match result {
+            Ok(forwarded) => {
+                metrics.hop_token(HopResult::Valid);
+                Some(Box::new(forwarded))
+            }
+            Err(problem) => {
+                metrics.hop_token(problem);
+                None
+            }
+        }
+    }
+
+    fn believed(
+        &self,
+        head: &RequestHeader,
+        live: &LiveTable,
+        token: &[u8],
+        keys: &Keyring,
+    ) -> Result<Forwarded, HopProblem> {
+        let said = |name| only(&head.headers, name).ok_or(HopProblem::Malformed);
+        let (reasons, request_id) = (said(HOMEWARD_REASON)?, said(HOMEWARD_HOP_ID)?);
+        let visitor = [said(HOMEWARD_HOP_FOR)?, said(HOMEWARD_HOP_PROTO)?, said(HOMEWARD_HOP_HOST)?].map(Clone::clone);
+        let claims = {
+            let cookies = joined(&head.headers, &COOKIE);
+            let lines = lines(&visitor, &cookies, head, live);
+            let bound = bound(head, request_id.as_bytes(), reasons.as_bytes(), &lines);
+            verified(token, &bound, keys, self.edge.local(), clock::now())?
+        };
+        let request_id = request_id::accepted(request_id.as_bytes()).ok_or(HopProblem::Malformed)?.to_owned();
+        let reasons = reasons.to_str().map_err(|_| HopProblem::Malformed)?.to_owned();
+        let [visitor_for, proto, host] = visitor;
+        let visitor = [(X_FORWARDED_FOR, visitor_for), (X_FORWARDED_PROTO, proto), (X_FORWARDED_HOST, host)];
+        Ok(Forwarded { claims, reasons, visitor, request_id })
+    }
+}
+
+/// Says to the edge that the request goes to what it needs to know, under a token. `head` has what the app would be told
+/// of the visitor already.
+///
+/// # Errors
+/// Where a value is no header value; by their types none can be.
+pub(super) fn to_edge(
+    head: &mut RequestHeader,
+    context: &RequestContext,
+    live: &LiveTable,
+    claims: &Claims,
+    reasons: &str,
+    keys: &Keyring,
+) -> pingora::Result<()> {
+    let value = |name: &HeaderName| joined(&head.headers, name);
+    let visitor = [value(&X_FORWARDED_FOR), value(&X_FORWARDED_PROTO), value(&X_FORWARDED_HOST)]
+        .map(|bytes| HeaderValue::from_bytes(&bytes).unwrap_or_else(|_| HeaderValue::from_static("")));
+    let token = {
+        let cookies = joined(&head.headers, &COOKIE);
+        let lines = lines(&visitor, &cookies, head, live);
+        seal(claims, &bound(head, context.request_id.as_bytes(), reasons.as_bytes(), &lines), keys)
+    };
+    let [visitor_for, proto, host] = visitor;
+    head.insert_header(HOMEWARD_HOP_FOR, visitor_for)?;
+    head.insert_header(HOMEWARD_HOP_PROTO, proto)?;
+    head.insert_header(HOMEWARD_HOP_HOST, host)?;
+    head.insert_header(HOMEWARD_HOP_ID, context.request_id.as_str())?;
+    head.insert_header(HOMEWARD_REASON, reasons)?;
+    head.insert_header(HOMEWARD_HOP, token)
+}
+
+fn bound<'a>(head: &'a RequestHeader, request_id: &'a [u8], reasons: &'a [u8], lines: &'a [&'a [u8]]) -> Bound<'a> {
+    let host = head.headers.get(HOST).map(HeaderValue::as_bytes);
+    let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str().as_bytes()));
+    Bound {
+        method: head.method.as_str().as_bytes(),
+        host: host.unwrap_or_default(),
+        target: target(head),
+        request_id,
+        reasons,
+        lines,
+    }
+}
+
+/// Path and query: what is the same in every version of HTTP.
+fn target(head: &RequestHeader) -> &[u8] {
+    head.uri.path_and_query().map_or_else(|| head.raw_path(), |target| target.as_str().as_bytes())
+}
+
+/// What says where the request comes from, and where it goes: by cookies, a bearer token, or another header that the table
+/// reads keys from.
+fn lines<'a>(
+    visitor: &'a [HeaderValue; 3],
+    cookies: &'a [u8],
+    head: &'a RequestHeader,
+    live: &'a LiveTable,
+) -> SmallVec<[&'a [u8]; 8]> {
+    let mut lines: SmallVec<[&[u8]; 8]> = visitor.iter().map(HeaderValue::as_bytes).collect();
+    lines.push(cookies);
+    let keys = live.table.key_headers().iter().map(AsRef::as_ref).filter(|name| *name != AUTHORIZATION.as_str());
+    for name in keys.chain([AUTHORIZATION.as_str()]) {
+        lines.extend(head.headers.get_all(name).iter().map(HeaderValue::as_bytes));
+    }
+    lines
+}
+
+/// The value of a header that is there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_are_counted_by_name() {
+        let head = |lines: &[&str]| {
+            let mut head = RequestHeader::build("GET", b"/", None).unwrap();
+            lines.iter().for_each(|line| _ = head.append_header("CDN-Loop", *line).unwrap());
+            head
+        };
+        for (lines, count) in [
+            (&[][..], 0),
+            (&["other.example"], 0),
+            (&["homeward"], 1),
+            (&["a, Homeward;v=1", "homeward-like", "homeward"], 2),
+            (&["homeward,homeward , homeward; x"], 3),
+        ] {
+            assert_eq!(passes(&head(lines)), count, "{lines:?}");
+        }
+    }
+}

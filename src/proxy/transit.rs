@@ -1,0 +1,114 @@
+//! What is said on the way: to an app server or to another edge, and of their answers to whoever asked.
+
+use super::Proxy;
+use super::context::{Decided, RequestContext};
+use super::headers::{self, HOMEWARD_HOP_REFUSED, HOMEWARD_REPLAY, Received};
+use super::hop;
+use super::replay::Answer;
+use crate::hop::Claims;
+use crate::live::{LiveTable, clock};
+use crate::model::RegionId;
+use crate::routing::Way;
+use crate::session::Minted;
+use crate::telemetry::{MintResult, UpstreamResult};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::{Error, ErrorType, Result};
+
+impl Proxy {
+    /// Writes into `head`, which is about to be sent, what the other side is told.
+    ///
+    /// # Errors
+    /// Where the edge has no hop keys any more, or a value is no header value.
+    pub(super) fn tell(&self, head: &mut RequestHeader, received: &Received, context: &RequestContext) -> Result<()> {
+        let Some(decided) = &context.decided else { return Ok(()) };
+        headers::of_visitor(head, context, received)?;
+        if context.attempts.way != Some(Way::Edge) {
+            return headers::to_app(head, context, decided);
+        }
+        let keys = self.edge.hop_keys();
+        let (Some(keys), Some(claims)) = (keys, self.claims(decided, context)) else {
+            return Error::e_explain(ErrorType::InternalError, "a hop without keys");
+        };
+        let reasons = context.reasons(decided).to_string();
+        hop::to_edge(head, context, &decided.live, &claims, &reasons, &keys)
+    }
+
+    /// What the edge of the region that serves needs to know.
+    fn claims(&self, Decided { live, decision }: &Decided, context: &RequestContext) -> Option<Claims> {
+        let name = |region: RegionId| live.table.region(region).map(|region| region.name.clone());
+        Some(Claims {
+            from: self.edge.local().clone(),
+            to: name(decision.region()?)?,
+            home: name(decision.home)?,
+            replayed_from: context.replayed_from().cloned(),
+            client: context.client,
+            at: clock::now(),
+        })
+    }
+
+    /// Takes in the head of an answer, and makes of it what is passed on.
+    ///
+    /// # Errors
+    /// Where it is not passed on: the request goes once more then, or the context says what is answered.
+    pub(super) fn take(
+        &self,
+        request: &RequestHeader,
+        head: &mut ResponseHeader,
+        is_held: bool,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
+            headers::to_client(head, None);
+            return Ok(());
+        }
+        let by_hop = context.forwarded.is_some();
+        let at_edge = context.attempts.way == Some(Way::Edge);
+        if at_edge && head.headers.contains_key(HOMEWARD_HOP_REFUSED) && self.is_refused_by_edge(context, is_held) {
+            return go_again(context);
+        }
+        if !by_hop {
+            match self.on_answer(request, head, is_held, context) {
+                Answer::PassOn => {}
+                Answer::GoAgain => return go_again(context),
+                Answer::Refuse(refusal) => {
+                    context.refusal = Some(refusal);
+                    return Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "the replay cannot be");
+                }
+            }
+        }
+        if let (false, Some(decided)) = (at_edge, &context.decided) {
+            for minted in headers::mint(head, decided)? {
+                match minted {
+                    Minted::Untouched => {}
+                    Minted::Line(_) => self.edge.metrics().minted_key(MintResult::Minted),
+                    Minted::TooLong => self.edge.metrics().minted_key(MintResult::TooLong),
+                }
+            }
+        }
+        headers::to_client(head, by_hop.then_some(&HOMEWARD_REPLAY));
+        Ok(())
+    }
+
+    /// Takes in that another edge cannot serve what it was handed. Whether the request can be decided on anew.
+    fn is_refused_by_edge(&self, context: &RequestContext, is_held: bool) -> bool {
+        let Some(Decided { live, decision }) = &context.decided else { return false };
+        if let Some(region) = decision.region() {
+            live.edge_refused(decision.service, region, clock::second());
+        }
+        is_held && context.attempts.count < super::route::MOST_ATTEMPTS
+    }
+}
+
+/// Leaves an answer behind, and sends the request once more.
+fn go_again(context: &mut RequestContext) -> Result<()> {
+    if let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) {
+        count_left_answer(live, decision.service, region);
+    }
+    context.attempts.server = None;
+    context.goes_again = true;
+    Error::e_explain(ErrorType::Custom("GoesAgain"), "the request goes once more")
+}
+
+fn count_left_answer(live: &LiveTable, service: crate::model::ServiceId, region: RegionId) {
+    live.meters.upstream(service, region, UpstreamResult::Answered);
+}

@@ -1,0 +1,120 @@
+//! One service's session keys: where they are in a request, what they say, and how the edge mints them.
+
+use super::facts::RequestFacts;
+use super::parts::TableParts;
+use crate::model::{MintedBy, RegionId, Service, SessionKeys, SignedWith};
+use crate::routing::SessionKey;
+use crate::session::{
+    CookieName, KeyFormat, KeyProblem, Minted, Octets, Opened, PrefixIndex, bearer_token, cookie_values, minted,
+    without_prefixes,
+};
+use std::sync::Arc;
+
+/// The session keys of one service of a table.
+#[derive(Debug)]
+pub struct ServiceSessions {
+    keys: SessionKeys,
+    /// Missing where keys are signed and the keyring is not there: then no key is good.
+    format: Option<KeyFormat>,
+    prefixes: Arc<PrefixIndex>,
+}
+
+impl ServiceSessions {
+    pub(super) fn new(service: &Service, parts: &TableParts, prefixes: &Arc<PrefixIndex>) -> Option<Self> {
+        let keys = service.session.clone()?;
+        let format = match &keys.key_file {
+            None => Some(KeyFormat::new(&keys.separator, None)),
+            Some(file) => {
+                parts.keyrings.get(file).map(|keyring| KeyFormat::new(&keys.separator, Some(keyring.clone())))
+            }
+        };
+        Some(Self { keys, format, prefixes: Arc::clone(prefixes) })
+    }
+
+    /// The values that may be session keys, in the order in which they count.
+    pub fn values<'a>(&'a self, facts: &'a RequestFacts<'a>) -> impl Iterator<Item = &'a [u8]> {
+        let in_cookie = |name| facts.cookies.iter().flat_map(move |line| cookie_values(line, name));
+        let in_header = facts.headers.iter().filter_map(|(name, value)| {
+            if self.keys.header.as_deref() == Some(*name) {
+                Some(value.trim_ascii())
+            } else if self.keys.bearer && *name == AUTHORIZATION {
+                bearer_token(value)
+            } else {
+                None
+            }
+        });
+        self.cookie().into_iter().flat_map(in_cookie).chain(in_header)
+    }
+
+    /// What the first value says that names a region or, where none does, what is wrong with the first one.
+    pub(super) fn key_in(&self, facts: &RequestFacts<'_>) -> SessionKey {
+        let mut problem: Option<KeyProblem> = None;
+        for value in self.values(facts) {
+            match self.open(value) {
+                Ok((home, Opened { signed: Some(SignedWith::OlderKey), .. })) => {
+                    return SessionKey::NamesByOlderKey(home);
+                }
+                Ok((home, _)) => return SessionKey::Names(home),
+                Err(found) => problem = problem.or(Some(found)),
+            }
+        }
+        problem.map_or(SessionKey::Missing, SessionKey::Unusable)
+    }
+
+    /// Whether the edge remembers what apps say of sessions whose keys name no region.
+    #[must_use]
+    pub fn learns(&self) -> bool {
+        self.keys.learn.is_some()
+    }
+
+    /// A `Cookie` header's value as the app is to see it; `None` where that is as it came.
+    #[must_use]
+    pub fn to_app(&self, cookies: &[u8]) -> Option<Vec<u8>> {
+        let name = self.minted_cookie()?;
+        without_prefixes(cookies, name, |value| self.open(value).ok().map(|(_, opened)| opened))
+    }
+
+    /// What becomes of a `Set-Cookie` line of an app whose region has this `prefix`.
+    #[must_use]
+    pub fn to_client(&self, set_cookie: &[u8], prefix: &str) -> Minted {
+        match (self.minted_cookie(), &self.format) {
+            (Some(name), Some(format)) => {
+                minted(set_cookie, name, format, prefix.as_bytes(), |value| self.open(value).is_ok())
+            }
+            _ => Minted::Untouched,
+        }
+    }
+
+    /// The cookie, where it is the edge that mints it.
+    fn minted_cookie(&self) -> Option<CookieName<'_>> {
+        self.cookie().filter(|_| self.keys.minted_by == MintedBy::Edge)
+    }
+
+    fn cookie(&self) -> Option<CookieName<'_>> {
+        let name = self.keys.cookie.as_ref()?;
+        Some(CookieName { name: name.as_bytes(), chunks: self.keys.minted_by == MintedBy::Edge })
+    }
+
+    fn open<'k>(&self, value: &'k [u8]) -> Result<(RegionId, Opened<'k>), KeyProblem> {
+        let octets = match self.keys.minted_by {
+            MintedBy::App => Octets::OfCookies,
+            MintedBy::Edge => Octets::Any,
+        };
+        self.prefixes.open(value, self.format.as_ref().ok_or(KeyProblem::BadSignature)?, octets)
+    }
+}
+
+/// The name of the header of bearer tokens, in lower case.
+const AUTHORIZATION: &str = "authorization";
+
+/// The headers that the services of `parts` read session keys from, each once, in lower case.
+pub(super) fn key_headers(parts: &TableParts) -> Vec<Box<str>> {
+    let sessions = || parts.services.iter().filter_map(|service| service.session.as_ref());
+    let mut headers: Vec<Box<str>> = sessions().filter_map(|keys| keys.header.clone()).collect();
+    if sessions().any(|keys| keys.bearer) {
+        headers.push(AUTHORIZATION.into());
+    }
+    headers.sort_unstable();
+    headers.dedup();
+    headers
+}
