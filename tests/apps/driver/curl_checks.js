@@ -191,13 +191,13 @@ async function drained(app, fleet, checks) {
   const visitor = new CurlVisitor(fleet.directory);
   await visitor.logIn(app.through(EAST), 'ada');
   await visitor.get(app.through(EAST), '/whoami');
-  await fleet.adopt('drains:\n  - {region: us-east, sessions: move, reason: a test}\n');
+  await fleet.adopt({ drains: 'drains:\n  - {region: us-east, sessions: move, reason: a test}\n' });
   const orphan = (await visitor.get(app.through(EAST), '/whoami')).json();
   const unknown = { region: 'us-central', user: null, visits: 1 };
   checks.equal('while us-east is drained, us-central does not know its sessions', orphan, unknown);
   const login = await visitor.logIn(app.through(EAST), 'ada');
   await cookiesAreTheApps('who logs in again is at home there', app, CENTRAL, login, checks);
-  await fleet.adopt('');
+  await fleet.adopt({});
   const later = (await visitor.get(app.through(EAST), '/whoami')).json();
   checks.equal('and stays there after the drain', later, { region: 'us-central', user: 'ada', visits: 1 });
 }

@@ -80,28 +80,36 @@ class App {
 class Edge {
   constructor(region, directory) {
     this.region = region;
-    const config = `homeward-${region.name}.yaml`;
+    this.directory = path.join(directory, `edge-${region.name}`);
+    fs.mkdirSync(this.directory);
     fs.writeFileSync(
-      path.join(directory, config),
+      path.join(this.directory, 'homeward.yaml'),
       `version: 1
 region: ${region.name}
 listen: [{address: "127.0.0.1:0"}]
-geoip: {database: places.mmdb}
-routing: {file: routing.yaml}
+geoip: {database: ../places.mmdb}
+routing: {file: ../routing.yaml}
+hop: {key_file: ../hop.keys}
 admin: {address: "127.0.0.1:0"}
-state: state-${region.name}
-access_log: {file: access-${region.name}.log}
+state: state
+access_log: {file: access.log}
 threads: 2
 `,
     );
-    const args = ['run', '--config', config];
-    this.process = new Process(`the edge of ${region.name}`, process.env.HOMEWARD, args, { cwd: directory });
+    const args = ['run', '--config', 'homeward.yaml'];
+    this.process = new Process(`edge of ${region.name}`, process.env.HOMEWARD, args, { cwd: this.directory });
   }
 
   async ready() {
     this.port = Number((await this.process.said(/serves on 127\.0\.0\.1:(\d+)/))[1]);
     this.admin = (await this.process.said(/admin address is (http:\S+)/))[1];
     await eventually(`a ready edge of ${this.region.name}`, async () => (await fetch(`${this.admin}/readyz`)).ok);
+  }
+
+  /** What it wrote of each request. */
+  log() {
+    const lines = fs.readFileSync(path.join(this.directory, 'access.log'), 'utf8').split('\n');
+    return lines.slice(0, -1).map((line) => JSON.parse(line)); // the last one may not be whole yet
   }
 
   /** The revision of the table that is live. */
@@ -121,17 +129,18 @@ class Fleet {
   async start() {
     await Promise.all(this.apps.flatMap((app) => app.instances).map((instance) => instance.ready()));
     this.signWith([newKey()]);
+    this.#save('hop.keys', newKey());
     fs.copyFileSync(process.env.PLACES, this.#file('places.mmdb'));
-    this.#writeTable('');
+    this.#writeTable({});
     this.edges = REGIONS.map((region) => new Edge(region, this.directory));
     this.apps.forEach((app) => (app.edges = this.edges));
     await Promise.all(this.edges.map((edge) => edge.ready()));
   }
 
-  /** Saves the table with more sections behind it, and waits until every edge has it. */
-  async adopt(sections) {
+  /** Saves the table, with drains or with hops from edge to edge, and waits until every edge has it. */
+  async adopt(changes) {
     const before = await this.edges[0].revision();
-    this.#writeTable(sections);
+    this.#writeTable(changes);
     const live = async () => (await Promise.all(this.edges.map((edge) => edge.revision()))).every((r) => r !== before);
     await eventually('a new table', live);
   }
@@ -142,13 +151,16 @@ class Fleet {
     this.#save('session.keys', keys.map((key) => `${key}\n`).join(''));
   }
 
-  #writeTable(sections) {
-    const regions = REGIONS.map((r) => `  ${r.name}: {session_prefix: ${r.prefix}, location: ${r.location}}\n`);
+  #writeTable({ drains = '', hops = false }) {
+    const regions = REGIONS.map(({ name, prefix, location }, nth) => {
+      const edge = hops ? `, edge: "http://127.0.0.1:${this.edges[nth].port}"` : '';
+      return `  ${name}: {session_prefix: ${prefix}, location: ${location}${edge}}\n`;
+    });
     const services = this.apps.map((app) => {
       const pools = app.instances.map((instance) => `      ${instance.region.name}: ["127.0.0.1:${instance.port}"]\n`);
       return `  ${app.name}:
     hosts: [${app.name}.localhost]
-    session: {cookie: ${app.cookie}, minted_by: edge, key_file: session.keys}
+    session: {cookie: ${app.cookie}, minted_by: edge, key_file: ../session.keys}
     pools:
 ${pools.join('')}`;
     });
@@ -161,7 +173,7 @@ ${regions.join('')}homes:
     nearest: [us-east, us-central]
   - otherwise: nearest
 services:
-${services.join('')}${sections}`;
+${services.join('')}${drains}`;
     this.#save('routing.yaml', text);
   }
 

@@ -8,7 +8,7 @@ const path = require('node:path');
 const { launch } = require('./browser');
 const { Checks } = require('./checks');
 const { REGIONS, Fleet, cookieIn } = require('./fleet');
-const { stopAll, writeLogs } = require('./processes');
+const { eventually, stopAll, writeLogs } = require('./processes');
 const byBrowser = require('./browser_checks');
 const byCurl = require('./curl_checks');
 
@@ -23,11 +23,16 @@ async function main(directory) {
     await checks.run(app.name, 'direct', (c) => byCurl.direct(app, directory, c));
     // What follows comes through the edges only.
     app.instances.forEach((instance) => (instance.seen = []));
-    for (const home of REGIONS) await checks.run(app.name, 'curl', (c) => byCurl.life(app, directory, home, c));
-    await checks.run(app.name, 'curl', (c) => byCurl.fromAfar(app, directory, c));
+    await lives(app, directory, 'curl');
     await checks.run(app.name, 'curl', (c) => byCurl.together(app, directory, c));
     await checks.run(app.name, 'curl', (c) => byCurl.older(app, directory, c));
   }
+  await fleet.adopt({ hops: true });
+  for (const app of fleet.apps) {
+    await lives(app, directory, 'hops');
+    await checks.run(app.name, 'hops', (c) => hopsWereMade(app, fleet, c));
+  }
+  await fleet.adopt({});
   const browser = await launch(directory);
   for (const app of fleet.apps) {
     await checks.run(app.name, 'chromium', (c) => byBrowser.clicks(app, browser, c));
@@ -41,6 +46,20 @@ async function main(directory) {
     await checks.run(app.name, 'curl', (c) => byCurl.keysExchanged(app, fleet, c));
   }
   await browser.close();
+}
+
+/** Sessions that begin in each of the regions, seen by curl. */
+async function lives(app, directory, way) {
+  for (const home of REGIONS) await checks.run(app.name, way, (c) => byCurl.life(app, directory, home, c));
+  await checks.run(app.name, way, (c) => byCurl.fromAfar(app, directory, c));
+}
+
+/** Requests did go from edge to edge. The access log is a little behind. */
+async function hopsWereMade(app, fleet, checks) {
+  const hops = () =>
+    fleet.edges.flatMap((edge) => edge.log()).filter((entry) => entry.service === app.name && entry.way === 'edge');
+  await eventually('hops in the access logs', () => hops().length >= 60);
+  checks.that('requests went from edge to edge', true);
 }
 
 /** No instance ever got a session's cookie that it had not set itself. */
