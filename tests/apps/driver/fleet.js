@@ -106,6 +106,11 @@ threads: 2
     await eventually(`a ready edge of ${this.region.name}`, async () => (await fetch(`${this.admin}/readyz`)).ok);
   }
 
+  /** How often it took a table, or the keys that one names. */
+  tables() {
+    return this.process.lines.filter((line) => /table \S+ is live/.test(line)).length;
+  }
+
   /** What it wrote of each request. */
   log() {
     const lines = fs.readFileSync(path.join(this.directory, 'access.log'), 'utf8').split('\n');
@@ -128,7 +133,7 @@ class Fleet {
   /** Waits for the apps, then starts the edges. */
   async start() {
     await Promise.all(this.apps.flatMap((app) => app.instances).map((instance) => instance.ready()));
-    this.signWith([newKey()]);
+    this.#writeKeys([newKey()]);
     this.#save('hop.keys', newKey());
     fs.copyFileSync(process.env.PLACES, this.#file('places.mmdb'));
     this.#writeTable({});
@@ -145,8 +150,14 @@ class Fleet {
     await eventually('a new table', live);
   }
 
-  /** Gives the edges these keys: the first signs, all of them are good. */
-  signWith(keys) {
+  /** Gives the edges these keys, of which the first signs and all are good, and waits until every edge has them. */
+  async signWith(keys) {
+    const before = this.edges.map((edge) => edge.tables());
+    this.#writeKeys(keys);
+    await eventually('new keys', () => this.edges.every((edge, nth) => edge.tables() > before[nth]));
+  }
+
+  #writeKeys(keys) {
     this.keys = keys;
     this.#save('session.keys', keys.map((key) => `${key}\n`).join(''));
   }
