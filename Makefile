@@ -39,7 +39,7 @@ unit: ## Run the tests
 fuzz-seeds: ## Build the fuzz targets and run them on their seeds
 	$(CARGO) test --manifest-path fuzz/Cargo.toml
 
-bench: ## Measure decision, cookies and places
+bench: ## Measure decision, choice of a server, cookies and places
 	$(CARGO) bench --no-default-features
 
 fuzz: ## Fuzz each target for SECONDS (default 60); needs a nightly toolchain and cargo-fuzz

@@ -3,6 +3,7 @@
 //! The house has floors; a file imports its own folder and lower floors only. `docs/architecture.md` is the map.
 
 // Floors 0 to 3, the pure core: no clock, no files, no sockets.
+pub mod balance;
 pub mod client;
 pub mod config;
 pub mod geo;

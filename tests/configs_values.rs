@@ -137,10 +137,13 @@ fn services() {
         paths: vec![PathPrefix::root()],
         session: Some(SessionKeys { minted_by: MintedBy::Edge, ..SessionKeys::in_cookie("__Host-id") }),
         when_home_is_away: WhenHomeIsAway::Rehome,
+        balance: Balancing { by: Balance::Header("x-tenant".into()), ..Balancing::default() },
         timeouts: Timeouts::default(),
         largest_body: None,
         pools: vec![(region(0), pool(&["127.0.0.1:80"]))],
     };
+    let mut heavier = pool(&["10.1.0.10:8080", "[2001:db8::1]:8080"]);
+    heavier.servers[1].weight = 3.try_into().unwrap();
     let portal = Service {
         name: "portal".parse().unwrap(),
         hosts: all(&["portal.example.com", "*.portal.example.com"]),
@@ -154,6 +157,11 @@ fn services() {
             ..SessionKeys::in_cookie("sid")
         }),
         when_home_is_away: WhenHomeIsAway::Refuse,
+        balance: Balancing {
+            by: Balance::Session,
+            factor: "150%".parse().unwrap(),
+            slow_start: Duration::from_secs(30),
+        },
         timeouts: Timeouts {
             connect: Duration::from_millis(250),
             read: Duration::from_mins(5),
@@ -162,7 +170,7 @@ fn services() {
         },
         largest_body: Some(10 << 20),
         pools: vec![
-            (region(0), pool(&["10.1.0.10:8080", "[2001:db8::1]:8080"])),
+            (region(0), heavier),
             (region(1), pool(&["app.us-central.internal:8080"])),
             (
                 region(2),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 9] = [
     &["model"],
     &["client", "geo", "hop", "session"],
-    &["resilience", "routing"],
+    &["balance", "resilience", "routing"],
     &["config"],
     &["telemetry"],
     &["live"],

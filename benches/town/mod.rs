@@ -80,6 +80,7 @@ fn service(regions: usize) -> Service {
         paths: vec![PathPrefix::root()],
         session: Some(SessionKeys::in_cookie("sid")),
         when_home_is_away: WhenHomeIsAway::Rehome,
+        balance: Default::default(),
         timeouts: Timeouts::default(),
         largest_body: None,
         pools: (0..regions).map(|at| (id(at), pool())).collect(),

@@ -2,7 +2,7 @@
 
 use crate::model::Timestamp;
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The time of day. It may jump when the machine's clock is set.
 #[must_use]
@@ -21,6 +21,12 @@ pub fn monotonic() -> Instant {
 /// The whole seconds since this clock was first asked, by the clock that never goes back: for counting by the second.
 #[must_use]
 pub fn second() -> u64 {
+    elapsed().as_secs()
+}
+
+/// The time since this clock was first asked, by the clock that never goes back.
+#[must_use]
+pub fn elapsed() -> Duration {
     static BEGINNING: LazyLock<Instant> = LazyLock::new(monotonic);
-    monotonic().duration_since(*BEGINNING).as_secs()
+    monotonic().duration_since(*BEGINNING)
 }

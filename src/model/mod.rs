@@ -3,6 +3,7 @@
 //! Nothing here knows of files, clocks, sockets or of each other's users. A value of one of these types has been
 //! checked once, where it was made, and is never checked again.
 
+mod balance;
 mod drain;
 mod name;
 mod place;
@@ -14,12 +15,13 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+pub use balance::{BadBalance, BadFactor, Balance, BalanceFactor, Balancing};
 pub use drain::{Drain, DrainedSessions};
 pub use ipnet::IpNet as Network;
 pub use jiff::Timestamp;
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
-pub use pool::{BadEdge, BadServer, Pool, PoolTls, RegionEdge, ServerAddress, ServerHost};
+pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, RegionEdge, ServerAddress, ServerHost};
 pub use secret::{BadKeyring, Keyring, SignedWith};
 pub use service::{BadHost, BadPath, HostPattern, PathPrefix, Service, Timeouts, WhenHomeIsAway};
 pub use session::{Learning, MintedBy, SessionKeys};

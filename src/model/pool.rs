@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 /// Why a text is not a server's address. The message is written for the person who typed it.
@@ -74,6 +75,35 @@ impl fmt::Display for ServerAddress {
     }
 }
 
+/// A server in the list of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolServer {
+    /// Where it is. A name stands for every address that DNS gives for it.
+    pub address: ServerAddress,
+    /// Its part of the requests, beside the others' weights; each address of a name has the whole of it.
+    pub weight: NonZeroU16,
+}
+
+impl PoolServer {
+    /// The largest weight.
+    pub const HEAVIEST: u16 = 1_000;
+}
+
+impl From<ServerAddress> for PoolServer {
+    /// With weight 1.
+    fn from(address: ServerAddress) -> Self {
+        Self { address, weight: NonZeroU16::MIN }
+    }
+}
+
+impl FromStr for PoolServer {
+    type Err = BadServer;
+    /// The short way to write one: its address alone, with weight 1.
+    fn from_str(text: &str) -> Result<Self, BadServer> {
+        text.parse::<ServerAddress>().map(Self::from)
+    }
+}
+
 /// How TLS is spoken to the servers of a pool. Certificates are always verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolTls {
@@ -85,7 +115,7 @@ pub struct PoolTls {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// Where the servers are, in the order of the file.
-    pub servers: Vec<ServerAddress>,
+    pub servers: Vec<PoolServer>,
     /// TLS toward the servers; plain where missing.
     pub tls: Option<PoolTls>,
     /// Whether HTTP/2 is spoken to the servers.
@@ -132,6 +162,6 @@ impl FromStr for RegionEdge {
                 return Err(BadEdge("with https:// the host is a name, as the certificate must carry it"));
             }
         };
-        Ok(Self { door: Pool { servers: vec![server], tls, http2: false }, direct: false })
+        Ok(Self { door: Pool { servers: vec![server.into()], tls, http2: false }, direct: false })
     }
 }

@@ -1,6 +1,6 @@
 //! A service: the hosts and paths that lead to it, and how it is served.
 
-use super::{Pool, RegionId, ServiceName, SessionKeys};
+use super::{Balancing, Pool, RegionId, ServiceName, SessionKeys};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -164,6 +164,8 @@ pub struct Service {
     pub session: Option<SessionKeys>,
     /// What becomes of sessions whose home is away.
     pub when_home_is_away: WhenHomeIsAway,
+    /// How requests are shared out among the servers of a pool.
+    pub balance: Balancing,
     /// How long its servers are waited for.
     pub timeouts: Timeouts,
     /// The largest request body, in bytes; no limit where missing.

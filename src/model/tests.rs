@@ -75,7 +75,11 @@ fn an_edge_is_a_url_without_a_path() {
         ("https://Edge.Internal", "edge.internal:443", Some("edge.internal")),
     ] {
         let RegionEdge { door, direct } = text.parse().unwrap();
-        assert_eq!(door.servers.iter().map(ToString::to_string).collect::<Vec<_>>(), [server], "{text}");
+        assert_eq!(
+            door.servers.iter().map(|server| server.address.to_string()).collect::<Vec<_>>(),
+            [server],
+            "{text}"
+        );
         assert_eq!(door.tls.as_ref().map(|tls| &*tls.sni), sni, "{text}");
         assert!(!direct && !door.http2);
     }
@@ -119,6 +123,25 @@ fn shares_and_rates_are_in_range() {
     check::<Rate>(&[("1200/s", "1200/s"), ("0.5/s", "0.5/s")], &["", "5", "0/s", "-1/s", "inf/s", "1/m", "1e9/s"]);
 }
 
+#[test]
+fn balancing_is_a_word_or_names_its_key() {
+    check::<Balance>(
+        &[
+            ("round_robin", "round_robin"),
+            ("least_requests", "least_requests"),
+            ("session", "session"),
+            ("client", "client"),
+            ("header:X-Tenant", "header:x-tenant"),
+            ("cookie:Cart", "cookie:Cart"),
+        ],
+        &["", "Session", "header", "header:", "header: x", "cookie:a=b", "cookie:", "hash:x", "round-robin"],
+    );
+    check::<BalanceFactor>(
+        &[("125%", "125%"), ("101%", "101%"), ("1000%", "1000%")],
+        &["", "%", "125", "1.25", "100%", "1001%", "+125%", "125.5%", "99999999999%"],
+    );
+}
+
 fn drain(ramp: u64, since: Option<i64>, until: Option<i64>) -> Drain {
     let at = |second: i64| Timestamp::from_second(second).unwrap();
     Drain {
@@ -160,6 +183,7 @@ proptest! {
         if let Ok(host) = text.parse::<HostPattern>() {
             prop_assert_eq!(host.to_string().parse::<HostPattern>(), Ok(host));
         }
+        let _ = (text.parse::<Balance>(), text.parse::<BalanceFactor>());
         if let Ok(server) = text.parse::<ServerAddress>() {
             prop_assert_eq!(server.to_string().parse::<ServerAddress>(), Ok(server));
         }

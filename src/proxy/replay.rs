@@ -113,7 +113,7 @@ impl Proxy {
         };
         let Ok(host) = checked_host(head, self.head_limits) else { return };
         self.with_facts(live, head, host, context, |facts| {
-            if let Some(key) = sessions.values(facts).find(|key| !key.is_empty()) {
+            if let Some(key) = sessions.key_of(facts) {
                 learned.remember(key, &replayed.to, clock::second());
             }
         });

@@ -8,11 +8,13 @@ use super::intake::{checked_host, declared_length};
 use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::request_id;
+use crate::balance::KeyHash;
 use crate::client::client_address;
 use crate::live::{CountingFinder, LiveTable, PoolState, Server, clock, entropy};
-use crate::model::{RegionId, Service, ServiceId};
+use crate::model::{Balance, Balancing, RegionId, Service, ServiceId};
 use crate::resilience::Observation;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
+use crate::session::{CookieName, cookie_values};
 use http::HeaderValue;
 use http::header::COOKIE;
 use pingora::http::RequestHeader;
@@ -20,10 +22,13 @@ use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
 use smallvec::SmallVec;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// How often a request is tried, on whatever servers, as long as no server has had a byte of it.
 pub(super) const MOST_ATTEMPTS: u8 = 5;
+
+/// Edges are taken in turn: which server a request goes to is for the edge to say that stands before it.
+static IN_TURN: LazyLock<Balancing> = LazyLock::new(Balancing::default);
 
 /// How many streams are opened at once on one HTTP/2 connection to a server.
 const H2_STREAMS: usize = 100;
@@ -151,6 +156,7 @@ impl Proxy {
                 refused(outcome)?;
             }
         }
+        let key = self.affinity_key(head, context);
         let RequestContext { decided: Some(Decided { live, decision }), attempts, .. } = context else {
             return Err(Refusal::Internal);
         };
@@ -158,10 +164,11 @@ impl Proxy {
         let pool = servers(live, decision.service, region, way).ok_or(Refusal::Internal)?;
         let service = live.table.service(decision.service).ok_or(Refusal::Internal)?;
         attempts.move_to(region, way);
-        let server = pool.pick(&attempts.failed).or_else(|| {
+        let balancing = if way == Way::Edge { &IN_TURN } else { &service.balance };
+        let server = pool.pick(balancing, key, &attempts.failed).or_else(|| {
             // Each one failed once, and none of them is known to be dead: once more around.
             attempts.failed.clear();
-            pool.pick(&attempts.failed)
+            pool.pick(balancing, key, &attempts.failed)
         });
         let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
         let peer = peer_of(&server, service);
@@ -169,6 +176,30 @@ impl Proxy {
         attempts.began = Some(clock::monotonic());
         attempts.server = Some(server.begin());
         Ok(peer)
+    }
+
+    /// What of the request names its server, where the service balances by something and the request has it.
+    fn affinity_key(&self, head: &RequestHeader, context: &RequestContext) -> Option<KeyHash> {
+        let Decided { live, decision } = context.decided.as_ref()?;
+        let first_cookie = |name: &str| {
+            let name = CookieName { name: name.as_bytes(), chunks: false };
+            let value =
+                head.headers.get_all(COOKIE).iter().find_map(|line| cookie_values(line.as_bytes(), name).next());
+            value.filter(|value| !value.is_empty()).map(KeyHash::of_bytes)
+        };
+        match &live.table.service(decision.service)?.balance.by {
+            Balance::RoundRobin | Balance::LeastRequests => None,
+            Balance::Client => Some(KeyHash::of_address(context.client)),
+            Balance::Session => {
+                let sessions = live.table.sessions(decision.service)?;
+                self.with_facts(live, head, "", context, |facts| sessions.key_of(facts).map(KeyHash::of_bytes))
+            }
+            Balance::Cookie(name) => first_cookie(name),
+            Balance::Header(name) => {
+                let value = head.headers.get(&**name)?.as_bytes();
+                (!value.is_empty()).then(|| KeyHash::of_bytes(value))
+            }
+        }
     }
 
     /// Takes in that no connection could be made to the server of the last attempt. Whether another attempt may follow.

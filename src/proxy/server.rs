@@ -76,35 +76,47 @@ impl ProxyServer {
             upstream_keepalive_pool_size: IDLE_SERVER_CONNECTIONS,
             ..ServerConf::default()
         });
-        let proxy = Proxy {
+        let proxy = || Proxy {
             edge: Arc::clone(&edge),
-            access_log,
+            access_log: Arc::clone(&access_log),
             trusted_proxies: settings.trusted_proxies.clone(),
             head_limits: HeadLimits { bytes: settings.limits.head, lines: settings.limits.headers },
         };
-        let mut options = HttpServerOptions::default();
-        options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
-        let mut service = ProxyServiceBuilder::new(&conf, proxy).name("proxy").server_options(options).build();
+        // Whether HTTP/2 is taken holds for all listeners of a service, so that there are two.
+        let service = |http2| {
+            let mut options = HttpServerOptions::default();
+            options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
+            options.h2c = http2;
+            ProxyServiceBuilder::new(&conf, proxy()).name("proxy").server_options(options).build()
+        };
+        let (mut plain, mut http2) = (service(false), service(true));
 
         // Each thread has an event loop of its own, without work stealing: a request stays where it began.
         let runtime = Runtime::new_no_steal(threads, "proxy");
         let (mut fds, mut addresses) = (Fds::new(), Vec::new());
         let listeners = {
             let _inside = runtime.get_handle().enter();
-            let bound: Result<Vec<_>, _> = settings.listen.iter().map(|listener| bind(listener.address)).collect();
+            let bound: Result<Vec<_>, _> =
+                settings.listen.iter().map(|listener| Ok((listener.http2, bind(listener.address)?))).collect();
             bound?
         };
-        for (address, socket) in listeners {
+        for (is_http2, (address, socket)) in listeners {
             // The engine takes the socket over by its address, rather than binding one where nobody hears of a failure.
             fds.add(address.to_string(), socket.into_raw_fd());
             let (read, write) = CLIENT_BUFFERS;
+            let service = if is_http2 { &mut http2 } else { &mut plain };
             service
                 .add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::new(read, write)));
             addresses.push(address);
         }
         let fds: ListenFds = Arc::new(Mutex::new(fds));
         let (stop, stopped) = watch::channel(false);
-        runtime.get_handle().spawn(async move { service.start_service(Some(fds), stopped, 1).await });
+        let any = |http2| settings.listen.iter().any(|listener| listener.http2 == http2);
+        for mut service in [(plain, any(false)), (http2, any(true))].into_iter().filter_map(|(s, any)| any.then_some(s))
+        {
+            let (fds, stopped) = (Arc::clone(&fds), stopped.clone());
+            runtime.get_handle().spawn(async move { service.start_service(Some(fds), stopped, 1).await });
+        }
         Ok(Self { edge, runtime, stop, addresses })
     }
 

@@ -90,9 +90,15 @@ impl<'a, V: FleetView> Question<'a, V> {
     fn forwarded_by(&self, from: &str, home: &str, key: SessionKey) -> Decision {
         let local = self.view.local_region();
         let home = key.home().or_else(|| self.table.region_id(home)).unwrap_or(local);
+        let mut passed_over = SmallVec::new();
         let (home_is_away, outcome) = match self.way_to(local) {
             Ok(way) => (None, Outcome::Serve { region: local, way, despite: None }),
-            Err(why) => ((home == local).then_some(why), Outcome::Nobody { retry_after: USUAL_WAIT }),
+            Err(why) => {
+                if home != local {
+                    passed_over.push(PassedOver { region: local, why });
+                }
+                ((home == local).then_some(why), Outcome::Nobody { retry_after: USUAL_WAIT })
+            }
         };
         Decision {
             service: self.id,
@@ -102,7 +108,7 @@ impl<'a, V: FleetView> Question<'a, V> {
             home_by: HomeBy::Hop,
             place: None,
             home_is_away,
-            passed_over: SmallVec::new(),
+            passed_over,
             outcome,
         }
     }

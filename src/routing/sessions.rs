@@ -46,6 +46,13 @@ impl ServiceSessions {
         self.cookie().into_iter().flat_map(in_cookie).chain(in_header)
     }
 
+    /// The session key that counts: the first value that names a region or, where none does, the first that is not empty.
+    #[must_use]
+    pub fn key_of<'a>(&'a self, facts: &'a RequestFacts<'a>) -> Option<&'a [u8]> {
+        let named = self.values(facts).find(|value| self.open(value).is_ok());
+        named.or_else(|| self.values(facts).find(|value| !value.is_empty()))
+    }
+
     /// What the first value says that names a region or, where none does, what is wrong with the first one.
     pub(super) fn key_in(&self, facts: &RequestFacts<'_>) -> SessionKey {
         let mut problem: Option<KeyProblem> = None;

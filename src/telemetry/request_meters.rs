@@ -272,6 +272,7 @@ mod tests {
             paths: vec![PathPrefix::root()],
             session: None,
             when_home_is_away: WhenHomeIsAway::default(),
+            balance: Default::default(),
             timeouts: Timeouts::default(),
             largest_body: None,
             pools: Vec::new(),

@@ -245,6 +245,7 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
                 paths: paths.iter().map(|path| path.parse().unwrap()).collect(),
                 session: separator.map(cookie),
                 when_home_is_away: if refuse { WhenHomeIsAway::Refuse } else { WhenHomeIsAway::Rehome },
+                balance: Default::default(),
                 timeouts: Timeouts::default(),
                 largest_body: None,
                 pools: pools.into_iter().map(|r| (r, Pool { servers: server(), tls: None, http2: false })).collect(),

@@ -241,9 +241,11 @@ impl Check<'_> {
 
     fn kind(&mut self, node: &Node<'_>, form: &'static Form, place: Place<'_>) {
         let help = match (form, &node.value, place.what) {
-            (Form::List { of: Form::Scalar(scalar), .. }, Value::Text { text, quoted }, What::ValueOf(key))
-                if scalar.check(text, *quoted).is_ok() && text.chars().all(|c| c.is_ascii_graphic()) =>
-            {
+            (
+                Form::List { of: Form::Scalar(scalar) | Form::Either([Form::Scalar(scalar), ..]), .. },
+                Value::Text { text, quoted },
+                What::ValueOf(key),
+            ) if scalar.check(text, *quoted).is_ok() && text.chars().all(|c| c.is_ascii_graphic()) => {
                 let text = if text.starts_with('*') { format!("\"{text}\"") } else { text.to_string() };
                 format!("put it in brackets: {key}: [{text}]")
             }

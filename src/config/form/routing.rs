@@ -1,6 +1,7 @@
 //! The form of `conf/routing.yaml`, and of the file of drains that has a part of it.
 
 use super::{Choice, Else, Form, Key, Named, Or, Record, Required, Scalar, list};
+use crate::model::PoolServer;
 
 /// The whole file.
 pub(in crate::config) static ROUTING: Record = Record {
@@ -254,6 +255,27 @@ static SERVICE: Record = Record {
             "What becomes of a session whose home is away.",
         ),
         Key::new(
+            "balance",
+            Form::Scalar(Scalar::Balance),
+            Or("round_robin"),
+            "session",
+            "Which server of a pool gets a request. Requests with the same key go to the same server, and those without it take turns; [affinity.md](../affinity.md) says when a key moves.",
+        ),
+        Key::new(
+            "balance_factor",
+            Form::Scalar(Scalar::BalanceFactor),
+            Or("125%"),
+            "150%",
+            "With a key: how many times its part of the active requests a server may have before further ones go to the next server in their key's order.",
+        ),
+        Key::new(
+            "slow_start",
+            Form::Scalar(Scalar::Duration { zero: true }),
+            Or("0s"),
+            "30s",
+            "How long a server that is healthy again, or new in a running pool, takes from a tenth of its weight to the whole.",
+        ),
+        Key::new(
             "timeouts",
             Form::Record(&TIMEOUTS),
             Else("the defaults of its keys"),
@@ -371,7 +393,31 @@ static TIMEOUTS: Record = Record {
     ],
 };
 
-const SERVERS: Form = list(&Form::Scalar(Scalar::Server), 1, 1_000);
+const SERVERS: Form = list(&ONE_SERVER, 1, 1_000);
+
+static ONE_SERVER: Form = Form::Either(&[Form::Scalar(Scalar::Server), Form::Record(&POOL_SERVER)]);
+
+static POOL_SERVER: Record = Record {
+    noun: "a server with a weight",
+    doc: "The long way to write a server; its address alone is the short one.",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "address",
+            Form::Scalar(Scalar::Server),
+            Required,
+            "10.1.0.10:8080",
+            "Where it is. A DNS name stands for all of its addresses.",
+        ),
+        Key::new(
+            "weight",
+            Form::Scalar(Scalar::Count { least: 1, most: PoolServer::HEAVIEST as u32 }),
+            Or("1"),
+            "3",
+            "Its part of the requests, beside the weights of the others; each address of a DNS name has all of it.",
+        ),
+    ],
+};
 
 static POOL: Record = Record {
     noun: "a pool",

@@ -5,12 +5,13 @@ use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
 use crate::config::yaml::{Entry, Node, Span, Value};
 use crate::model::{
-    HostPattern, Learning, MintedBy, PathPrefix, Pool, PoolTls, RegionId, ServerAddress, Service, SessionKeys,
-    Timeouts, WhenHomeIsAway,
+    Balance, Balancing, HostPattern, Learning, MintedBy, PathPrefix, Pool, PoolServer, PoolTls, RegionId,
+    ServerAddress, Service, SessionKeys, Timeouts, WhenHomeIsAway,
 };
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
                 Some("refuse") => WhenHomeIsAway::Refuse,
                 _ => WhenHomeIsAway::Rehome,
             },
+            balance: balancing(node, findings),
             timeouts: timeouts(node.get("timeouts")),
             largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
             pools,
@@ -55,19 +57,29 @@ fn distinct<T: FromStr + Hash + Eq + Clone + Display>(
     list: Option<&Node<'_>>,
     findings: &mut Findings,
 ) -> Vec<(T, Span)> {
-    let mut first: HashMap<T, Span> = HashMap::new();
-    let mut all = Vec::new();
-    for item in list.map(Node::items).unwrap_or_default() {
-        let Some(value) = item.parse::<T>() else { continue };
-        if let Some(at) = first.get(&value) {
-            let message = format!("{} stands twice in this list", quoted(&value.to_string()));
-            findings.push_with(item.span, message, "take one of the two away", (*at, "first here"));
-        } else {
-            first.insert(value.clone(), item.span);
-            all.push((value, item.span));
-        }
-    }
+    let items = list.map(Node::items).unwrap_or_default();
+    let mut all: Vec<_> = items.iter().filter_map(|item| Some((item.parse::<T>()?, item.span))).collect();
+    retain_distinct(&mut all, |value| value, findings);
     all
+}
+
+/// Keeps the first of those that agree on what `name` gives, and reports the others.
+fn retain_distinct<T, N: Hash + Eq + Clone + Display>(
+    all: &mut Vec<(T, Span)>,
+    name: impl Fn(&T) -> &N,
+    findings: &mut Findings,
+) {
+    let mut first: HashMap<N, Span> = HashMap::new();
+    all.retain(|(value, span)| {
+        let name = name(value);
+        if let Some(at) = first.get(name) {
+            let message = format!("{} stands twice in this list", quoted(&name.to_string()));
+            findings.push_with(*span, message, "take one of the two away", (*at, "first here"));
+            return false;
+        }
+        first.insert(name.clone(), *span);
+        true
+    });
 }
 
 fn session(node: &Node<'_>, findings: &mut Findings) -> Option<SessionKeys> {
@@ -109,6 +121,31 @@ fn session(node: &Node<'_>, findings: &mut Findings) -> Option<SessionKeys> {
     })
 }
 
+fn balancing(service: &Node<'_>, findings: &mut Findings) -> Balancing {
+    let by = service.get("balance");
+    let balancing = Balancing {
+        by: by.and_then(Node::parse).unwrap_or_default(),
+        factor: service.get("balance_factor").and_then(Node::parse).unwrap_or_default(),
+        slow_start: service
+            .get("slow_start")
+            .and_then(|time| quantity::duration(time.text()?).ok())
+            .unwrap_or_default(),
+    };
+    if let (Balance::Session, Some(by), None) = (&balancing.by, by, service.get("session")) {
+        let help = "say where the session key is, e.g. session: {cookie: sid}, or balance by another key";
+        findings.push(by.span, "the service has no 'session' to balance by", help);
+    }
+    if let Some(factor) = service.get("balance_factor")
+        && !balancing.by.is_keyed()
+        && by.is_none_or(|by| by.parse::<Balance>().is_some())
+    {
+        let message = format!("with balance: {} there is nothing that a factor bounds", balancing.by);
+        let help = "take the factor away, or balance by a key: session, client, header:NAME or cookie:NAME";
+        findings.push(factor.span, message, help);
+    }
+    balancing
+}
+
 fn timeouts(node: Option<&Node<'_>>) -> Timeouts {
     let or = |key: &str, default: Duration| {
         node.and_then(|node| quantity::duration(node.get(key)?.text()?).ok()).unwrap_or(default)
@@ -140,13 +177,22 @@ fn pool(node: &Node<'_>, findings: &mut Findings) -> Pool {
         Value::Map(_) => node.get("servers"),
         _ => Some(node),
     };
-    let servers: Vec<(ServerAddress, _)> = distinct(list, findings);
+    let items = list.map(Node::items).unwrap_or_default();
+    let mut servers: Vec<_> = items.iter().filter_map(server).collect();
+    retain_distinct(&mut servers, |server: &PoolServer| &server.address, findings);
     let tls = node.get("tls").and_then(|tls| tls.get("sni")).and_then(Node::text);
     Pool {
         servers: servers.into_iter().map(|(server, _)| server).collect(),
         tls: tls.map(|sni| PoolTls { sni: sni.into() }),
         http2: node.get("http2").and_then(Node::text) == Some("true"),
     }
+}
+
+/// A server and where its address stands.
+fn server(item: &Node<'_>) -> Option<(PoolServer, Span)> {
+    let Some(address) = item.get("address") else { return Some((item.parse()?, item.span)) };
+    let weight = item.get("weight").and_then(Node::parse).unwrap_or(NonZeroU16::MIN);
+    Some((PoolServer { address: address.parse::<ServerAddress>()?, weight }, address.span))
 }
 
 /// Which hosts and paths lead to a service so far.

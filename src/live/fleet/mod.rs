@@ -8,6 +8,7 @@ mod name;
 mod pool;
 mod purpose;
 mod server;
+mod servers;
 mod status;
 mod store;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use name::DnsName;
 pub use pool::{PoolState, Pools};
 pub use purpose::Purpose;
 pub use server::{ActiveRequest, Server};
+pub use servers::Servers;
 pub use status::{NameStatus, PoolStatus, ServerStatus, Transition};
 
 use crate::model::RegionId;

@@ -4,13 +4,18 @@
 use super::name::DnsName;
 use super::purpose::Purpose;
 use super::server::Server;
+use super::servers::Servers;
 use super::status::PoolStatus;
-use crate::model::{Pool, RegionId, RegionName, ServiceId};
+use crate::balance::{Candidate, KeyHash, Rule, choose};
+use crate::live::clock;
+use crate::model::{Balancing, Pool, RegionId, RegionName, ServiceId};
 use crate::resilience::Standing;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A pool: the servers that the table names and those that DNS gave for its names. Reading it takes no lock and
@@ -22,8 +27,10 @@ pub struct PoolState {
     pub(super) definition: Pool,
     /// Held so that the fleet goes on resolving them.
     pub(super) names: Vec<Arc<DnsName>>,
-    /// Each address once, in the order of the table.
-    pub(super) servers: ArcSwap<Box<[Arc<Server>]>>,
+    pub(super) servers: ArcSwap<Servers>,
+    /// Whether its first servers are known, so that one that comes from now on is a new one beside them. Changes under the
+    /// fleet's lock only.
+    pub(super) is_filled: AtomicBool,
     pub(super) healthy: AtomicUsize,
     /// The newest table that has this pool, as a count of tables.
     pub(super) generation: AtomicU64,
@@ -37,6 +44,7 @@ impl PoolState {
         region: RegionName,
         definition: Pool,
         names: Vec<Arc<DnsName>>,
+        is_filled: bool,
         generation: u64,
         targets: watch::Sender<u64>,
     ) -> Self {
@@ -46,6 +54,7 @@ impl PoolState {
             definition,
             names,
             servers: ArcSwap::default(),
+            is_filled: AtomicBool::new(is_filled),
             healthy: AtomicUsize::new(0),
             generation: AtomicU64::new(generation),
             turn: AtomicUsize::new(0),
@@ -79,30 +88,37 @@ impl PoolState {
 
     /// Its servers at this moment. Each address stands there once.
     #[must_use]
-    pub fn servers(&self) -> Arc<Box<[Arc<Server>]>> {
+    pub fn servers(&self) -> Arc<Servers> {
         self.servers.load_full()
     }
 
-    /// The server for the next attempt: the healthy ones in turn, without those in `tried`.
+    /// The server for the next attempt of a request that has this `key`: a healthy one without those in `tried`, as
+    /// `balancing` says.
     ///
     /// Where no healthy one is left it is an unhealthy one: a request comes here because the pool had a healthy server
     /// a moment ago ([`PoolState::any_healthy`]), and then an attempt is better than an error. `None` only where every
-    /// server was tried, or none is there.
+    /// server was tried, or none is there. Of attempts that are made at the same moment none sees the others: together they
+    /// may exceed a bound on load by one for each thread.
     #[must_use]
-    pub fn pick(&self, tried: &[SocketAddr]) -> Option<Arc<Server>> {
+    pub fn pick(&self, balancing: &Balancing, key: Option<KeyHash>, tried: &[SocketAddr]) -> Option<Arc<Server>> {
         let servers = self.servers.load();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let open = |server: &&Arc<Server>| !tried.contains(&server.address());
-        // Counting first keeps the turns even: going on from an unhealthy server would double its neighbour's load.
-        let healthy = servers.iter().filter(open).filter(|server| server.is_healthy()).count();
-        if let Some(place) = turn.checked_rem(healthy) {
-            let chosen = servers.iter().filter(open).filter(|server| server.is_healthy()).nth(place);
-            if let Some(server) = chosen {
-                return Some(Arc::clone(server));
-            }
-        }
-        let place = turn.checked_rem(servers.iter().filter(open).count())?;
-        servers.iter().filter(open).nth(place).map(Arc::clone)
+        let rule = Rule::new(balancing, key);
+        // The clock is asked only where somebody wants to know.
+        let slow_start = balancing.slow_start;
+        let now = if slow_start.is_zero() { Duration::ZERO } else { clock::elapsed() };
+        let open = servers.weighted().enumerate().filter(|(_, (server, _))| !tried.contains(&server.address()));
+        let candidate = |(place, (server, weight)): (usize, (&Arc<Server>, NonZeroU16))| Candidate {
+            place,
+            hash: server.hash(),
+            weight: server.weight(weight, now, slow_start),
+            active: server.active(),
+        };
+        // Only those that may get it are counted, which keeps turns even: going on from an unhealthy server would double
+        // its neighbour's load.
+        let healthy = open.clone().filter(|(_, (server, _))| server.is_healthy());
+        let place = choose(rule, turn, healthy.map(candidate)).or_else(|| choose(rule, turn, open.map(candidate)))?;
+        servers.get(place).map(Arc::clone)
     }
 
     /// How it stands, for people.

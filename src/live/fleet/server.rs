@@ -1,12 +1,15 @@
 //! One server, as the edge knows it.
 
 use super::purpose::Purpose;
+use crate::balance::{ServerHash, Weight};
 use crate::live::clock;
 use crate::model::{RegionName, Timestamp};
 use crate::resilience::{Health, HealthLimits, Observation, Standing};
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// What makes a server itself. Two tables whose pools agree on all of it share the server and what is known of it.
@@ -24,6 +27,7 @@ pub(super) struct ServerKey {
 #[derive(Debug)]
 pub struct Server {
     key: ServerKey,
+    hash: ServerHash,
     /// [`Health::to_bits`].
     health: AtomicU32,
     /// Unix time in milliseconds of the last change between healthy and unhealthy.
@@ -31,17 +35,23 @@ pub struct Server {
     /// Whether it was healthy when its last change was told.
     told: AtomicBool,
     active: AtomicUsize,
+    /// When it last began to be warmed up, in milliseconds of [`clock::elapsed`]; [`Server::WARM`] where it never did.
+    warming_since: AtomicU64,
     fell: Notify,
 }
 
 impl Server {
+    const WARM: u64 = u64::MAX;
+
     pub(super) fn new(key: ServerKey) -> Self {
         Self {
+            hash: ServerHash::of(key.address),
             key,
             health: AtomicU32::new(Health::UNTRIED.to_bits()),
             since: AtomicI64::new(clock::now().as_millisecond()),
             told: AtomicBool::new(true),
             active: AtomicUsize::new(0),
+            warming_since: AtomicU64::new(Self::WARM),
             fell: Notify::new(),
         }
     }
@@ -104,6 +114,25 @@ impl Server {
         self.active.load(Ordering::Relaxed)
     }
 
+    /// The hash of its address.
+    pub(super) fn hash(&self) -> ServerHash {
+        self.hash
+    }
+
+    /// It is cold from now on: it was just found healthy again, or has just come to a pool that had servers before.
+    pub(super) fn warm_up(&self) {
+        let now = u64::try_from(clock::elapsed().as_millis()).unwrap_or(Self::WARM);
+        self.warming_since.store(now, Ordering::Relaxed);
+    }
+
+    /// What is left of `weight` at the moment `now` of [`clock::elapsed`], where a cold server takes `slow_start`.
+    pub(super) fn weight(&self, weight: NonZeroU16, now: Duration, slow_start: Duration) -> Weight {
+        match self.warming_since.load(Ordering::Relaxed) {
+            Self::WARM => Weight::whole(weight),
+            since => Weight::ramped(weight, now.saturating_sub(Duration::from_millis(since)), slow_start),
+        }
+    }
+
     /// Counts a request as active until what is returned goes.
     #[must_use]
     pub fn begin(self: &Arc<Self>) -> ActiveRequest {
@@ -129,7 +158,12 @@ impl Server {
             let exchanged =
                 self.health.compare_exchange_weak(bits, after.to_bits(), Ordering::AcqRel, Ordering::Acquire);
             match exchanged {
-                Ok(_) => return (before.standing(), after.standing()),
+                Ok(_) => {
+                    if after.is_healthy() && !before.is_healthy() {
+                        self.warm_up();
+                    }
+                    return (before.standing(), after.standing());
+                }
                 Err(newer) => bits = newer,
             }
         }

@@ -4,10 +4,11 @@ use super::name::DnsName;
 use super::pool::PoolState;
 use super::purpose::Purpose;
 use super::server::{Server, ServerKey};
+use super::servers::Servers;
 use super::status::Transition;
 use crate::model::{Pool, RegionName, ServerHost};
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use tokio::sync::watch;
@@ -34,20 +35,26 @@ impl Store {
     ) -> Arc<PoolState> {
         let key = (purpose.clone(), region.clone());
         let known = self.pools.get(&key).into_iter().flatten().filter_map(Weak::upgrade);
-        if let Some(pool) = known.into_iter().find(|pool| pool.definition == *definition) {
-            pool.generation.store(self.generation, Ordering::Release);
-            return pool;
+        let mut had_servers = false;
+        for pool in known {
+            if pool.definition == *definition {
+                pool.generation.store(self.generation, Ordering::Release);
+                return pool;
+            }
+            had_servers |= !pool.servers.load().is_empty();
         }
         let mut names: Vec<Arc<DnsName>> = Vec::new();
         for server in &definition.servers {
-            if let ServerHost::Name(text) = &server.host
+            if let ServerHost::Name(text) = &server.address.host
                 && !names.iter().any(|name| name.text() == &**text)
             {
                 names.push(self.name(text));
             }
         }
         let (purpose, region) = key.clone();
-        let pool = PoolState::new(purpose, region, definition.clone(), names, self.generation, targets.clone());
+        // An edited pool goes on where the older one is: what is new in it is new beside servers that are warm.
+        let definition = definition.clone();
+        let pool = PoolState::new(purpose, region, definition, names, had_servers, self.generation, targets.clone());
         let pool = Arc::new(pool);
         self.fill(&pool);
         pool.recount();
@@ -68,36 +75,46 @@ impl Store {
     pub(super) fn fill(&mut self, pool: &PoolState) {
         let mut addresses = Vec::new();
         for server in &pool.definition.servers {
-            let hosts = match &server.host {
+            let hosts = match &server.address.host {
                 ServerHost::Address(address) => vec![*address],
                 ServerHost::Name(text) => {
                     let name = pool.names.iter().find(|name| name.text() == &**text);
                     name.map(|name| name.answer().addresses.clone()).unwrap_or_default()
                 }
             };
-            addresses.extend(hosts.into_iter().map(|host| SocketAddr::new(host.to_canonical(), server.port)));
+            let address = |host: IpAddr| SocketAddr::new(host.to_canonical(), server.address.port);
+            addresses.extend(hosts.into_iter().map(|host| (address(host), server.weight)));
         }
         let mut seen = HashSet::new();
-        addresses.retain(|address| seen.insert(*address));
+        addresses.retain(|(address, _)| seen.insert(*address));
         let sni = pool.definition.tls.as_ref().map(|tls| tls.sni.clone());
-        let servers = addresses.into_iter().map(|address| {
-            self.server(ServerKey {
+        let is_filled = pool.is_filled.load(Ordering::Relaxed);
+        let servers = addresses.into_iter().map(|(address, weight)| {
+            let key = ServerKey {
                 purpose: pool.purpose.clone(),
                 region: pool.region.clone(),
                 address,
                 sni: sni.clone(),
                 http2: pool.definition.http2,
-            })
+            };
+            (self.server(key, is_filled), weight)
         });
-        let servers: Box<[_]> = servers.collect();
+        let servers: Servers = servers.collect();
+        if !servers.is_empty() && pool.names.iter().all(|name| name.answer().asked) {
+            pool.is_filled.store(true, Ordering::Relaxed);
+        }
         pool.servers.store(Arc::new(servers));
     }
 
-    fn server(&mut self, key: ServerKey) -> Arc<Server> {
+    /// The server as it is known already, or a new one, which may have to warm up.
+    fn server(&mut self, key: ServerKey, is_cold: bool) -> Arc<Server> {
         if let Some(known) = self.servers.get(&key).and_then(Weak::upgrade) {
             return known;
         }
         let server = Arc::new(Server::new(key));
+        if is_cold {
+            server.warm_up();
+        }
         self.servers.insert(server.key().clone(), Arc::downgrade(&server));
         server
     }

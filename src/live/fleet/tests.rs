@@ -1,8 +1,10 @@
 //! The fleet under tables that come and go, and tables made by hand for it and its users.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod balance;
+
 use super::*;
-use crate::model::{Pool, RegionId, Service, ServiceId};
+use crate::model::{Balancing, Pool, RegionId, Service, ServiceId};
 use crate::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +13,10 @@ const REGIONS: [&str; 3] = ["us-east", "us-central", "us-west"];
 
 /// A table with these pools: service, region (`us-east`, `us-central` or `us-west`) and servers.
 pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
+    RoutingTable::new(parts_of(pools))
+}
+
+fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
     let regions = REGIONS.map(|name| Region::named(name.parse().unwrap(), name.parse().unwrap()));
     let mut services: Vec<Service> = Vec::new();
     for (service, region, servers) in pools {
@@ -25,6 +31,7 @@ pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
                 paths: vec!["/".parse().unwrap()],
                 session: None,
                 when_home_is_away: Default::default(),
+                balance: Default::default(),
                 timeouts: Default::default(),
                 largest_body: None,
                 pools: vec![(region, pool)],
@@ -33,7 +40,7 @@ pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
     }
     let home = HomeTarget::Region(RegionId::at(0).unwrap());
     let homes = vec![HomeRule { condition: HomeCondition::Otherwise, target: home }];
-    RoutingTable::new(TableParts { regions: regions.into(), homes, services, ..TableParts::default() })
+    TableParts { regions: regions.into(), homes, services, ..TableParts::default() }
 }
 
 fn fleet() -> Fleet {
@@ -100,7 +107,8 @@ fn turns_are_even_also_beside_an_unhealthy_server() {
     let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &servers)]), None);
     let pool = only(&pools);
     let count = |rounds: usize| {
-        let picked: Vec<_> = (0..rounds).map(|_| pool.pick(&[]).unwrap().address().to_string()).collect();
+        let picked: Vec<_> =
+            (0..rounds).map(|_| pool.pick(&Balancing::default(), None, &[]).unwrap().address().to_string()).collect();
         servers.map(|server| picked.iter().filter(|address| *address == server).count())
     };
     assert_eq!(count(400), [100; 4]);
@@ -117,13 +125,16 @@ fn a_pick_is_healthy_and_untried_as_far_as_there_is_one() {
     let servers = pool.servers();
     take_down(&fleet, &servers[0]);
     let [first, second, third] = [0, 1, 2].map(|at| servers[at].address());
-    assert_eq!(pool.pick(&[second]).unwrap().address(), third);
-    assert_eq!(pool.pick(&[second, third]).unwrap().address(), first, "better than none");
-    assert!(pool.pick(&[first, second, third]).is_none());
+    assert_eq!(pool.pick(&Balancing::default(), None, &[second]).unwrap().address(), third);
+    assert_eq!(pool.pick(&Balancing::default(), None, &[second, third]).unwrap().address(), first, "better than none");
+    assert!(pool.pick(&Balancing::default(), None, &[first, second, third]).is_none());
     take_down(&fleet, &servers[1]);
     take_down(&fleet, &servers[2]);
     assert!(!pool.any_healthy());
-    assert!(pool.pick(&[]).is_some(), "a request that is here came before the last one fell");
+    assert!(
+        pool.pick(&Balancing::default(), None, &[]).is_some(),
+        "a request that is here came before the last one fell"
+    );
 }
 
 #[test]
@@ -133,7 +144,7 @@ fn picking_and_seeing_the_usual_allocate_nothing() {
     let pool = only(&pools);
     let tried = [pool.servers()[0].address()];
     let request = || {
-        let server = pool.pick(&tried).unwrap();
+        let server = pool.pick(&Balancing::default(), None, &tried).unwrap();
         let active = server.begin();
         assert!(fleet.observe(&server, Observation::Reached).is_empty());
         assert_eq!(active.server().active(), 1);
@@ -213,7 +224,7 @@ fn names_give_servers_when_they_are_resolved() {
     let fleet = fleet();
     let pools = fleet.pools_for(&table_of(&[("portal", "us-east", &["app.internal:80", "app.internal:81"])]), None);
     let pool = only(&pools);
-    assert!(!pool.any_healthy() && pool.pick(&[]).is_none());
+    assert!(!pool.any_healthy() && pool.pick(&Balancing::default(), None, &[]).is_none());
     let names = fleet.names();
     assert_eq!(names.iter().map(|name| name.text()).collect::<Vec<_>>(), ["app.internal"]);
     let mut targets = fleet.targets_changed();
@@ -306,7 +317,7 @@ fn a_storm_of_tables_leaves_nothing_behind() {
                     turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(thread);
                     let pools = current.load_full();
                     for pool in pools.iter() {
-                        let Some(server) = pool.pick(&[]) else { continue };
+                        let Some(server) = pool.pick(&Balancing::default(), None, &[]) else { continue };
                         let _active = server.begin();
                         let up = (turn >> 33).is_multiple_of(2);
                         fleet
@@ -391,7 +402,7 @@ proptest! {
                 let servers = pool.servers();
                 let healthy = servers.iter().filter(|server| server.is_healthy()).count();
                 prop_assert_eq!(pool.healthy(), healthy);
-                prop_assert_eq!(pool.any_healthy(), pool.pick(&[]).is_some_and(|server| server.is_healthy()));
+                prop_assert_eq!(pool.any_healthy(), pool.pick(&Balancing::default(), None, &[]).is_some_and(|server| server.is_healthy()));
                 let tells = told.iter().filter(|told| matches!(told, Transition::Pool { pool: of, .. } if Arc::ptr_eq(of, &pool)));
                 prop_assert_eq!(tells.count(), usize::from(had != pool.any_healthy()));
             }

@@ -1,6 +1,7 @@
 use super::{Watched, until};
 use crate::live::fleet::tests::table_of;
 use crate::live::{Pools, Server};
+use crate::model::Balancing;
 use crate::resilience::{Observation, Standing};
 use crate::upstream::probe::{ProbePace, Prober};
 use std::net::SocketAddr;
@@ -77,7 +78,7 @@ async fn the_first_probe_comes_at_once_and_decides() {
     let standings: Vec<_> = servers(&second).iter().map(|server| server.standing()).collect();
     assert_eq!(standings, [Standing::Unhealthy, Standing::Healthy]);
     for _ in 0..10 {
-        assert_eq!(second.iter().next().unwrap().pick(&[]).unwrap().address(), alive);
+        assert_eq!(second.iter().next().unwrap().pick(&Balancing::default(), None, &[]).unwrap().address(), alive);
     }
 }
 

@@ -6,8 +6,8 @@ use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
 use crate::model::{
-    Continent, Country, HostPattern, Network, PathPrefix, Rate, RegionEdge, RegionName, ServerAddress, ServerHost,
-    ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
+    Balance, BalanceFactor, Continent, Country, HostPattern, Network, PathPrefix, Rate, RegionEdge, RegionName,
+    ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
 };
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -66,6 +66,8 @@ impl Scalar {
             Self::Word(words) => word(text, words),
             Self::Server => read::<ServerAddress>(text),
             Self::EdgeUrl => read::<RegionEdge>(text),
+            Self::Balance => balance(text),
+            Self::BalanceFactor => balance_factor(text),
             Self::DnsName => match format!("{text}:1").parse() {
                 Ok(ServerAddress { host: ServerHost::Name(_), .. }) => Ok(()),
                 _ => Err("a DNS name has letters, digits, '-' and dots, e.g. app.internal".into()),
@@ -219,6 +221,33 @@ fn word(text: &str, words: &'static [(&'static str, &'static str)]) -> Result<()
         Some(near) => format!("did you mean {}? It is one of: {all_words}", quoted(near)),
         None => format!("it is one of: {all_words}"),
     })
+}
+
+fn balance(text: &str) -> Result<(), String> {
+    let Err(bad) = text.parse::<Balance>() else { return Ok(()) };
+    Err(match crate::config::did_you_mean(text, Balance::WORDS) {
+        Some(near) => format!("did you mean {}? {}", quoted(near), capitalised(&bad.to_string())),
+        None => bad.to_string(),
+    })
+}
+
+/// Reads a factor, and turns what other programs write (`125`, `1.25`) into one.
+fn balance_factor(text: &str) -> Result<(), String> {
+    let Err(bad) = text.parse::<BalanceFactor>() else { return Ok(()) };
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let near = text.parse::<f64>().ok().filter(|_| plain).map(|number| {
+        let percent = if number < 10.0 { number * 100.0 } else { number };
+        format!("{}%", percent.round())
+    });
+    match near {
+        Some(near) if near.parse::<BalanceFactor>().is_ok() => Err(format!("write it in percent: {near}")),
+        _ => Err(bad.to_string()),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
 }
 
 fn path(text: &str) -> Result<(), String> {

@@ -51,6 +51,9 @@ pub(in crate::config) enum Scalar {
     Server,
     /// The URL of an edge.
     EdgeUrl,
+    /// A way of balancing.
+    Balance,
+    BalanceFactor,
     /// A DNS name.
     DnsName,
     Flag,

@@ -1,7 +1,7 @@
 //! What the kinds of values are called: in messages, in the JSON schema and in the reference.
 
 use super::{LONGEST_NOTE, Scalar};
-use crate::model::Continent;
+use crate::model::{Balance, Continent};
 use serde_json::{Value as Json, json};
 
 impl Scalar {
@@ -33,6 +33,8 @@ impl Scalar {
             Self::Word(_) => "one of the words for this key",
             Self::Server => "a server",
             Self::EdgeUrl => "the URL of an edge",
+            Self::Balance => "a way of balancing",
+            Self::BalanceFactor => "a balance factor",
             Self::DnsName => "a DNS name",
             Self::Flag => "a boolean",
             Self::SocketAddress => "an IP address with a port",
@@ -66,6 +68,11 @@ impl Scalar {
             Self::Word(words) => json!({"enum": words.iter().map(|(word, _)| word).collect::<Vec<_>>()}),
             Self::Server | Self::SocketAddress => json!({"type": "string", "pattern": ":[0-9]{1,5}$"}),
             Self::EdgeUrl => json!({"type": "string", "pattern": "^https?://"}),
+            Self::Balance => {
+                let words = Balance::WORDS.join("|");
+                json!({"type": "string", "pattern": format!("^({words}|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{{1,128}})$")})
+            }
+            Self::BalanceFactor => json!({"type": "string", "pattern": "^[0-9]{3,4}%$"}),
             Self::Flag => json!({"type": "boolean"}),
             Self::Separator => json!({"type": "string", "minLength": 1, "maxLength": 8}),
             Self::Note => json!({"type": "string", "maxLength": LONGEST_NOTE}),
@@ -108,6 +115,8 @@ impl Scalar {
             }
             Self::Server => "`host:port` with an IP address or a DNS name".into(),
             Self::EdgeUrl => "URL without a path".into(),
+            Self::Balance => "`round_robin` (in turn), `least_requests` (the least busy one), or by a key: `session`, `client` (the visitor's address), `header:NAME`, `cookie:NAME`".into(),
+            Self::BalanceFactor => "percent, `101%` to `1000%`".into(),
             Self::DnsName => "DNS name".into(),
             Self::Flag => "`true` or `false`".into(),
             Self::SocketAddress => "IP address and port; an IPv6 address in brackets".into(),
