@@ -167,7 +167,8 @@ async function older(app, directory, checks) {
   const visitor = new CurlVisitor(directory);
   await visitor.logIn(app.direct(EAST), 'ada');
   const first = await visitor.get(app.through(EAST), '/whoami');
-    // What is none of the edge's keys is the app's business, as is a session that began before the edge was there.
+  const known = { region: 'us-east', user: 'ada', visits: 1 };
+  checks.equal('a login from before the edge is known in its region', first.json(), known);
   await cookiesAreTheApps('its cookie gets prefix and tag when the app sets it again', app, EAST, first, checks);
   const next = (await visitor.get(app.through(WEST), '/whoami')).json();
   checks.equal('and is known everywhere from then on', next, { region: 'us-east', user: 'ada', visits: 2 });
