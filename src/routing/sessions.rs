@@ -34,16 +34,15 @@ impl ServiceSessions {
     /// The values that may be session keys, in the order in which they count.
     pub fn values<'a>(&'a self, facts: &'a RequestFacts<'a>) -> impl Iterator<Item = &'a [u8]> {
         let in_cookie = |name| facts.cookies.iter().flat_map(move |line| cookie_values(line, name));
-        let in_header = facts.headers.iter().filter_map(|(name, value)| {
-            if self.keys.header.as_deref() == Some(*name) {
-                Some(value.trim_ascii())
-            } else if self.keys.bearer && *name == AUTHORIZATION {
-                bearer_token(value)
-            } else {
-                None
-            }
-        });
-        self.cookie().into_iter().flat_map(in_cookie).chain(in_header)
+        let lines_of = |wanted: Option<&'a str>| {
+            facts.headers.iter().filter(move |(name, _)| Some(*name) == wanted).map(|(_, value)| value.trim_ascii())
+        };
+        let bearer = self.keys.bearer.then_some(AUTHORIZATION);
+        self.cookie()
+            .into_iter()
+            .flat_map(in_cookie)
+            .chain(lines_of(self.keys.header.as_deref()))
+            .chain(lines_of(bearer).filter_map(bearer_token))
     }
 
     /// The session key that counts: the first value that names a region or, where none does, the first that is not empty.

@@ -3,10 +3,13 @@
 //! The check of a file, the JSON schema and the reference are all made from this description.
 
 mod check;
+mod pools;
 mod reference;
+mod regions;
 mod routing;
 mod scalar;
 mod schema;
+mod services;
 mod settings;
 
 pub(super) use check::check;

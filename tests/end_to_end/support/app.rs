@@ -34,7 +34,8 @@ struct Shared {
 
 /// An app server of one region. It answers each request with its own name, and:
 /// `/size/N` answers with N bytes, `/count` with the number of bytes that it got, `/hold` waits until it is let go,
-/// `/status/N` answers with that status, `/secret` sets headers that no client may see.
+/// `/status/N` answers with that status, `/secret` sets headers that no client may see. Whatever the path, each `x-set` line
+/// of the request comes back as `Set-Cookie`, and `x-replay` as `Homeward-Replay` from every region but the one it names.
 pub struct App {
     pub address: SocketAddr,
     shared: Shared,
@@ -97,6 +98,30 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let (method, target) = (parts.method.to_string(), parts.uri.to_string());
     shared.seen.lock().unwrap().push(Seen { method, target, headers });
     let path = parts.uri.path().to_owned();
+    if let Some(order) = parts.headers.get("x-replay") {
+        let own = format!("region={}", shared.name);
+        if !order.to_str().unwrap().split(';').any(|part| part.trim() == own) {
+            if path == "/count-first" {
+                count(body).await;
+            }
+            return ([("homeward-replay", order.to_str().unwrap())], format!("ask another, says {}", shared.name))
+                .into_response();
+        }
+        if let Some(again) = parts.headers.get("x-replay-again") {
+            return ([("homeward-replay", again.to_str().unwrap())], "and another").into_response();
+        }
+        return format!("{} took {}", shared.name, count(body).await).into_response();
+    }
+    if parts.headers.contains_key("x-set") {
+        let mut answer = shared.name.to_string().into_response();
+        for line in parts.headers.get_all("x-set") {
+            answer.headers_mut().append("set-cookie", line.clone());
+        }
+        if let Some(status) = path.strip_prefix("/status/") {
+            *answer.status_mut() = StatusCode::from_u16(status.parse().unwrap()).unwrap();
+        }
+        return answer;
+    }
     if let Some(size) = path.strip_prefix("/size/") {
         return sized(size.parse().unwrap());
     }

@@ -17,6 +17,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// All values of a header, in their order.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
+    }
+
     /// The first value of a header; empty where it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str())

@@ -1,0 +1,74 @@
+//! The form of `pools:`.
+
+use super::{Else, Form, Key, Named, Or, Record, Required, Scalar, list};
+use crate::model::PoolServer;
+
+pub(super) static NAMED_POOLS: Named = Named {
+    name: Scalar::Region,
+    of: Form::Either(&[SERVERS, Form::Record(&POOL)]),
+    least: 1,
+    most: 1_000,
+    example: "[10.1.0.10:8080]",
+};
+
+const SERVERS: Form = list(&ONE_SERVER, 1, 1_000);
+
+static ONE_SERVER: Form = Form::Either(&[Form::Scalar(Scalar::Server), Form::Record(&POOL_SERVER)]);
+
+static POOL_SERVER: Record = Record {
+    noun: "a server with a weight",
+    doc: "The long way to write a server; its address alone is the short one.",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "address",
+            Form::Scalar(Scalar::Server),
+            Required,
+            "10.1.0.10:8080",
+            "Where it is. A DNS name stands for all of its addresses.",
+        ),
+        Key::new(
+            "weight",
+            Form::Scalar(Scalar::Count { least: 1, most: PoolServer::HEAVIEST as u32 }),
+            Or("1"),
+            "3",
+            "Its part of the requests, beside the weights of the others; each address of a DNS name has all of it.",
+        ),
+    ],
+};
+
+static POOL: Record = Record {
+    noun: "a pool",
+    doc: "The long way to write a pool; a list of servers is the short one.",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "servers",
+            SERVERS,
+            Required,
+            "[10.1.0.10:8080]",
+            "Where the servers are. A DNS name is resolved again as its TTL says.",
+        ),
+        Key::new(
+            "tls",
+            Form::Record(&POOL_TLS),
+            Else("plain HTTP"),
+            "{sni: app.internal}",
+            "How TLS is spoken to them.",
+        ),
+        Key::new("http2", Form::Scalar(Scalar::Flag), Or("false"), "true", "Whether HTTP/2 is spoken to them."),
+    ],
+};
+
+static POOL_TLS: Record = Record {
+    noun: "the TLS of a pool",
+    doc: "",
+    choices: &[],
+    keys: &[Key::new(
+        "sni",
+        Form::Scalar(Scalar::DnsName),
+        Required,
+        "app.internal",
+        "The name that is asked for, and that the server's certificate must carry.",
+    )],
+};
