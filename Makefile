@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy test-apps geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -48,6 +48,10 @@ fuzz: ## Fuzz each target for SECONDS (default 60); needs a nightly toolchain an
 heavy: ## Run what takes long: 500 edits under load, 2 GiB bodies, shares of 4,000 visitors; prints its figures
 	@scripts/setup.sh heavy
 	$(CARGO) test --test heavy -- --ignored --nocapture --test-threads=1
+
+test-apps: setup ## Run real apps behind edges that mint their session keys: Express, Flask, axum; curl and Chromium visit them
+	@scripts/setup.sh apps
+	@CARGO="$(CARGO)" tests/apps/run.sh
 
 geoip: ## Install a current city database (DB-IP city lite, CC BY 4.0) into geoip/
 	@geoip/install-city.sh

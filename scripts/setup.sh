@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes sure that what building (build), testing (tests) or the long tests (heavy) need is there: installs Debian's packages
-# where it may, and says what to install where it may not.
+# Makes sure that what building (build), testing (tests), the long tests (heavy) or the tests with real apps (apps) need is
+# there: installs Debian's packages where it may, and says what to install where it may not.
 set -eu
 
 need=${1:-build}
@@ -20,6 +20,13 @@ if [ "$need" = heavy ]; then
 fi
 if [ "$need" = tests ] || [ "$need" = heavy ]; then
     want promtool prometheus
+fi
+if [ "$need" = apps ]; then
+    want curl curl
+    want chromium chromium
+    want node nodejs
+    want npm npm
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 fi
 
 if [ -n "$missing" ]; then
