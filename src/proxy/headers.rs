@@ -68,7 +68,7 @@ pub(super) fn of_visitor(
             head.insert_header(X_FORWARDED_PROTO, "http")?;
         }
         if !head.headers.contains_key(X_FORWARDED_HOST)
-            && let Some(host) = head.headers.get(HOST).cloned()
+            && let Some(host) = host(head).and_then(|host| HeaderValue::from_bytes(host).ok())
         {
             head.insert_header(X_FORWARDED_HOST, host)?;
         }
@@ -150,6 +150,12 @@ pub(super) fn mint(head: &mut ResponseHeader, decided: &Decided) -> pingora::Res
         }
     }
     Ok(minted)
+}
+
+/// The host that a request is for: its `Host` or, as HTTP/2 says it, the authority of its target.
+pub(super) fn host(head: &RequestHeader) -> Option<&[u8]> {
+    let line = head.headers.get(HOST).map(HeaderValue::as_bytes);
+    line.or_else(|| head.uri.authority().map(|authority| authority.as_str().as_bytes()))
 }
 
 /// All lines of a header as one: cookies with `; ` between them as RFC 9113, 8.2.3 joins them, others with `, `.

@@ -2,13 +2,13 @@
 
 use super::Proxy;
 use super::context::RequestContext;
-use super::headers::{HOMEWARD_REASON, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, joined};
+use super::headers::{HOMEWARD_REASON, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, host, joined};
 use super::request_id;
 use crate::hop::{Bound, Claims, HopProblem, seal, verified};
 use crate::live::{LiveTable, clock};
 use crate::model::Keyring;
 use crate::telemetry::{HopResult, Occasionally};
-use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
@@ -141,11 +141,9 @@ pub(super) fn to_edge(
 }
 
 fn bound<'a>(head: &'a RequestHeader, request_id: &'a [u8], reasons: &'a [u8], lines: &'a [&'a [u8]]) -> Bound<'a> {
-    let host = head.headers.get(HOST).map(HeaderValue::as_bytes);
-    let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str().as_bytes()));
     Bound {
         method: head.method.as_str().as_bytes(),
-        host: host.unwrap_or_default(),
+        host: host(head).unwrap_or_default(),
         target: target(head),
         request_id,
         reasons,

@@ -3,13 +3,14 @@
 use super::Proxy;
 use super::answer::failure_of;
 use super::context::{Decided, RequestContext};
+use super::headers::host;
 use super::refusal::{Refusal, UpstreamFailure};
 use crate::live::clock;
 use crate::model::Timestamp;
 use crate::routing::{Despite, Outcome, SessionState, Way};
 use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
-use http::header::{HOST, REFERER, USER_AGENT};
+use http::header::{REFERER, USER_AGENT};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource};
 use std::fmt;
@@ -58,7 +59,7 @@ impl Proxy {
             time: context.time,
             client: context.client,
             method: head.method.as_str().as_bytes(),
-            host: header(HOST).unwrap_or_default(),
+            host: host(head).unwrap_or_default(),
             path: head.raw_path(),
             protocol: protocol(head.version),
             status,

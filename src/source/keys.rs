@@ -14,6 +14,11 @@ use std::sync::Arc;
 /// # Errors
 /// That it cannot be read, or what is wrong in which line, with what to do.
 pub fn read_keyring(path: &Path) -> Result<Keyring, Problems> {
+    let name = path.display().to_string();
+    if !path.exists() {
+        let help = format!("make one, the same for all edges: (umask 077; openssl rand -hex 32 > {name})");
+        return Err(Problems::of_file(name, "there is no such key file", help));
+    }
     let source = read_source(path)?;
     source.text.parse().map_err(|bad| {
         let help = "write one key a line, the one that signs first; homeward never shows what stands there";
