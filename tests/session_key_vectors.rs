@@ -1,6 +1,7 @@
 //! Session keys as other programs make and read them: `tests/vectors/session_keys.json`, which a program in Python made
 //! that shares no code with Homeward, is what Homeward and the programs in `docs/session-keys.md` are held against.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+#![allow(clippy::print_stderr, reason = "what could not be run is said aloud")]
 
 use homeward::model::{Keyring, RegionId, SignedWith};
 use homeward::session::{KeyFormat, KeyProblem, Octets, PrefixIndex};
