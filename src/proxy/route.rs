@@ -117,9 +117,7 @@ impl Proxy {
             .flat_map(|name| head.headers.get_all(name).iter().map(move |value| (name, value.as_bytes())))
             .collect();
         let arrival = match &context.forwarded {
-            Some(forwarded) => {
-                Arrival::Hop { from: forwarded.claims.from.as_str(), home: forwarded.claims.home.as_str() }
-            }
+            Some(forwarded) => forwarded.arrival(),
             None if context.in_circle => Arrival::Circle,
             None => Arrival::Client,
         };
