@@ -35,6 +35,8 @@ pub(super) struct Received {
     pub peer: IpAddr,
     /// By which version of HTTP.
     pub version: Version,
+    /// Whether over TLS.
+    pub is_tls: bool,
 }
 
 /// Writes what both an app server and another edge are told: who the visitor is, as far as that is known, and that the
@@ -65,7 +67,7 @@ pub(super) fn of_visitor(
         }
         head.append_header(X_FORWARDED_FOR, received.peer.to_canonical().to_string())?;
         if !head.headers.contains_key(X_FORWARDED_PROTO) {
-            head.insert_header(X_FORWARDED_PROTO, "http")?;
+            head.insert_header(X_FORWARDED_PROTO, if received.is_tls { "https" } else { "http" })?;
         }
         if !head.headers.contains_key(X_FORWARDED_HOST)
             && let Some(host) = host(head).and_then(|host| HeaderValue::from_bytes(host).ok())

@@ -23,5 +23,6 @@ mod life;
 mod minted;
 mod replays;
 mod routing;
+mod slow_clients;
 mod streams;
 mod support;
