@@ -39,17 +39,17 @@ pub(super) async fn listen(listener: TcpListener, front: Front, mut stop: watch:
             stopped = stop.wait_for(|stop| *stop) => {
                 // Whoever could say it is gone: there is nothing more to wait for.
                 drop(stopped);
-                return;
+                break;
             }
         };
         match accepted {
-            Ok((tcp, peer)) => {
-                let (front, stop) = (front.clone(), stop.clone());
-                // On another thread each time: connections are spread over all of them.
-                pingora_runtime::current_handle().spawn(async move { front.serve(tcp, peer, stop).await });
-            }
+            Ok((tcp, peer)) => front.open(tcp, peer, &stop),
             Err(error) => not_accepted(&error).await,
         }
+    }
+    // Those that have been waiting to be taken are; they would be reset otherwise.
+    while let Ok(Ok((tcp, peer))) = timeout(Duration::ZERO, listener.accept()).await {
+        front.open(tcp, peer, &stop);
     }
 }
 
@@ -69,8 +69,17 @@ async fn not_accepted(error: &io::Error) {
 }
 
 impl Front {
+    /// Serves a connection, on another thread each time: connections are spread over all of them.
+    fn open(&self, tcp: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
+        let (front, stop) = (self.clone(), stop.clone());
+        let open = self.metrics.open_connection();
+        pingora_runtime::current_handle().spawn(async move {
+            front.serve(tcp, peer, stop).await;
+            drop(open);
+        });
+    }
+
     async fn serve(self, tcp: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
-        let _open = self.metrics.open_connection();
         // Without it, small answers would wait for acknowledgements; where it cannot be set, they do.
         let _ = tcp.set_nodelay(true);
         let state = Arc::new(ConnectionState::new(peer, self.tls.is_some()));

@@ -102,21 +102,22 @@ impl ProxyServer {
             bound?
         };
         let (stop, stopped) = watch::channel(false);
-        let mut addresses = Vec::new();
+        let (mut addresses, mut listening) = (Vec::new(), Vec::new());
         for (http2, (address, listener)) in listeners {
             let proxy = Arc::clone(&engines[usize::from(http2)]);
             let front = Front { proxy, tls: None, tempo, metrics: Arc::clone(edge.metrics()) };
-            runtime.get_handle().spawn(listen(listener, front, stopped.clone()));
+            listening.push(runtime.get_handle().spawn(listen(listener, front, stopped.clone())));
             addresses.push(address);
         }
-        for engine in engines {
-            let mut stopped = stopped.clone();
-            runtime.get_handle().spawn(async move {
-                // It says `true`, or it is gone.
-                let _ = stopped.wait_for(|stop| *stop).await;
-                engine.cleanup().await; // idle connections of clients are closed
-            });
-        }
+        runtime.get_handle().spawn(async move {
+            for listener in listening {
+                // It ends when it is told to stop; one that panicked has said so.
+                let _ = listener.await;
+            }
+            for engine in engines {
+                engine.cleanup().await; // connections on which nothing is asked are closed
+            }
+        });
         Ok(Self { edge, runtime, stop, addresses })
     }
 
@@ -135,8 +136,9 @@ impl ProxyServer {
         // The listeners hear of it; nobody else needs to.
         let _ = self.stop.send(true);
         let deadline = clock::monotonic() + grace;
-        while self.edge.metrics().open_requests() > 0 && clock::monotonic() < deadline {
-            std::thread::sleep(Duration::from_millis(10));
+        // A connection may bring a request that is not counted yet, so that it is connections that are waited for.
+        while self.edge.metrics().open_connections() > 0 && clock::monotonic() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
         }
         let left = self.edge.metrics().open_requests();
         self.runtime.shutdown_timeout(Duration::ZERO);

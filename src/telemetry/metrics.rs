@@ -187,6 +187,12 @@ impl Metrics {
         Open(self.families.connections_open.clone())
     }
 
+    /// Connections of clients that are open now.
+    #[must_use]
+    pub fn open_connections(&self) -> u64 {
+        u64::try_from(self.families.connections_open.get()).unwrap_or(0)
+    }
+
     /// Counts a client's connection that was cut.
     pub fn cut_off(&self, why: CutOff) {
         if let Some(counter) = self.families.connections_cut.get(why as usize) {
