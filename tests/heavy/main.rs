@@ -9,6 +9,7 @@ mod bodies;
 mod edits;
 mod load;
 mod memory;
+mod sessions;
 mod shares;
 #[allow(dead_code, unreachable_pub, reason = "the everyday tests use the rest")]
 #[path = "../end_to_end/support/mod.rs"]
