@@ -66,6 +66,9 @@ impl Proxy {
         if let Some(refusal) = refusal {
             code = refusal.status();
             if session.response_written().is_none() {
+                // The engine closes the connection behind it, which the answer has to say: or else a client sends its next
+                // request into a connection that is gone.
+                session.set_keepalive(None);
                 // A client that has left in the meantime is not answered.
                 let _ = self.answer(session, context, refusal).await;
             } else {

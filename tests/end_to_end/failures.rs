@@ -68,6 +68,24 @@ async fn without_any_healthy_region_the_answer_is_503_and_says_when_to_come_back
 }
 
 #[tokio::test]
+async fn an_answer_behind_which_the_connection_ends_says_so() {
+    let mut world = World::start("", "").await;
+    let mut visitor = Client::connect(world.edge.address, edge::NEW_YORK).await;
+    assert_eq!(visitor.get("/", &[]).await.status, 200);
+    for app in [&mut world.east, &mut world.central, &mut world.west] {
+        app.kill().await;
+    }
+    // The first one finds out that nobody is there, and is answered when it has been tried already.
+    for _ in 0..10 {
+        let answer = visitor.send("POST", "/", &[("cookie", "sid=east-1")], "x").await.expect("the connection was to last");
+        assert_eq!(answer.status, 503);
+        if answer.header("connection") == "close" {
+            visitor = Client::connect(world.edge.address, edge::NEW_YORK).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_must_not_be_lost_waits_for_its_home() {
     let mut world = World::start("", "    when_home_is_away: refuse\n").await;
     world.east.kill().await;
