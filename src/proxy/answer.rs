@@ -71,6 +71,8 @@ impl Proxy {
                 session.set_keepalive(None);
                 // A client that has left in the meantime is not answered.
                 let _ = self.answer(session, context, refusal).await;
+                // Closed with a part of the request unread, the connection would be reset, and the answer lost on its way.
+                let _ = session.drain_request_body().await;
             } else {
                 context.refusal = Some(refusal);
             }

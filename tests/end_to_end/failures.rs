@@ -77,12 +77,36 @@ async fn an_answer_behind_which_the_connection_ends_says_so() {
     }
     // The first one finds out that nobody is there, and is answered when it has been tried already.
     for _ in 0..10 {
-        let answer = visitor.send("POST", "/", &[("cookie", "sid=east-1")], "x").await.expect("the connection was to last");
+        let answer =
+            visitor.send("POST", "/", &[("cookie", "sid=east-1")], "x").await.expect("the connection was to last");
         assert_eq!(answer.status, 503);
         if answer.header("connection") == "close" {
             visitor = Client::connect(world.edge.address, edge::NEW_YORK).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_client_that_still_sends_gets_to_see_the_answer() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    const LENGTH: usize = 4 << 20;
+    let mut world = World::start("", "").await;
+    for app in [&mut world.east, &mut world.central, &mut world.west] {
+        app.kill().await;
+    }
+    let stream = tokio::net::TcpStream::connect(world.edge.address).await.unwrap();
+    let (mut answer, mut request) = stream.into_split();
+    let sending = tokio::spawn(async move {
+        let head = format!("POST / HTTP/1.1\r\nHost: portal.example.com\r\nContent-Length: {LENGTH}\r\n\r\n");
+        request.write_all(head.as_bytes()).await?;
+        request.write_all(&vec![b'x'; LENGTH]).await?;
+        Ok::<_, std::io::Error>(request)
+    });
+    let mut got = Vec::new();
+    answer.read_to_end(&mut got).await.expect("the connection ends in peace");
+    sending.await.unwrap().expect("all of it was taken");
+    let got = String::from_utf8(got).unwrap();
+    assert!(got.starts_with("HTTP/1.1 503 ") && got.ends_with("</html>\n"), "{got}");
 }
 
 #[tokio::test]
