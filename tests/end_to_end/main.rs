@@ -17,6 +17,7 @@ mod affinity;
 mod agreement;
 mod drains;
 mod failures;
+mod hops;
 mod hops_many;
 mod hot_table;
 mod life;

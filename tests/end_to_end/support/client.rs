@@ -49,11 +49,6 @@ impl Client {
         self
     }
 
-    /// Whether the edge has not closed it.
-    pub fn is_open(&self) -> bool {
-        !self.sender.is_closed()
-    }
-
     /// Sends one request and reads the whole answer.
     pub async fn send(
         &mut self,

@@ -118,8 +118,11 @@ impl Fleet {
         table
     }
 
-    /// How many requests each app server has seen.
-    pub fn counts(&self) -> [usize; 3] {
-        [EAST, CENTRAL, WEST].map(|region| self.apps[region].seen().len())
+    /// Saves a table at all edges and waits until it is live.
+    pub async fn adopt(&self, table: &str) {
+        for edge in &self.edges {
+            edge.adopt(table).await;
+        }
+        all_are_well(&self.edges).await;
     }
 }

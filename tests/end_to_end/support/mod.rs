@@ -6,11 +6,11 @@ pub mod edge;
 pub mod edits;
 pub mod fleet;
 pub mod roaming;
+pub mod stepwise;
 
 pub use app::App;
 pub use client::Client;
 pub use edge::EdgeProcess;
-pub use fleet::Fleet;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -82,17 +82,18 @@ pub(super) async fn make(edges: [SocketAddr; 3], visits: &Arc<Vec<Visit>>, done:
                 let mut answers = Vec::new();
                 let own = visits.iter().enumerate().filter(|(_, visit)| visit.arrival == arrival);
                 for (nth, visit) in own.skip(part).step_by(CONNECTIONS) {
-                    if !client.is_open() {
-                        client = Client::connect(edge, BELIEVED).await;
-                    }
                     client = client.host(visit.host);
                     let mut headers = vec![("x-forwarded-for", visit.client.as_str())];
                     headers.extend(visit.headers.iter().map(|(name, value)| (*name, value.as_str())));
                     // Some with a body: it must not be lost, nor sent twice.
-                    let (method, body) = if nth % 8 == 0 { ("POST", "x".repeat(nth % 3000)) } else { ("GET", String::new()) };
+                    let (method, body) =
+                        if nth % 8 == 0 { ("POST", "x".repeat(nth % 3000)) } else { ("GET", String::new()) };
                     let began = Instant::now();
                     let answer = tokio::time::timeout(PATIENCE, client.send(method, &visit.path, &headers, body)).await;
                     let answer = answer.expect("an answer in time").unwrap();
+                    if answer.header("connection") == "close" {
+                        client = Client::connect(edge, BELIEVED).await;
+                    }
                     answers.push(Answered { nth, status: answer.status, body: answer.body, took: began.elapsed() });
                     done.fetch_add(1, Ordering::Relaxed);
                 }
