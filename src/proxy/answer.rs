@@ -51,6 +51,9 @@ impl Proxy {
         if !bodiless {
             session.write_response_body(Some(Bytes::from(body)), true).await?;
         }
+        // Closed with a part of the request unread, the connection would be reset, and the answer lost on its way. Where
+        // the client sends for too long or is gone, it is closed all the same.
+        let _ = session.drain_request_body().await;
         Ok(())
     }
 
@@ -71,8 +74,6 @@ impl Proxy {
                 session.set_keepalive(None);
                 // A client that has left in the meantime is not answered.
                 let _ = self.answer(session, context, refusal).await;
-                // Closed with a part of the request unread, the connection would be reset, and the answer lost on its way.
-                let _ = session.drain_request_body().await;
             } else {
                 context.refusal = Some(refusal);
             }

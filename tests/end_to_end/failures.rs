@@ -94,19 +94,22 @@ async fn a_client_that_still_sends_gets_to_see_the_answer() {
     for app in [&mut world.east, &mut world.central, &mut world.west] {
         app.kill().await;
     }
-    let stream = tokio::net::TcpStream::connect(world.edge.address).await.unwrap();
-    let (mut answer, mut request) = stream.into_split();
-    let sending = tokio::spawn(async move {
-        let head = format!("POST / HTTP/1.1\r\nHost: portal.example.com\r\nContent-Length: {LENGTH}\r\n\r\n");
-        request.write_all(head.as_bytes()).await?;
-        request.write_all(&vec![b'x'; LENGTH]).await?;
-        Ok::<_, std::io::Error>(request)
-    });
-    let mut got = Vec::new();
-    answer.read_to_end(&mut got).await.expect("the connection ends in peace");
-    sending.await.unwrap().expect("all of it was taken");
-    let got = String::from_utf8(got).unwrap();
-    assert!(got.starts_with("HTTP/1.1 503 ") && got.ends_with("</html>\n"), "{got}");
+    // The first one finds out that nobody is there when it has been tried already; the others are refused at once.
+    for (host, status) in [("portal.example.com", 503), ("portal.example.com", 503), ("no.example.com", 404)] {
+        let stream = tokio::net::TcpStream::connect(world.edge.address).await.unwrap();
+        let (mut answer, mut request) = stream.into_split();
+        let sending = tokio::spawn(async move {
+            let head = format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: {LENGTH}\r\n\r\n");
+            request.write_all(head.as_bytes()).await?;
+            request.write_all(&vec![b'x'; LENGTH]).await?;
+            Ok::<_, std::io::Error>(request)
+        });
+        let mut got = Vec::new();
+        answer.read_to_end(&mut got).await.expect("the connection ends in peace");
+        sending.await.unwrap().expect("all of it was taken");
+        let got = String::from_utf8(got).unwrap();
+        assert!(got.starts_with(&format!("HTTP/1.1 {status} ")) && got.ends_with("</html>\n"), "{got}");
+    }
 }
 
 #[tokio::test]
