@@ -7,6 +7,7 @@
 
 mod bodies;
 mod edits;
+mod flops;
 mod load;
 mod memory;
 mod sessions;

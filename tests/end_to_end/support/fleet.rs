@@ -1,6 +1,6 @@
 //! Three regions, each with an edge of its own; the edges hand requests to each other.
 
-use super::{App, Block, EdgeProcess, edge};
+use super::{App, Block, EdgeProcess, edge, edits::sha256sum};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -118,10 +118,12 @@ impl Fleet {
         table
     }
 
-    /// Saves a table at all edges and waits until it is live.
+    /// Saves a table at all edges and waits until it is live, and all is well with it.
     pub async fn adopt(&self, table: &str) {
+        self.edges.iter().for_each(|edge| edge.save_table(table));
+        let revision = sha256sum(table);
         for edge in &self.edges {
-            edge.adopt(table).await;
+            edge.status_where("the table", |status| status["table"]["revision"] == *revision).await;
         }
         all_are_well(&self.edges).await;
     }
