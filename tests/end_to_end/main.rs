@@ -17,6 +17,8 @@ mod affinity;
 mod agreement;
 mod drains;
 mod failures;
+mod hops;
+mod hops_many;
 mod hot_table;
 mod keys;
 mod life;

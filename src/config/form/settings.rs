@@ -131,7 +131,8 @@ static HOP: Record = Record {
         Required,
         "conf/hop.key",
         "The file of the keys that all edges share: 64 hexadecimal digits a line. The first one signs, all are believed. \
-         Read again when it changes.",
+         Read again when it changes. A new key is first added below the old one at all edges, then put above it, and then \
+         the old one is taken out: so no edge ever signs with a key that another does not know.",
     )],
 };
 
