@@ -212,6 +212,12 @@ impl AsyncRead for Connection {
             self.put_back.drain(..count);
             return Poll::Ready(Ok(()));
         }
+        if !self.tcp.buffer().is_empty() {
+            // The engine listens to the client because it has no more for it: what was gathered goes out now.
+            if let Poll::Ready(Err(error)) = Pin::new(&mut self.tcp).poll_flush(context) {
+                return Poll::Ready(Err(error));
+            }
+        }
         let before = into.filled().len();
         match Pin::new(self.tcp.get_mut()).poll_read(context, into) {
             Poll::Ready(Ok(())) => {

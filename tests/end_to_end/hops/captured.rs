@@ -163,7 +163,11 @@ async fn caught(fleet: &Fleet) -> Request {
 async fn a_captured_token_is_good_for_nothing_else() {
     let fleet = Fleet::start(Reach::EdgeOrPool).await;
     let caught = caught(&fleet).await;
-    assert!(caught.value("homeward-hop").starts_with("1;us-west;us-east;us-east;session;;127.10.0.1;"), "{:?}", caught.headers);
+    assert!(
+        caught.value("homeward-hop").starts_with("1;us-west;us-east;us-east;session;;127.10.0.1;"),
+        "{:?}",
+        caught.headers
+    );
     let tries = tries();
     assert!(tries.len() > 30);
     for Try { what, change, expected: (at, believed, served_by) } in tries {

@@ -33,6 +33,25 @@ async fn each_event_arrives_before_the_next_one_is_sent() {
     }
 }
 
+/// The length of what comes is known, and it comes in pieces all the same.
+#[tokio::test]
+async fn a_piece_of_a_known_length_arrives_before_the_next_one_is_sent() {
+    let fleet = Fleet::start(Reach::Edge).await;
+    let mut app = Stepwise::start(SocketAddr::new(fleet.block.address(20), 8080)).await;
+    for reach in [Reach::Edge, Reach::EdgeOrPool, Reach::Pool] {
+        fleet.adopt(&table_with_east(&fleet, reach, app.address)).await;
+        let mut visitor = Spoken::ask(fleet.edges[WEST].address, edge::NEW_YORK, "/file", "sid=east-1").await;
+        let mut server = app.next().await;
+        server.say("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n").await;
+        visitor.hear("\r\n\r\n").await;
+        for nth in 0..5 {
+            let piece = format!("piece {nth}...");
+            server.say(&piece).await;
+            visitor.hear(&piece).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_app_hears_that_its_visitor_has_left() {
     let fleet = Fleet::start(Reach::Edge).await;
