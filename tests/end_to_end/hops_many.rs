@@ -19,5 +19,5 @@ async fn every_session_gets_home_in_one_hop_at_most() {
 async fn where_edges_disagree_no_request_goes_in_circles() {
     let figures = while_edges_disagree(seed(), 3_000, 6).await;
     println!("{figures}");
-    assert!(figures.hops > 300 && figures.refused_by_edges > 0 && figures.statuses.len() > 2, "{figures}");
+    assert!(figures.hops > 300 && figures.refused_by_edges > 0 && figures.statuses.len() > 1, "{figures}");
 }

@@ -63,7 +63,7 @@ async fn without_another_way_a_lost_edge_takes_its_region_away() {
 async fn an_edge_whose_servers_are_dead_hands_the_request_back() {
     let mut fleet = Fleet::start(Reach::Edge).await;
     let mut visitor = visitor(&fleet).await;
-    assert_eq!(visit(&fleet, &mut visitor, EAST).await.0.body, "us-east");
+    // Nothing went there yet: on a kept connection that dies, a POST may have been taken, and is not sent again.
     fleet.apps[EAST].kill().await;
     let cookie = [("cookie", "sid=east-1")];
     let first = visitor.send("POST", "/count", &cookie, vec![b'x'; 30_000]).await.unwrap();
