@@ -5,5 +5,6 @@ mod forged;
 mod heads;
 mod keys;
 mod lost;
+mod replays;
 mod sockets;
 mod streams;
