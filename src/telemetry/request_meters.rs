@@ -438,6 +438,7 @@ mod tests {
         metrics.set_pools([PoolRow { service: "portal", region: "r1", servers: 2, healthy: 0 }]);
         metrics.table_applied("abc", Timestamp::UNIX_EPOCH);
         metrics.geoip_applied(Some(Timestamp::UNIX_EPOCH));
+        metrics.set_certificates([("a.example.com".to_owned(), Timestamp::UNIX_EPOCH)]);
         let text = metrics.render();
         for definition in super::super::names::ALL {
             assert!(text.contains(&format!("# HELP {} {}\n", definition.name, definition.help)), "{}", definition.name);

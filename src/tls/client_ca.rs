@@ -46,6 +46,12 @@ impl ClientCa {
         warnings(&self.facts, now)
     }
 
+    /// Whether the other one believes the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.roots.roots == other.roots.roots
+    }
+
     pub(super) fn roots(&self) -> &Arc<RootCertStore> {
         &self.roots
     }

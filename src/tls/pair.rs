@@ -79,6 +79,12 @@ impl Pair {
         warnings
     }
 
+    /// Whether the other one has the same certificates, and with them a key to the same public key.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.certified.cert == other.certified.cert
+    }
+
     pub(super) fn certified(&self) -> &Arc<CertifiedKey> {
         &self.certified
     }
