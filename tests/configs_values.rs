@@ -157,6 +157,7 @@ fn services() {
         balance: Balancing { by: Balance::Header("x-tenant".into()), ..Balancing::default() },
         timeouts: Timeouts::default(),
         largest_body: None,
+        https: Https::default(),
         pools: vec![(region(0), pool(&["127.0.0.1:80"]))],
     };
     let mut heavier = pool(&["10.1.0.10:8080", "[2001:db8::1]:8080"]);
@@ -186,6 +187,10 @@ fn services() {
             idle: Duration::from_secs(90),
         },
         largest_body: Some(10 << 20),
+        https: Https {
+            redirect: true,
+            hsts: Some(Hsts { max_age: Duration::from_hours(730 * 24), include_subdomains: true, preload: true }),
+        },
         pools: vec![
             (region(0), heavier),
             (region(1), pool(&["app.us-central.internal:8080"])),

@@ -255,7 +255,7 @@ fn class_of(status: u16) -> usize {
 mod tests {
     use super::super::metrics::{DrainRow, PoolRow, RegionRow};
     use super::*;
-    use crate::model::{PathPrefix, Service, Share, Timeouts, Timestamp, WhenHomeIsAway};
+    use crate::model::{Https, PathPrefix, Service, Share, Timeouts, Timestamp, WhenHomeIsAway};
     use crate::routing::{HomeBy, Matched, Outcome, Region, TableParts, Way};
     use crate::session::KeyProblem;
     use std::io::Write as _;
@@ -275,6 +275,7 @@ mod tests {
             balance: Default::default(),
             timeouts: Timeouts::default(),
             largest_body: None,
+            https: Https::default(),
             pools: Vec::new(),
         };
         RoutingTable::new(TableParts {

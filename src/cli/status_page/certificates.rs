@@ -41,7 +41,7 @@ fn worries(certificate: &CertificateStatus) -> Vec<String> {
 
 fn left(days: i64) -> String {
     match days {
-        ..0 => "no time left".to_owned(),
+        ..=-1 => "no time left".to_owned(),
         1 => "1 day left".to_owned(),
         _ => format!("{days} days left"),
     }
