@@ -15,7 +15,7 @@ use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Report every problem of the settings, the routing table, place databases, keys and certificates
+/// Report every problem of the settings and of every file that they name
 ///
 /// All problems of all files come in one go, each with its place and what to do. Exits with 1 where there is one.
 #[derive(Debug, Args)]
