@@ -63,7 +63,13 @@ fn all_settings() {
             state: "/var/lib/homeward".into(),
             access_log: AccessLog { format: AccessLogFormat::Combined, file: Some("/var/log/access.log".into()) },
             log: Log { format: LogFormat::Json, level: LogLevel::Debug },
-            limits: Limits { head: 32 << 10, headers: 64 },
+            limits: Limits {
+                head: 32 << 10,
+                headers: 64,
+                head_time: Duration::from_secs(5),
+                slowest_body: 1024,
+                patience: Duration::from_secs(30)
+            },
             threads: Some(4),
             hop_keys: Some("conf/hop.key".into()),
             stop: Stop { grace: Duration::from_mins(1) },
@@ -78,7 +84,14 @@ fn default_settings() {
     assert_eq!(settings.admin, Admin { address: "127.0.0.1:9901".parse().unwrap(), socket: None });
     assert_eq!(settings.access_log, AccessLog { format: AccessLogFormat::Json, file: None });
     assert_eq!(settings.log, Log { format: LogFormat::Text, level: LogLevel::Info });
-    assert_eq!(settings.limits, Limits { head: 65_536, headers: 100 });
+    let limits = Limits {
+        head: 65_536,
+        headers: 100,
+        head_time: Duration::from_secs(10),
+        slowest_body: 500,
+        patience: Duration::from_secs(20),
+    };
+    assert_eq!(settings.limits, limits);
     assert_eq!(settings.stop, Stop { grace: Duration::from_secs(10) });
     assert_eq!(settings.state, std::path::Path::new("run"));
     assert!(settings.trusted_proxies.is_empty());

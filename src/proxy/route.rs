@@ -16,7 +16,7 @@ use crate::resilience::Observation;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
 use crate::session::{CookieName, cookie_values};
 use http::HeaderValue;
-use http::header::COOKIE;
+use http::header::{COOKIE, UPGRADE};
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
@@ -117,9 +117,7 @@ impl Proxy {
             .flat_map(|name| head.headers.get_all(name).iter().map(move |value| (name, value.as_bytes())))
             .collect();
         let arrival = match &context.forwarded {
-            Some(forwarded) => {
-                Arrival::Hop { from: forwarded.claims.from.as_str(), home: forwarded.claims.home.as_str() }
-            }
+            Some(forwarded) => forwarded.arrival(),
             None if context.in_circle => Arrival::Circle,
             None => Arrival::Client,
         };
@@ -171,7 +169,7 @@ impl Proxy {
             pool.pick(balancing, key, &attempts.failed)
         });
         let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
-        let peer = peer_of(&server, service);
+        let peer = peer_of(&server, service, head.headers.contains_key(UPGRADE));
         *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
         attempts.count = attempts.count.saturating_add(1);
         attempts.began = Some(clock::monotonic());
@@ -258,7 +256,9 @@ fn refused(outcome: Outcome) -> Result<(), Refusal> {
     }
 }
 
-fn peer_of(server: &Server, service: &Service) -> HttpPeer {
+/// `upgrades`: whether the request asks for another protocol, a WebSocket's for example. That is for HTTP/1.1 to do, which
+/// whoever takes HTTP/2 takes as well.
+fn peer_of(server: &Server, service: &Service, upgrades: bool) -> HttpPeer {
     let sni = server.sni();
     let mut peer = HttpPeer::new(server.address(), sni.is_some(), sni.unwrap_or_default().to_owned());
     let timeouts = service.timeouts;
@@ -269,7 +269,7 @@ fn peer_of(server: &Server, service: &Service) -> HttpPeer {
     options.read_timeout = Some(timeouts.read);
     options.write_timeout = Some(timeouts.write);
     options.idle_timeout = Some(timeouts.idle);
-    if server.http2() {
+    if server.http2() && !upgrades {
         options.alpn = ALPN::H2;
         options.max_h2_streams = H2_STREAMS;
     }

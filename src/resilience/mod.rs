@@ -2,5 +2,7 @@
 //! they read no clock, do no I/O and know nothing of each other.
 
 mod health;
+mod patience;
 
 pub use health::{Health, HealthLimits, Observation, Standing};
+pub use patience::{Pace, Patience};

@@ -58,6 +58,12 @@ metrics! {
         "Requests answered, by service, home, serving region (none: nobody), session state and class of the status code.";
     REQUESTS_OPEN: Gauge "requests_open" {}
         "Requests of clients that are being answered now.";
+    CONNECTIONS_OPEN: Gauge "connections_open" {}
+        "Connections of clients that are open now.";
+    CONNECTIONS_CUT: Counter "connections_cut_total" {why}
+        "Connections of clients that were cut as they were too slow, by why: slow_head, slow_body or slow_reader.";
+    TLS_HANDSHAKES: Counter "tls_handshakes_total" {result}
+        "TLS handshakes with clients, by result: completed or failed.";
     REQUEST_DURATION: Histogram "request_duration_seconds" {service, region}
         "Time from the first byte of a request to the last byte of its answer, by service and serving region.";
     FLOPS: Counter "flops_total" {service, from, to}

@@ -130,6 +130,12 @@ impl LogLevel {
 /// How much of a request is held before it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// How long a whole head may take from its first byte on.
+    pub head_time: Duration,
+    /// How many bytes of a body a client must give or take a second, on the whole.
+    pub slowest_body: u64,
+    /// How long a client is waited for before it has moved a byte of a body.
+    pub patience: Duration,
     /// The largest head, in bytes: 1 KiB to 1 MiB.
     pub head: usize,
     /// The most headers: 1 to 256.
@@ -163,7 +169,13 @@ impl Default for Log {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { head: 64 << 10, headers: 100 }
+        Self {
+            head: 64 << 10,
+            headers: 100,
+            head_time: Duration::from_secs(10),
+            slowest_body: 500,
+            patience: Duration::from_secs(20),
+        }
     }
 }
 

@@ -4,6 +4,9 @@ pub mod app;
 pub mod client;
 pub mod edge;
 pub mod edits;
+pub mod fleet;
+pub mod roaming;
+pub mod stepwise;
 
 pub use app::App;
 pub use client::Client;
