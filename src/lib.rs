@@ -29,4 +29,6 @@ pub mod source;
 #[cfg(feature = "edge")]
 pub mod telemetry;
 #[cfg(feature = "edge")]
+pub mod tls;
+#[cfg(feature = "edge")]
 pub mod upstream;

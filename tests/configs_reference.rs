@@ -50,7 +50,8 @@ fn schemas_know_every_key() {
     keys(&settings_schema(), "", &mut settings);
     let mut routing = Vec::new();
     keys(&routing_schema(), "", &mut routing);
-    for key in ["listen[].address", "admin.socket", "limits.head", "geoip.database"] {
+    for key in ["listen[].address", "listen[].tls.certificates[].key", "admin.socket", "limits.head", "geoip.database"]
+    {
         assert!(settings.iter().any(|known| known == key), "{key}");
     }
     for key in ["regions.*.location.latitude", "homes[].otherwise", "services.*.pools.*.tls.sni", "drains[].ramp"] {

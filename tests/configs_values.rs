@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use homeward::config::{
-    AccessLog, AccessLogFormat, Admin, Limits, Listener, Log, LogFormat, LogLevel, Settings, Source, Stop, read_drains,
-    read_routing, read_settings,
+    AccessLog, AccessLogFormat, Admin, CertificateFiles, ClientAuthority, ClientCertificates, Limits, Listener, Log,
+    LogFormat, LogLevel, Settings, Source, Stop, Tls, TlsProfile, read_drains, read_routing, read_settings,
 };
 use homeward::model::*;
 use homeward::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
@@ -33,12 +33,29 @@ fn pool(servers: &[&str]) -> Pool {
 
 #[test]
 fn all_settings() {
-    let listener = |address: &str| Listener { address: address.parse().unwrap(), http2: address == "[::]:8080" };
+    let listener = |address: &str, http2, tls| Listener { address: address.parse().unwrap(), http2, tls };
+    let files = |certificate: &str, key: &str| CertificateFiles { certificate: certificate.into(), key: key.into() };
+    let tls = |certificates| Tls { certificates, profile: TlsProfile::Intermediate, clients: None };
+    let clients = |certificates| Some(ClientAuthority { ca: "clients.pem".into(), certificates });
+    let several = Tls {
+        certificates: vec![files("rsa.pem", "rsa.key"), files("both.pem", "both.pem")],
+        profile: TlsProfile::Modern,
+        clients: clients(ClientCertificates::Optional),
+    };
+    let required = Tls { clients: clients(ClientCertificates::Required), ..tls(vec![files("a.pem", "a.key")]) };
     assert_eq!(
         settings(include_str!("configs/valid/settings/everything.yaml")),
         Settings {
             region: Some("us-west".parse().unwrap()),
-            listen: ["0.0.0.0:8080", "[::]:8080", "127.0.0.1:0", "127.0.0.1:0"].map(listener).into(),
+            listen: vec![
+                listener("0.0.0.0:8080", false, None),
+                listener("[::]:8080", true, None),
+                listener("127.0.0.1:0", false, None),
+                listener("127.0.0.1:0", false, None),
+                listener("0.0.0.0:8443", true, Some(tls(vec![files("conf/tls/edge.pem", "conf/tls/edge.key")]))),
+                listener("0.0.0.0:9443", false, Some(several)),
+                listener("0.0.0.0:9444", true, Some(required)),
+            ],
             trusted_proxies: all(&["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]),
             geoip: vec!["v4.mmdb".into(), "v6.mmdb".into()],
             routing: "other/routing.yaml".into(),
@@ -153,6 +170,7 @@ fn services() {
         balance: Balancing { by: Balance::Header("x-tenant".into()), ..Balancing::default() },
         timeouts: Timeouts::default(),
         largest_body: None,
+        https: Https::default(),
         pools: vec![(region(0), pool(&["127.0.0.1:80"]))],
     };
     let mut heavier = pool(&["10.1.0.10:8080", "[2001:db8::1]:8080"]);
@@ -182,6 +200,10 @@ fn services() {
             idle: Duration::from_secs(90),
         },
         largest_body: Some(10 << 20),
+        https: Https {
+            redirect: true,
+            hsts: Some(Hsts { max_age: Duration::from_hours(730 * 24), include_subdomains: true, preload: true }),
+        },
         pools: vec![
             (region(0), heavier),
             (region(1), pool(&["app.us-central.internal:8080"])),

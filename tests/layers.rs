@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 9] = [
     &["client", "geo", "hop", "session"],
     &["balance", "resilience", "routing"],
     &["config"],
-    &["telemetry"],
+    &["telemetry", "tls"],
     &["live"],
     &["admin", "proxy", "source", "upstream"],
     &["demo"],
@@ -18,12 +18,14 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 8] = [
+const CONFINED: [(&str, &str); 10] = [
     ("pingora", "proxy"),
     ("hickory_resolver", "upstream"),
     ("notify", "source"),
     ("axum", "admin demo"),
     ("prometheus", "telemetry"),
+    ("rustls", "proxy tls"),
+    ("x509_parser", "tls"),
     ("serde_saphyr", "config"),
     ("maxminddb", "geo"),
     ("clap", "cli"),

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each benchmark takes what it needs")]
 
 use homeward::model::{
-    Continent, Country, Drain, DrainedSessions, HostPattern, Location, Network, PathPrefix, Place, Pool, RegionId,
-    Service, ServiceId, SessionKeys, Share, Timeouts, Timestamp, WhenHomeIsAway,
+    Continent, Country, Drain, DrainedSessions, HostPattern, Https, Location, Network, PathPrefix, Place, Pool,
+    RegionId, Service, ServiceId, SessionKeys, Share, Timeouts, Timestamp, WhenHomeIsAway,
 };
 use homeward::routing::{
     FleetView, HomeCondition, HomeRule, HomeTarget, PlaceFinder, Region, RoutingTable, TableParts,
@@ -83,6 +83,7 @@ fn service(regions: usize) -> Service {
         balance: Default::default(),
         timeouts: Timeouts::default(),
         largest_body: None,
+        https: Https::default(),
         pools: (0..regions).map(|at| (id(at), pool())).collect(),
     }
 }

@@ -1,5 +1,7 @@
 //! `homeward check`
 
+mod certificates;
+
 use super::ending::{Ending, Failure};
 use super::files::{ConfigArg, DEFAULT_CONFIG, RegionArg, settings};
 use super::output;
@@ -13,7 +15,7 @@ use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Report every problem of the settings, the routing table and the place databases
+/// Report every problem of the settings and of every file that they name
 ///
 /// All problems of all files come in one go, each with its place and what to do. Exits with 1 where there is one.
 #[derive(Debug, Args)]
@@ -58,6 +60,9 @@ struct Checked {
     /// What is in it, where it is good.
     summary: Option<String>,
     problems: Vec<crate::config::Problem>,
+    /// What should worry somebody though the file is good.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// The same for people.
     #[serde(skip)]
     shown: String,
@@ -70,6 +75,9 @@ enum Kind {
     Routing,
     Places,
     Keys,
+    Certificate,
+    #[serde(rename = "client_ca")]
+    ClientCa,
 }
 
 impl Check {
@@ -77,9 +85,10 @@ impl Check {
         let mut report = Report::default();
         let settings = self.check_settings(&mut report);
         report.region = self.region.region.clone().or_else(|| settings.as_ref().and_then(|s| s.region.clone()));
+        let mut table = None;
         match self.table_file(settings.as_ref(), &mut report) {
             Some(file) => {
-                report.check_table(&file);
+                table = report.check_table(&file);
                 if settings.is_some() && report.region.is_none() {
                     report.notes.push(
                         "nothing says which region the edge stands in (region:, --region, HOMEWARD_REGION), so it was not \
@@ -95,6 +104,9 @@ impl Check {
         }
         if let Some(file) = settings.as_ref().and_then(|settings| settings.hop_keys.as_ref()) {
             report.add(file, Kind::Keys, read_keyring(file), |_| "hop keys".to_owned());
+        }
+        if let Some(settings) = &settings {
+            report.check_certificates(settings, table.as_ref());
         }
         report.problems = report.files.iter().map(|file| file.problems.len()).sum();
         report.ok = report.files.iter().all(|file| file.ok);
@@ -138,7 +150,7 @@ impl Check {
 }
 
 impl Report {
-    fn check_table(&mut self, file: &Path) {
+    fn check_table(&mut self, file: &Path) -> Option<TableParts> {
         let mut revision = None;
         let region = self.region.clone();
         let read = read_source(file).and_then(|source| {
@@ -162,7 +174,7 @@ impl Report {
                 count(servers, "server"),
                 count(parts.drains.len(), "drain"),
             )
-        });
+        })
     }
 
     fn check_places(&mut self, file: &Path) {
@@ -190,13 +202,15 @@ impl Report {
         match read {
             Ok(value) => {
                 let summary = Some(summary(&value));
-                self.files.push(Checked { file, kind, ok: true, summary, problems: Vec::new(), shown: String::new() });
+                let (problems, warnings, shown) = (Vec::new(), Vec::new(), String::new());
+                self.files.push(Checked { file, kind, ok: true, summary, problems, warnings, shown });
                 Some(value)
             }
             Err(problems) => {
                 let shown = problems.render(output::messages_are_coloured());
                 let problems = problems.iter().cloned().collect();
-                self.files.push(Checked { file, kind, ok: false, summary: None, problems, shown });
+                let warnings = Vec::new();
+                self.files.push(Checked { file, kind, ok: false, summary: None, problems, warnings, shown });
                 None
             }
         }
@@ -215,6 +229,9 @@ impl Report {
         }
         for file in &self.files {
             output::message(&file.shown);
+            for warning in &file.warnings {
+                output::message(&format!("warning: {}: {warning}\n", file.file));
+            }
         }
         for note in &self.notes {
             output::message(&format!("homeward: {note}\n"));

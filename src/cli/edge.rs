@@ -4,7 +4,9 @@ use crate::admin::{AdminError, AdminServer};
 use crate::config::{Problems, Settings};
 use crate::live::{Edge, clock, log_transition};
 use crate::proxy::{BindError, ProxyServer};
-use crate::source::{FileWatch, HopKeysFile, LastGood, Nudge, PlacesFiles, RoutingFile};
+use crate::source::{
+    CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile,
+};
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
 use crate::upstream::{dns, probe};
 use std::io;
@@ -28,6 +30,8 @@ pub enum StartError {
     Table(Problems),
     #[error("{}", .0.render(false))]
     HopKeys(Problems),
+    #[error("{}", .0.render(false))]
+    Certificates(Problems),
     #[error(transparent)]
     Listen(#[from] BindError),
     #[error(transparent)]
@@ -45,6 +49,7 @@ pub enum StartError {
 /// An edge that serves.
 pub struct RunningEdge {
     edge: Arc<Edge>,
+    tls: ListenersTls,
     proxy: ProxyServer,
     admin: AdminServer,
     access_log: Arc<AccessLog>,
@@ -81,6 +86,7 @@ impl RunningEdge {
         control.spawn(probe::Prober::default().run(Arc::clone(edge.fleet()), report, stopped.clone()));
 
         let mut sources = Sources::default();
+        let tls = sources.follow_certificates(settings, &edge)?;
         sources.follow_hop_keys(settings, &edge)?;
         sources.follow_places(settings, &edge)?;
         sources.follow_table(settings, &edge, &control)?;
@@ -98,13 +104,19 @@ impl RunningEdge {
             tracing::info!("{} serves on {address}", edge.local());
         }
         tracing::info!("the admin address is http://{}", admin.address());
-        Ok(Self { edge, proxy, admin, access_log, control, stop, sources, grace })
+        Ok(Self { edge, tls, proxy, admin, access_log, control, stop, sources, grace })
     }
 
     /// The edge.
     #[must_use]
     pub fn edge(&self) -> &Arc<Edge> {
         &self.edge
+    }
+
+    /// TLS of its listeners, in the order of the settings.
+    #[must_use]
+    pub fn tls(&self) -> &ListenersTls {
+        &self.tls
     }
 
     /// Where it serves.
@@ -119,7 +131,7 @@ impl RunningEdge {
         self.admin.address()
     }
 
-    /// Reads table and places anew, and opens the access log's file anew.
+    /// Reads table, places, keys and certificates anew, and opens the access log's file anew.
     pub fn reload(&self) {
         self.sources.nudges.iter().for_each(Nudge::ask);
         self.access_log.reopen();
@@ -158,6 +170,18 @@ impl Sources {
         let watch = FileWatch::over(&settings.geoip);
         places.load();
         self.spawn("places", watch.nudge(), move || places.follow(&watch))
+    }
+
+    fn follow_certificates(&mut self, settings: &Settings, edge: &Arc<Edge>) -> Result<ListenersTls, StartError> {
+        let files = CertificateSources::files(&settings.listen);
+        // Watched before they are read, so that no change in between is missed.
+        let watch = (!files.is_empty()).then(|| FileWatch::over(&files));
+        let (certificates, tls) =
+            CertificateSources::start(&settings.listen, edge).map_err(StartError::Certificates)?;
+        if let Some(watch) = watch {
+            self.spawn("certificates", watch.nudge(), move || certificates.follow(&watch))?;
+        }
+        Ok(tls)
     }
 
     /// Before the table: it says whether hops are on.

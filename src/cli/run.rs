@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 /// Serve: run an edge until SIGTERM or SIGINT
 ///
 /// SIGTERM and SIGINT stop gracefully: no new connection is taken, and requests in flight get as long as the settings say
-/// (stop.grace); a second one stops at once. SIGHUP reads the routing table and the place databases anew and opens the
-/// access log's file anew. The table needs no signal: a saved one is live within a second.
+/// (stop.grace); a second one stops at once. SIGHUP reads the routing table, the place databases, keys and certificates anew
+/// and opens the access log's file anew. None of them needs it: what is saved is live within a second or two.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,7 +42,7 @@ impl Run {
         let edge = RunningEdge::start(&settings).map_err(cannot_start)?;
         runtime.block_on(async {
             while signals.next().await == Asked::Reload {
-                tracing::info!("reading table and places anew, as SIGHUP asks");
+                tracing::info!("reading table, places, keys and certificates anew, as SIGHUP asks");
                 edge.reload();
             }
         });
@@ -82,7 +82,9 @@ fn stop(edge: RunningEdge, runtime: &Runtime, signals: &mut Signals) -> Result<E
 
 fn cannot_start(error: StartError) -> Failure {
     match error {
-        StartError::Table(problems) | StartError::HopKeys(problems) => Failure::of_problems(&problems),
+        StartError::Table(problems) | StartError::HopKeys(problems) | StartError::Certificates(problems) => {
+            Failure::of_problems(&problems)
+        }
         error => Failure::Said(format!("the edge cannot start: {error}")),
     }
 }

@@ -1,5 +1,7 @@
 //! A status as people read it.
 
+mod certificates;
+
 use super::style::{Cell, Columns, Style, plain, plain_lines};
 use crate::admin::Status;
 use crate::admin::status::{DrainStatus, FileStatus, RegionStatus};
@@ -17,6 +19,7 @@ pub(super) fn render(status: &Status, style: Style) -> String {
     page.push_str(&table(status, style));
     page.push_str(&places(status, style));
     page.push_str(&hops(status, style));
+    page.push_str(&certificates::lines(status, style));
     page
 }
 

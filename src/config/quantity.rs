@@ -34,6 +34,28 @@ pub fn duration(text: &str) -> Result<Duration, BadQuantity> {
         .ok_or(BadQuantity("a duration is at most 30 days (720h)"))
 }
 
+/// The longest age that a file may name: ten years.
+const OLDEST: Duration = Duration::from_hours(3650 * 24);
+
+/// Reads an age: a whole number and one unit of `s`, `m`, `h` and `d`, e.g. `365d`. What lasts so long is said in days.
+///
+/// # Errors
+/// Where the text is none, or is longer than ten years.
+pub(super) fn age(text: &str) -> Result<Duration, BadQuantity> {
+    let (number, unit) = split(text);
+    let number = number.ok_or(BadQuantity("an age is a whole number and a unit (s, m, h or d), e.g. 365d"))?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "" => return Err(BadQuantity("an age needs its unit: s, m, h or d, e.g. 365d")),
+        _ => return Err(BadQuantity("an age has one of the units s, m, h and d, e.g. 365d")),
+    };
+    let age = number.checked_mul(seconds).map(Duration::from_secs);
+    age.filter(|age| *age <= OLDEST).ok_or(BadQuantity("an age is at most ten years (3650d)"))
+}
+
 /// Reads a size in bytes: a whole number and one unit of `B`, `KiB`, `MiB` and `GiB`, e.g. `64KiB`.
 ///
 /// # Errors
@@ -108,6 +130,17 @@ mod tests {
             "٣s",
         ] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ages() {
+        assert_eq!(age("365d"), Ok(Duration::from_hours(365 * 24)));
+        assert_eq!(age("0s"), Ok(Duration::ZERO));
+        assert_eq!(age("5m"), Ok(Duration::from_mins(5)));
+        assert_eq!(age("3650d"), Ok(OLDEST));
+        for bad in ["", "d", "365", "365 d", "-1d", "1y", "250ms", "3651d", "99999999999999999999d"] {
+            assert!(age(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! One running edge: what changes while it runs, and what everything in it shares.
 
+use super::certificates::LiveCertificate;
 use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
 use super::learned::LearnedHomes;
@@ -58,6 +59,7 @@ pub struct Edge {
     places_problem: ArcSwapOption<FileProblem>,
     hop_keys: ArcSwapOption<Keyring>,
     hop_keys_problem: ArcSwapOption<FileProblem>,
+    certificates: ArcSwap<Vec<LiveCertificate>>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
     serving: AtomicBool,
     stopping: AtomicBool,
@@ -88,6 +90,7 @@ impl Edge {
             places_problem: ArcSwapOption::empty(),
             hop_keys: ArcSwapOption::empty(),
             hop_keys_problem: ArcSwapOption::empty(),
+            certificates: ArcSwap::default(),
             traffic: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -259,6 +262,19 @@ impl Edge {
     /// Says why newer hop keys are not used. The old ones are.
     pub fn set_hop_keys_problem(&self, problem: FileProblem) {
         self.hop_keys_problem.store(Some(Arc::new(problem)));
+    }
+
+    /// The files of certificates of its listeners, each once; none where no listener speaks TLS.
+    #[must_use]
+    pub fn certificates(&self) -> Arc<Vec<LiveCertificate>> {
+        self.certificates.load_full()
+    }
+
+    /// Says which certificates are live, and shows when they expire.
+    pub fn set_certificates(&self, certificates: Vec<LiveCertificate>) {
+        let first = |certificate: &LiveCertificate| certificate.names().into_iter().next().unwrap_or_default();
+        self.metrics.set_certificates(certificates.iter().map(|each| (first(each), each.expires())));
+        self.certificates.store(Arc::new(certificates));
     }
 
     /// Says that the routing file is live again, or why it is not. The live table stays as it is.

@@ -1,5 +1,6 @@
 //! Floor 5: what changes while the edge runs, and the clock and the randomness that it changes by.
 
+mod certificates;
 pub mod clock;
 mod edge;
 pub mod entropy;
@@ -10,6 +11,7 @@ mod rate;
 mod revision;
 mod table;
 
+pub use certificates::{CertificateUse, LiveCertificate};
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, log_transition};
 pub use learned::LearnedHomes;
 pub use places::{CountingFinder, LivePlaces};

@@ -5,6 +5,7 @@
 
 mod balance;
 mod drain;
+mod https;
 mod name;
 mod place;
 mod pool;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use balance::{BadBalance, BadFactor, Balance, BalanceFactor, Balancing};
 pub use drain::{Drain, DrainedSessions};
+pub use https::{Hsts, Https};
 pub use ipnet::IpNet as Network;
 pub use jiff::Timestamp;
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};

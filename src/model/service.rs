@@ -1,6 +1,6 @@
 //! A service: the hosts and paths that lead to it, and how it is served.
 
-use super::{Balancing, Pool, RegionId, ServiceName, SessionKeys};
+use super::{Balancing, Https, Pool, RegionId, ServiceName, SessionKeys};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -170,6 +170,8 @@ pub struct Service {
     pub timeouts: Timeouts,
     /// The largest request body, in bytes; no limit where missing.
     pub largest_body: Option<u64>,
+    /// What it asks of its visitors: to come by HTTPS, and to remember it.
+    pub https: Https,
     /// Its pools, by region; at most one a region.
     pub pools: Vec<(RegionId, Pool)>,
 }

@@ -1,14 +1,16 @@
-//! Floor 6: where tables, keys and place databases come from: files, read anew when they change.
+//! Floor 6: where tables, keys, certificates and place databases come from: files, read anew when they change.
 //!
 //! A file with a problem changes nothing: what was live stays live, and the problem is in the log, in a metric and in the
 //! status until the file is good again.
 
+mod certificates;
 mod keys;
 mod last_good;
 mod places_files;
 mod routing_file;
 mod watch;
 
+pub use certificates::{CertificateSources, ListenersTls, read_certificate, read_client_ca};
 pub use keys::{HopKeysFile, read_keyring, read_table};
 pub use last_good::LastGood;
 pub use places_files::{PlacesFiles, load_places};

@@ -2,7 +2,7 @@
 
 use super::names;
 use super::series::Series;
-use super::words::{CutOff, GeoLookup, HopResult, MintResult, ReplayResult};
+use super::words::{CutOff, GeoLookup, HopResult, MintResult, ReplayResult, TlsReload};
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
@@ -60,6 +60,8 @@ pub(super) struct Families {
     geoip_build: Series<Gauge>,
     geoip_applied: IntCounter,
     geoip_refused: IntCounter,
+    certificate_expiry: Series<Gauge>,
+    tls_reloads: Vec<IntCounter>,
     access_log_dropped: IntCounter,
 }
 
@@ -160,6 +162,8 @@ impl Metrics {
             geoip_build: reals(names::GEOIP_BUILD)?,
             geoip_applied: geoip_reloads.get(&["applied"]),
             geoip_refused: geoip_reloads.get(&["refused"]),
+            certificate_expiry: reals(names::CERTIFICATE_EXPIRY)?,
+            tls_reloads: each(counters(names::TLS_RELOADS)?, &mut TlsReload::ALL.iter().map(|word| word.as_str())),
             access_log_dropped: counters(names::ACCESS_LOG_DROPPED)?.get(&[]),
         };
         Ok(Self { registry, families: Arc::new(families) })
@@ -317,6 +321,24 @@ impl Metrics {
         self.families.geoip_refused.inc();
     }
 
+    /// Shows when these certificates expire, each by a name of it, and no others any longer.
+    pub fn set_certificates(&self, rows: impl IntoIterator<Item = (String, Timestamp)>) {
+        let mut rows: Vec<_> = rows.into_iter().collect();
+        // What is set last stays: of several with one name, the one that expires first.
+        rows.sort_by_key(|(_, expires)| std::cmp::Reverse(*expires));
+        self.families.certificate_expiry.replace(rows.into_iter().map(|(name, expires)| {
+            let value = seconds(expires);
+            ([cut(&name).to_owned()], move |gauge: &Gauge| gauge.set(value))
+        }));
+    }
+
+    /// Counts a reading of a certificate with its key, or of a client CA.
+    pub fn tls_reload(&self, result: TlsReload) {
+        if let Some(counter) = self.families.tls_reloads.get(result as usize) {
+            counter.inc();
+        }
+    }
+
     /// What counts the lines that the access log lost.
     #[must_use]
     pub(super) fn access_log_dropped(&self) -> IntCounter {
@@ -417,6 +439,19 @@ mod tests {
     }
 
     #[test]
+    fn of_two_certificates_with_one_name_the_first_to_expire_is_shown() {
+        let metrics = metrics();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let row = |name: &str, second| (name.to_owned(), at(second));
+        metrics.set_certificates([row("a.example.com", 300), row("b.example.com", 50), row("a.example.com", 100)]);
+        let expiry =
+            |name| value(&metrics, &format!("homeward_tls_certificate_expiry_timestamp_seconds{{name=\"{name}\"}}"));
+        assert_eq!((expiry("a.example.com"), expiry("b.example.com")), (Some(100.0), Some(50.0)));
+        metrics.set_certificates([row("a.example.com", 900)]);
+        assert_eq!((expiry("a.example.com"), expiry("b.example.com")), (Some(900.0), None));
+    }
+
+    #[test]
     fn what_is_known_at_the_start_is_shown_from_the_start() {
         let metrics = metrics();
         assert_eq!(value(&metrics, "homeward_build_info{version=\"1.2.3\"}"), Some(1.0));
@@ -427,6 +462,9 @@ mod tests {
         assert_eq!(value(&metrics, "homeward_geoip_build_timestamp_seconds"), None);
         metrics.geoip_applied(Timestamp::from_second(7).ok());
         assert_eq!(value(&metrics, "homeward_geoip_build_timestamp_seconds"), Some(7.0));
+        metrics.tls_reload(TlsReload::Refused);
+        assert_eq!(value(&metrics, "homeward_tls_reloads_total{result=\"refused\"}"), Some(1.0));
+        assert_eq!(value(&metrics, "homeward_tls_reloads_total{result=\"applied\"}"), Some(0.0));
         metrics.set_pools([PoolRow { service: "portal", region: "us-east", servers: 3, healthy: 2 }]);
         assert_eq!(value(&metrics, "homeward_upstream_healthy{region=\"us-east\",service=\"portal\"}"), Some(2.0));
     }

@@ -108,6 +108,10 @@ metrics! {
         "When the place database in use was built, as Unix time; the oldest where there are several.";
     GEOIP_RELOADS: Counter "geoip_reloads_total" {result}
         "Readings of the place database after a change: applied or refused.";
+    CERTIFICATE_EXPIRY: Gauge "tls_certificate_expiry_timestamp_seconds" {name}
+        "When a certificate of a listener expires, as Unix time, by its first name; the first of several with one name.";
+    TLS_RELOADS: Counter "tls_reloads_total" {result}
+        "Readings of certificates, keys and client CAs: applied, unchanged or refused.";
     ACCESS_LOG_DROPPED: Counter "access_log_dropped_total" {}
         "Lines of the access log that were lost because it could not be written fast enough, or not at all.";
     BUILD: Gauge "build_info" {version}

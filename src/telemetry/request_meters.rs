@@ -255,7 +255,7 @@ fn class_of(status: u16) -> usize {
 mod tests {
     use super::super::metrics::{DrainRow, PoolRow, RegionRow};
     use super::*;
-    use crate::model::{PathPrefix, Service, Share, Timeouts, Timestamp, WhenHomeIsAway};
+    use crate::model::{Https, PathPrefix, Service, Share, Timeouts, Timestamp, WhenHomeIsAway};
     use crate::routing::{HomeBy, Matched, Outcome, Region, TableParts, Way};
     use crate::session::KeyProblem;
     use std::io::Write as _;
@@ -275,6 +275,7 @@ mod tests {
             balance: Default::default(),
             timeouts: Timeouts::default(),
             largest_body: None,
+            https: Https::default(),
             pools: Vec::new(),
         };
         RoutingTable::new(TableParts {
@@ -438,6 +439,7 @@ mod tests {
         metrics.set_pools([PoolRow { service: "portal", region: "r1", servers: 2, healthy: 0 }]);
         metrics.table_applied("abc", Timestamp::UNIX_EPOCH);
         metrics.geoip_applied(Some(Timestamp::UNIX_EPOCH));
+        metrics.set_certificates([("a.example.com".to_owned(), Timestamp::UNIX_EPOCH)]);
         let text = metrics.render();
         for definition in super::super::names::ALL {
             assert!(text.contains(&format!("# HELP {} {}\n", definition.name, definition.help)), "{}", definition.name);

@@ -145,3 +145,15 @@ words! {
         Failed = "failed",
     }
 }
+
+words! {
+    /// What became of a reading of a certificate with its key, or of a client CA.
+    TlsReload {
+        /// It is live.
+        Applied = "applied",
+        /// It was live already.
+        Unchanged = "unchanged",
+        /// It cannot be used; what was live stays.
+        Refused = "refused",
+    }
+}

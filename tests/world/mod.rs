@@ -1,8 +1,8 @@
 //! Random worlds to decide in: a table, the state of a fleet, a request and where its visitor is.
 
 use homeward::model::{
-    Continent, Country, Drain, DrainedSessions, HostPattern, Learning, Location, Network, Place, Pool, RegionEdge,
-    RegionId, Service, ServiceId, SessionKeys, Share, Subdivision, Timeouts, Timestamp, WhenHomeIsAway,
+    Continent, Country, Drain, DrainedSessions, HostPattern, Https, Learning, Location, Network, Place, Pool,
+    RegionEdge, RegionId, Service, ServiceId, SessionKeys, Share, Subdivision, Timeouts, Timestamp, WhenHomeIsAway,
 };
 use homeward::routing::{
     Arrival, Decision, FleetView, FoundBy, HomeCondition, HomeRule, HomeTarget, PlaceFinder, Region, RequestFacts,
@@ -248,6 +248,7 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
                 balance: Default::default(),
                 timeouts: Timeouts::default(),
                 largest_body: None,
+                https: Https::default(),
                 pools: pools.into_iter().map(|r| (r, Pool { servers: server(), tls: None, http2: false })).collect(),
             }
         };

@@ -1,12 +1,12 @@
 //! Takes the status of a running edge.
 
 use super::{
-    AwayStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus, PlacesStatus, RegionStatus, ServiceStatus, Status,
-    TableStatus,
+    AwayStatus, CertificateStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus, PlacesStatus, RegionStatus,
+    ServiceStatus, Status, TableStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
-use crate::live::{Edge, FileProblem, LiveTable, Origin, PoolStatus, Purpose, clock};
+use crate::live::{CertificateUse, Edge, FileProblem, LiveCertificate, LiveTable, Origin, PoolStatus, Purpose, clock};
 use crate::model::{Drain, RegionId, ServiceId, Timestamp};
 use crate::routing::{Away, Region};
 
@@ -48,6 +48,7 @@ impl Status {
                 }),
                 problem: edge.hop_keys_problem().as_deref().map(FileStatus::of),
             },
+            certificates: edge.certificates().iter().map(|each| CertificateStatus::of(each, now)).collect(),
             regions: live.map_or_else(Vec::new, |live| {
                 let pools = live.pools.status();
                 let regions = live.table.regions_by_id();
@@ -64,6 +65,24 @@ impl FileStatus {
     fn of(problem: &FileProblem) -> Self {
         let FileProblem { file, revision, since, summary, text } = problem.clone();
         Self { file, revision: revision.map(|revision| revision.to_string()), since, summary, text }
+    }
+}
+
+impl CertificateStatus {
+    fn of(certificate: &LiveCertificate, now: Timestamp) -> Self {
+        let expires = certificate.expires();
+        Self {
+            usage: match certificate.used {
+                CertificateUse::Server(_) => "server".to_owned(),
+                CertificateUse::Clients(_) => "clients".to_owned(),
+            },
+            names: certificate.names(),
+            file: certificate.file.display().to_string(),
+            expires,
+            days_left: expires.duration_since(now).as_secs().div_euclid(24 * 60 * 60),
+            warnings: certificate.warnings(now).iter().map(ToString::to_string).collect(),
+            problem: certificate.problem.as_ref().map(FileStatus::of),
+        }
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Status {
     /// How other regions are reached.
     #[serde(default)]
     pub hops: HopsStatus,
+    /// The files of certificates of the listeners, each once.
+    #[serde(default)]
+    pub certificates: Vec<CertificateStatus>,
     /// The table's regions, in its order.
     pub regions: Vec<RegionStatus>,
     /// The table's drains, in its order; those included that are over or have not begun.
@@ -71,6 +74,25 @@ pub struct HopsStatus {
     /// The other regions whose edge the table names.
     pub edges: Vec<String>,
     /// Why the newest hop keys are not used, where they are not.
+    pub problem: Option<FileStatus>,
+}
+
+/// A file of certificates that is live.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CertificateStatus {
+    /// What it is for: `server`, shown to clients, or `clients`, by which clients are believed.
+    pub usage: String,
+    /// The names that it is for; the subjects of client CAs.
+    pub names: Vec<String>,
+    /// The file.
+    pub file: String,
+    /// When it expires; of several client CAs the first.
+    pub expires: Timestamp,
+    /// Whole days until then; below zero where it has expired.
+    pub days_left: i64,
+    /// What should worry somebody though it is used: that it has expired, is not valid yet, or is weak.
+    pub warnings: Vec<String>,
+    /// Why what is in the files now is not live, where it is not.
     pub problem: Option<FileStatus>,
 }
 

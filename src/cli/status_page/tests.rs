@@ -78,6 +78,38 @@ fn hops_are_told_where_there_are_any() {
 }
 
 #[test]
+fn certificates_are_told_of_that_somebody_should_look_at() {
+    let told = |certificates: serde_json::Value| {
+        let mut status = status();
+        status.certificates = serde_json::from_value(certificates).unwrap();
+        let page = render(&status, Style::new(false));
+        page.lines().skip_while(|line| !line.starts_with("TLS")).collect::<Vec<_>>().join("\n")
+    };
+    let certificate = |names: &[&str], days: i64| {
+        json!({"usage": "server", "names": names, "file": "conf/tls/edge.pem", "expires": "2026-12-22T05:05:00Z",
+            "days_left": days, "warnings": []})
+    };
+    assert_eq!(told(json!([])), "");
+    let good = certificate(&["portal.example.com", "www.example.com"], 60);
+    assert_eq!(told(json!([good])), "TLS 1 certificate, 60 days left");
+    let soon = certificate(&["a.example.com"], 13);
+    let mut over = certificate(&["b.example.com"], -1);
+    over["warnings"] = json!(["the certificate has expired"]);
+    let mut refused = certificate(&["c.example.com"], 70);
+    refused["problem"] = json!({"file": "conf/tls/c.key", "since": "2026-11-22T05:04:50Z", "summary": "no",
+        "text": "error: the key does not belong to the certificate\n"});
+    assert_eq!(
+        told(json!([good, soon, over, refused])),
+        "\
+TLS 4 certificates, no time left for the first to expire
+a.example.com: 13 days left, until 2026-12-22T05:05:00Z (conf/tls/edge.pem)
+b.example.com: the certificate has expired (conf/tls/edge.pem)
+conf/tls/c.key is refused for 10s. The certificate that was live stays.
+error: the key does not belong to the certificate"
+    );
+}
+
+#[test]
 fn spans_are_short() {
     let spans = [0, 59, 60, 3599, 3600, 86_399, 86_400, 900_000].map(span);
     assert_eq!(spans, ["0s", "59s", "1m 0s", "59m 59s", "1h 0m", "23h 59m", "1d 0h", "10d 10h"]);

@@ -11,6 +11,7 @@ mod scalar;
 mod schema;
 mod services;
 mod settings;
+mod tls;
 
 pub(super) use check::check;
 pub(super) use reference::reference;

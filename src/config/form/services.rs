@@ -76,6 +76,20 @@ pub(super) static SERVICE: Record = Record {
             "The largest body of a request. A larger one gets 413.",
         ),
         Key::new(
+            "redirect_to_https",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "true",
+            "Whether a request that came without TLS is sent to the same URL with `https:` (308), on port 443.",
+        ),
+        Key::new(
+            "hsts",
+            Form::Record(&HSTS),
+            Else("browsers are told nothing, or what the app tells them"),
+            "{max_age: 365d}",
+            "What browsers are told to remember, in `Strict-Transport-Security` on answers by TLS.",
+        ),
+        Key::new(
             "pools",
             Form::Named(&NAMED_POOLS),
             Required,
@@ -145,6 +159,36 @@ static SESSION: Record = Record {
             Else("nothing is remembered"),
             "{entries: 100000, ttl: 10m}",
             "For sessions whose keys name no region: remembers where an app asked for a replay.",
+        ),
+    ],
+};
+
+static HSTS: Record = Record {
+    noun: "what browsers remember",
+    doc: "A browser that has seen it does not come without TLS until the time is over, whatever happens to a certificate: \
+          begin with an hour. Stands in place of what the app says.",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "max_age",
+            Form::Scalar(Scalar::Age),
+            Required,
+            "365d",
+            "For how long browsers come by HTTPS alone. `0s` makes them forget.",
+        ),
+        Key::new(
+            "include_subdomains",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "true",
+            "Whether that holds for every host below too, also for those that are not served here.",
+        ),
+        Key::new(
+            "preload",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "false",
+            "Whether the host may be put on the list that browsers bring along; getting off it takes months.",
         ),
     ],
 };

@@ -1,5 +1,6 @@
 //! The form of `conf/homeward.yaml`.
 
+use super::tls::TLS;
 use super::{Else, Form, Key, Or, Record, Required, Scalar, list};
 
 /// The whole file.
@@ -114,9 +115,17 @@ static LISTENER: Record = Record {
         Key::new(
             "http2",
             Form::Scalar(Scalar::Flag),
-            Or("false"),
+            Else("`true` with TLS, `false` without"),
             "true",
-            "Whether HTTP/2 without TLS is taken as well (with prior knowledge), e.g. from other edges.",
+            "Whether HTTP/2 is taken beside HTTP/1.1: with TLS where the client chooses it (ALPN), without TLS by prior \
+             knowledge, e.g. from other edges.",
+        ),
+        Key::new(
+            "tls",
+            Form::Record(&TLS),
+            Else("plain HTTP"),
+            "{certificate: conf/tls/edge.pem, key: conf/tls/edge.key}",
+            "How TLS is spoken there; [tls.md](../tls.md) tells all of it.",
         ),
     ],
 };

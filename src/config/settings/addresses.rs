@@ -1,6 +1,6 @@
 //! Addresses and paths that cannot be taken twice.
 
-use super::{Admin, Listener, Settings};
+use super::{Admin, Listener, Settings, tls};
 use crate::config::problem::{Findings, quoted};
 use crate::config::yaml::{Node, Span};
 use std::collections::HashMap;
@@ -11,10 +11,12 @@ pub(super) fn listeners(root: &Node<'_>, findings: &mut Findings) -> Vec<Listene
     let mut by_port: HashMap<u16, Vec<(SocketAddr, Span)>> = HashMap::new();
     let mut listeners = Vec::new();
     for node in root.get("listen").map(Node::items).unwrap_or_default() {
-        let http2 = node.get("http2").and_then(Node::parse).unwrap_or(false);
+        let tls = node.get("tls").map(|node| tls::read(node, findings));
+        // With TLS a client says which it speaks; without, only one that knows beforehand can speak HTTP/2.
+        let http2 = node.get("http2").and_then(Node::parse).unwrap_or(tls.is_some());
         let Some(node) = node.get("address") else { continue };
         let Some(address) = node.parse::<SocketAddr>() else { continue };
-        listeners.push(Listener { address, http2 });
+        listeners.push(Listener { address, http2, tls });
         let beside = by_port.entry(address.port()).or_default();
         if let Some((other, at)) = beside.iter().find(|(other, _)| collide(*other, address)) {
             report_collision(findings, (address, node.span), (*other, *at));

@@ -2,8 +2,10 @@
 
 mod addresses;
 mod read;
+mod tls;
 
 pub use read::read_settings;
+pub use tls::{CertificateFiles, ClientAuthority, ClientCertificates, Tls, TlsProfile};
 
 use crate::model::{Network, RegionName};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -46,8 +48,10 @@ pub struct Settings {
 pub struct Listener {
     /// The address; port 0 takes any free one.
     pub address: SocketAddr,
-    /// Whether HTTP/2 without TLS is taken as well, with prior knowledge.
+    /// Whether HTTP/2 is taken beside HTTP/1.1: with TLS where a client chooses it (ALPN), without by prior knowledge.
     pub http2: bool,
+    /// How TLS is spoken; plain HTTP where missing.
+    pub tls: Option<Tls>,
 }
 
 /// Where operators reach the edge.

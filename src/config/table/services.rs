@@ -5,7 +5,7 @@ use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
 use crate::config::yaml::{Entry, Node, Span, Value};
 use crate::model::{
-    Balance, Balancing, HostPattern, Learning, MintedBy, PathPrefix, Pool, PoolServer, PoolTls, RegionId,
+    Balance, Balancing, HostPattern, Hsts, Https, Learning, MintedBy, PathPrefix, Pool, PoolServer, PoolTls, RegionId,
     ServerAddress, Service, SessionKeys, Timeouts, WhenHomeIsAway,
 };
 use std::collections::{HashMap, HashSet};
@@ -46,6 +46,7 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
             balance: balancing(node, findings),
             timeouts: timeouts(node.get("timeouts")),
             largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
+            https: https(node, findings),
             pools,
         });
     }
@@ -144,6 +145,29 @@ fn balancing(service: &Node<'_>, findings: &mut Findings) -> Balancing {
         findings.push(factor.span, message, help);
     }
     balancing
+}
+
+/// The shortest time that the lists of browsers take.
+const PRELOAD_AGE: Duration = Duration::from_hours(365 * 24);
+
+fn https(service: &Node<'_>, findings: &mut Findings) -> Https {
+    let flag = |node: &Node<'_>, key: &str| node.get(key).and_then(Node::parse).unwrap_or(false);
+    let hsts = service.get("hsts").map(|node| {
+        let hsts = Hsts {
+            max_age: node.get("max_age").and_then(|age| quantity::age(age.text()?).ok()).unwrap_or(PRELOAD_AGE),
+            include_subdomains: flag(node, "include_subdomains"),
+            preload: flag(node, "preload"),
+        };
+        if let (true, Some(preload)) = (hsts.preload, node.entry("preload"))
+            && (!hsts.include_subdomains || hsts.max_age < PRELOAD_AGE)
+        {
+            let help = "write include_subdomains: true and max_age: 365d or more, or take 'preload' away";
+            let message = "browsers take a host on their list only with its subdomains, and for a year at least";
+            findings.push(preload.key_span, message, help);
+        }
+        hsts
+    });
+    Https { redirect: flag(service, "redirect_to_https"), hsts }
 }
 
 fn timeouts(node: Option<&Node<'_>>) -> Timeouts {

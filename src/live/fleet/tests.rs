@@ -4,7 +4,7 @@
 mod balance;
 
 use super::*;
-use crate::model::{Balancing, Pool, RegionId, Service, ServiceId};
+use crate::model::{Balancing, Https, Pool, RegionId, Service, ServiceId};
 use crate::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +34,7 @@ fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
                 balance: Default::default(),
                 timeouts: Default::default(),
                 largest_body: None,
+                https: Https::default(),
                 pools: vec![(region, pool)],
             }),
         }

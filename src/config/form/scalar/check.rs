@@ -35,6 +35,7 @@ impl Scalar {
                 Ok(duration) if duration.is_zero() && !zero => Err("nothing happens in no time: write e.g. 1s".into()),
                 Ok(_) => Ok(()),
             },
+            Self::Age => quantity::age(text).map(drop).map_err(|bad| bad.to_string()),
             Self::Size { least, most } => match quantity::size(text) {
                 Err(bad) => Err(bad.to_string()),
                 Ok(size) if (least..=most).contains(&size) => Ok(()),

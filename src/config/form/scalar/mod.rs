@@ -26,6 +26,8 @@ pub(in crate::config) enum Scalar {
     Duration {
         zero: bool,
     },
+    /// A time in days too, longer than one that somebody waits for.
+    Age,
     /// Bytes.
     Size {
         least: u64,

@@ -1,0 +1,97 @@
+//! The certificates of the listeners.
+
+use super::{Kind, Report, count};
+use crate::config::{CertificateFiles, Settings};
+use crate::live::clock;
+use crate::model::{HostPattern, Timestamp};
+use crate::routing::TableParts;
+use crate::source::{read_certificate, read_client_ca};
+use crate::tls::{Certificates, Facts, Pair, Warning};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many names of a certificate are shown.
+const SHOWN: usize = 3;
+
+impl Report {
+    /// Checks certificates, keys and client CAs, each once, and whether the hosts of the table have a certificate.
+    pub(super) fn check_certificates(&mut self, settings: &Settings, table: Option<&TableParts>) {
+        let now = clock::now();
+        let (mut pairs, mut authorities) = (Vec::<&CertificateFiles>::new(), Vec::<&Path>::new());
+        for tls in settings.listen.iter().filter_map(|listener| listener.tls.as_ref()) {
+            pairs.extend(&tls.certificates);
+            authorities.extend(tls.clients.iter().map(|clients| &*clients.ca));
+        }
+        let (named, mut good) = (pairs.len(), Vec::<Arc<Pair>>::new());
+        let mut seen: Vec<&CertificateFiles> = Vec::new();
+        for files in pairs {
+            if seen.contains(&files) {
+                continue;
+            }
+            seen.push(files);
+            let read = self.add(&files.certificate, Kind::Certificate, read_certificate(files), |pair| {
+                let ends = pair.facts().map(|facts| ends(facts, now)).unwrap_or_default();
+                format!("{}{ends}", shown(pair.names()))
+            });
+            if let Some(pair) = read {
+                self.warn(&pair.warnings(now));
+                good.push(Arc::new(pair));
+            }
+        }
+        authorities.sort_unstable();
+        authorities.dedup();
+        for file in authorities {
+            let read = self.add(file, Kind::ClientCa, read_client_ca(file), |ca| {
+                let subjects: Vec<_> = ca.facts().iter().map(|facts| facts.subject.clone()).collect();
+                let first = ca.facts().iter().min_by_key(|facts| facts.not_after);
+                format!("{}{}", shown(&subjects), first.map(|facts| ends(facts, now)).unwrap_or_default())
+            });
+            if let Some(ca) = read {
+                self.warn(&ca.warnings(now));
+            }
+        }
+        // Where one cannot be read, nobody knows which names it is for.
+        let all_read = good.len() == seen.len() && named > 0;
+        if let (true, Some(certificates), Some(table)) = (all_read, Certificates::new(good), table) {
+            self.look_for_hosts(&certificates, table);
+        }
+    }
+
+    fn warn(&mut self, warnings: &[Warning]) {
+        if let Some(file) = self.files.last_mut() {
+            file.warnings.extend(warnings.iter().map(ToString::to_string));
+        }
+    }
+
+    fn look_for_hosts(&mut self, certificates: &Certificates, table: &TableParts) {
+        for service in &table.services {
+            let is_bare = |host: &&HostPattern| match host {
+                HostPattern::Exact(name) => !name.starts_with('[') && !certificates.covers(name),
+                HostPattern::Below(domain) => !certificates.covers(&format!("*.{domain}")),
+                HostPattern::Any => false, // whatever the certificates are for
+            };
+            let bare: Vec<_> = service.hosts.iter().filter(is_bare).map(ToString::to_string).collect();
+            if !bare.is_empty() {
+                let note = format!("no certificate is for {}, which lead to {}", shown(&bare), service.name);
+                self.notes.push(note);
+            }
+        }
+    }
+}
+
+fn shown(names: &[String]) -> String {
+    let some = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (some.is_empty(), names.len().saturating_sub(SHOWN)) {
+        (true, _) => "no names".to_owned(),
+        (false, 0) => some,
+        (false, more) => format!("{some} and {more} more"),
+    }
+}
+
+fn ends(facts: &Facts, now: Timestamp) -> String {
+    let days = facts.not_after.duration_since(now).as_hours().div_euclid(24);
+    match usize::try_from(days) {
+        Ok(days) => format!(", expires in {}, on {}", count(days, "day"), facts.not_after.strftime("%Y-%m-%d")),
+        Err(_) => format!(", expired on {}", facts.not_after.strftime("%Y-%m-%d")),
+    }
+}

@@ -1,0 +1,33 @@
+//! Floor 4: TLS toward clients. Bytes come in, what a listener needs comes out; files and the clock are others' matter.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `facts` | what a certificate says: names, times, what is weak about it |
+//! | `subject` | a distinguished name as text, by RFC 4514 |
+//! | `flaw` | why files cannot be used, and what should worry an operator though they can |
+//! | `pair` | a chain and its key out of PEM bytes |
+//! | `certificates` | the pairs of a listener, and which of them a client gets |
+//! | `client_ca` | whose certificates are believed of clients |
+//! | `client_identity` | what an app is told of a client's certificate |
+//! | `profile` | versions and suites |
+//! | `listener` | the configuration of a listener, whose certificates can change under it |
+
+mod certificates;
+mod client_ca;
+mod client_identity;
+mod facts;
+mod flaw;
+mod listener;
+mod pair;
+mod profile;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+pub use certificates::Certificates;
+pub use client_ca::ClientCa;
+pub use client_identity::ClientIdentity;
+pub use facts::Facts;
+pub use flaw::{Flaw, Part, Warning};
+pub use listener::{ListenerTls, TlsOptions, Unusable};
+pub use pair::Pair;
