@@ -49,7 +49,6 @@ pub enum StartError {
 /// An edge that serves.
 pub struct RunningEdge {
     edge: Arc<Edge>,
-    tls: ListenersTls,
     proxy: ProxyServer,
     admin: AdminServer,
     access_log: Arc<AccessLog>,
@@ -97,26 +96,20 @@ impl RunningEdge {
             AdminServer::start(&settings.admin, Arc::clone(&edge), stopped)?
         };
         // The listeners come last: nothing can fail any more once a client may be connected.
-        let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log))?;
+        let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls)?;
         edge.begin_to_serve();
         let grace = settings.stop.grace;
         for address in proxy.addresses() {
             tracing::info!("{} serves on {address}", edge.local());
         }
         tracing::info!("the admin address is http://{}", admin.address());
-        Ok(Self { edge, tls, proxy, admin, access_log, control, stop, sources, grace })
+        Ok(Self { edge, proxy, admin, access_log, control, stop, sources, grace })
     }
 
     /// The edge.
     #[must_use]
     pub fn edge(&self) -> &Arc<Edge> {
         &self.edge
-    }
-
-    /// TLS of its listeners, in the order of the settings.
-    #[must_use]
-    pub fn tls(&self) -> &ListenersTls {
-        &self.tls
     }
 
     /// Where it serves.

@@ -4,8 +4,9 @@ use super::Proxy;
 use super::context::RequestContext;
 use super::headers::{HOMEWARD_HOP_REFUSED, X_REQUEST_ID};
 use super::refusal::{Refusal, UpstreamFailure};
+use crate::model::Https;
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderName, Method};
 use pingora::http::ResponseHeader;
 use pingora::proxy::{FailToProxy, Session};
@@ -55,6 +56,26 @@ impl Proxy {
         // the client sends for too long or is gone, it is closed all the same.
         let _ = session.drain_request_body().await;
         Ok(())
+    }
+
+    /// Sends a visitor to the same place by HTTPS.
+    ///
+    /// # Errors
+    /// Where the client is gone.
+    pub(super) async fn redirect(
+        &self,
+        session: &mut Session,
+        context: &mut RequestContext,
+        location: &str,
+    ) -> Result<()> {
+        if !session.as_mut().is_body_done() {
+            session.set_keepalive(None); // its body is for the other address
+        }
+        let mut head = ResponseHeader::build(Https::REDIRECT_STATUS, Some(4))?;
+        head.insert_header(LOCATION, location)?;
+        head.insert_header(CONTENT_LENGTH, 0)?;
+        head.insert_header(X_REQUEST_ID, context.request_id.as_str())?;
+        session.write_response_header(Box::new(head), true).await
     }
 
     /// Answers a request that failed on the way to a server, as far as the client can still be answered.

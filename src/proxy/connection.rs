@@ -3,6 +3,7 @@
 use crate::live::clock;
 use crate::resilience::{Pace, Patience};
 use crate::telemetry::{CutOff, Metrics};
+use crate::tls::ClientIdentity;
 use async_trait::async_trait;
 use pingora::http::ResponseHeader;
 use pingora::protocols::l4::socket::SocketAddr as EngineAddress;
@@ -16,8 +17,8 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
@@ -56,12 +57,26 @@ pub(super) struct ConnectionState {
     pub peer: SocketAddr,
     /// Whether TLS is spoken.
     pub is_tls: bool,
+    identity: OnceLock<ClientIdentity>,
     phase: AtomicU8,
 }
 
 impl ConnectionState {
     pub(super) fn new(peer: SocketAddr, is_tls: bool) -> Self {
-        Self { peer, is_tls, phase: AtomicU8::new(Phase::Any as u8) }
+        Self { peer, is_tls, identity: OnceLock::new(), phase: AtomicU8::new(Phase::Any as u8) }
+    }
+
+    /// Takes in the certificates that the client has shown, once they have been verified.
+    pub(super) fn identify(&self, chain: Option<&[impl AsRef<[u8]>]>) {
+        if let Some(identity) = chain.and_then(ClientIdentity::of) {
+            // It is said once: a handshake is.
+            let _ = self.identity.set(identity);
+        }
+    }
+
+    /// Who the client has shown to be by a certificate.
+    pub(super) fn identity(&self) -> Option<&ClientIdentity> {
+        self.identity.get()
     }
 
     /// Says what the next bytes are.

@@ -3,6 +3,7 @@
 use super::context::{Decided, RequestContext};
 use super::hop::{CDN_LOOP, PSEUDONYM};
 use crate::session::Minted;
+use crate::tls::ClientIdentity;
 use http::header::{COOKIE, FORWARDED, HOST, SET_COOKIE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -26,6 +27,9 @@ const HOMEWARD_REPLAY_FAILED: HeaderName = HeaderName::from_static("homeward-rep
 pub(super) const HOMEWARD_REPLAY: HeaderName = HeaderName::from_static("homeward-replay");
 /// What an edge answers to the one that forwarded a request which it cannot serve: why.
 pub(super) const HOMEWARD_HOP_REFUSED: HeaderName = HeaderName::from_static("homeward-hop-refused");
+
+/// What is told of a client's certificate; no client's own word gets through.
+pub(super) const CLIENT_CERTIFICATE: [&str; 2] = [ClientIdentity::SUBJECT, ClientIdentity::CERTIFICATE];
 
 /// All names that only Homeward sets: no client's and no app's header of such a name gets through.
 const OWN_PREFIX: &str = "homeward-";
@@ -81,6 +85,16 @@ pub(super) fn of_visitor(
         {
             head.insert_header(X_FORWARDED_HOST, host)?;
         }
+    }
+    let identity = context.connection.as_ref().and_then(|connection| connection.identity());
+    if identity.is_some() || (!context.is_trusted && context.forwarded.is_none()) {
+        for name in CLIENT_CERTIFICATE {
+            head.remove_header(name);
+        }
+    }
+    if let Some(identity) = identity {
+        head.insert_header(ClientIdentity::SUBJECT, identity.subject.as_str())?;
+        head.insert_header(ClientIdentity::CERTIFICATE, identity.certificate.as_str())?;
     }
     head.insert_header(X_REQUEST_ID, context.request_id.as_str())?;
     let version = match received.version {

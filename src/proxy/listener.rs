@@ -4,9 +4,11 @@ use super::Proxy;
 use super::connection::{Connection, ConnectionState, Phase, Tempo};
 use crate::live::clock;
 use crate::telemetry::{Metrics, Occasionally};
+use crate::tls::ListenerTls;
 use pingora::apps::ServerApp;
 use pingora::listeners::tls::Acceptor;
-use pingora::protocols::Stream;
+use pingora::protocols::tls::TlsRef;
+use pingora::protocols::{Ssl, Stream};
 use pingora::proxy::HttpProxy;
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct Front {
     pub proxy: Arc<HttpProxy<Proxy>>,
-    pub tls: Option<Arc<Acceptor>>,
+    pub tls: Option<Arc<ListenerTls>>,
     pub tempo: Tempo,
     pub metrics: Arc<Metrics>,
 }
@@ -88,16 +90,16 @@ impl Front {
         };
         let stream: Stream = match &self.tls {
             None => Box::new(connection),
-            Some(acceptor) => match timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await {
-                Ok(Ok(stream)) => {
-                    self.metrics.tls_handshake(true);
-                    Box::new(stream)
-                }
-                Ok(Err(_)) | Err(_) => {
+            Some(tls) => {
+                let acceptor = Acceptor::from_server_config(tls.config());
+                let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await else {
                     self.metrics.tls_handshake(false);
                     return;
-                }
-            },
+                };
+                self.metrics.tls_handshake(true);
+                state.identify(stream.get_ssl().and_then(TlsRef::peer_cert_chain_der));
+                Box::new(stream)
+            }
         };
         state.enter(Phase::Idle);
         // The engine serves all requests of the connection, and gives nothing back.

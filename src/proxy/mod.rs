@@ -6,6 +6,7 @@ mod connection;
 mod context;
 mod headers;
 mod hop;
+mod https;
 mod intake;
 mod listener;
 mod record;
@@ -76,7 +77,12 @@ impl ProxyHttp for Proxy {
             && !session.as_mut().is_body_done();
         context.enter(if has_body { Phase::Body } else { Phase::Any });
         let peer = context.peer();
-        match self.decide(session.req_header(), peer, context) {
+        let decided = self.decide(session.req_header(), peer, context);
+        if let Some(location) = https::redirect(session.req_header(), context) {
+            self.redirect(session, context, &location).await?;
+            return Ok(true);
+        }
+        match decided {
             Ok(()) => Ok(false),
             Err(refusal) => {
                 self.answer(session, context, refusal).await?;

@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::live::{Edge, clock};
 use crate::resilience::Pace;
 use crate::telemetry::AccessLog;
+use crate::tls::ListenerTls;
 use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
@@ -54,7 +55,7 @@ pub struct ProxyServer {
 }
 
 impl ProxyServer {
-    /// Binds the listeners and begins to serve on `threads` threads.
+    /// Binds the listeners and begins to serve on `threads` threads; `tls` is that of each listener, in their order.
     ///
     /// # Errors
     /// The first listener that cannot be bound; then none is.
@@ -63,6 +64,7 @@ impl ProxyServer {
         threads: usize,
         edge: Arc<Edge>,
         access_log: Arc<AccessLog>,
+        tls: &[Option<Arc<ListenerTls>>],
     ) -> Result<Self, BindError> {
         let conf = Arc::new(ServerConf {
             threads,
@@ -98,14 +100,16 @@ impl ProxyServer {
         let listeners = {
             let _inside = runtime.get_handle().enter();
             let bound: Result<Vec<_>, _> =
-                settings.listen.iter().map(|listener| Ok((listener.http2, bind(listener.address)?))).collect();
+                settings.listen.iter().map(|listener| Ok((listener, bind(listener.address)?))).collect();
             bound?
         };
         let (stop, stopped) = watch::channel(false);
         let (mut addresses, mut listening) = (Vec::new(), Vec::new());
-        for (http2, (address, listener)) in listeners {
-            let proxy = Arc::clone(&engines[usize::from(http2)]);
-            let front = Front { proxy, tls: None, tempo, metrics: Arc::clone(edge.metrics()) };
+        for ((of_settings, (address, listener)), tls) in listeners.into_iter().zip(tls) {
+            // With TLS the two sides settle on a version of HTTP by ALPN.
+            let is_h2c = of_settings.http2 && tls.is_none();
+            let proxy = Arc::clone(&engines[usize::from(is_h2c)]);
+            let front = Front { proxy, tls: tls.clone(), tempo, metrics: Arc::clone(edge.metrics()) };
             listening.push(runtime.get_handle().spawn(listen(listener, front, stopped.clone())));
             addresses.push(address);
         }

@@ -3,8 +3,8 @@
 use super::Proxy;
 use super::context::{Decided, RequestContext};
 use super::headers::{self, HOMEWARD_HOP_REFUSED, HOMEWARD_REPLAY, Received};
-use super::hop;
 use super::replay::Answer;
+use super::{hop, https};
 use crate::hop::Claims;
 use crate::live::{LiveTable, clock};
 use crate::model::RegionId;
@@ -86,6 +86,7 @@ impl Proxy {
                 }
             }
         }
+        https::say_hsts(request, head, context)?;
         headers::to_client(head, by_hop.then_some(&HOMEWARD_REPLAY));
         Ok(())
     }

@@ -28,3 +28,4 @@ mod routing;
 mod slow_clients;
 mod streams;
 mod support;
+mod tls;

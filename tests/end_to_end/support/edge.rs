@@ -174,7 +174,12 @@ pub fn verb(directory: &Path, arguments: &[&str]) -> Output {
 
 fn spawn(directory: &Path) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("process.log")).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_homeward"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_homeward"));
+    if directory.join("roots.pem").exists() {
+        // Whose certificates the machine believes, in place of those that it usually does.
+        command.env("SSL_CERT_FILE", directory.join("roots.pem"));
+    }
+    command
         .args(["run", "--config", "homeward.yaml"])
         .current_dir(directory)
         .stdin(Stdio::null())

@@ -1,0 +1,47 @@
+//! Services that are to be had by HTTPS alone.
+
+use super::context::RequestContext;
+use super::headers::{X_FORWARDED_PROTO, host};
+use crate::model::{Hsts, Https};
+use pingora::http::{RequestHeader, ResponseHeader};
+
+/// What the service of the request says of HTTPS.
+fn https(context: &RequestContext) -> Option<Https> {
+    let decided = context.decided.as_ref()?;
+    Some(decided.live.table.service(decided.decision.service)?.https)
+}
+
+/// Whether the visitor's request came by TLS: to this edge or, as far as it is believed, to a proxy before it.
+fn came_by_tls(head: &RequestHeader, context: &RequestContext) -> bool {
+    let by_proxy = || head.headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto.as_bytes() == b"https");
+    context.connection.as_ref().is_some_and(|connection| connection.is_tls) || (context.is_trusted && by_proxy())
+}
+
+/// Where the request is sent instead, where it came without TLS to a service that wants it. Never for one that another edge
+/// has forwarded: that is for the first edge to say.
+pub(super) fn redirect(head: &RequestHeader, context: &RequestContext) -> Option<String> {
+    https(context).filter(|https| https.redirect && context.forwarded.is_none())?;
+    if came_by_tls(head, context) {
+        return None;
+    }
+    let (host, target) = (std::str::from_utf8(host(head)?).ok()?, head.uri.path_and_query()?.as_str());
+    Https::redirect_location(host, target)
+}
+
+/// Says to browsers that they are to come by TLS, where the service says so and the app has not.
+///
+/// # Errors
+/// Where the value is no header value; by its type it is one.
+pub(super) fn say_hsts(
+    request: &RequestHeader,
+    answer: &mut ResponseHeader,
+    context: &RequestContext,
+) -> pingora::Result<()> {
+    let hsts = https(context).and_then(|https| https.hsts).filter(|_| context.forwarded.is_none());
+    match hsts {
+        Some(hsts) if came_by_tls(request, context) && !answer.headers.contains_key(Hsts::HEADER) => {
+            answer.insert_header(Hsts::HEADER, hsts.header_value())
+        }
+        _ => Ok(()),
+    }
+}
