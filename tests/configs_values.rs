@@ -28,12 +28,16 @@ fn all<T: std::str::FromStr<Err: std::fmt::Debug>>(texts: &[&str]) -> Vec<T> {
 }
 
 fn pool(servers: &[&str]) -> Pool {
-    Pool { servers: all(servers), tls: None, http2: false }
+    Pool { servers: all(servers), tls: None, http2: false, proxy_protocol: None }
 }
 
 #[test]
 fn all_settings() {
-    let listener = |address: &str| Listener { address: address.parse().unwrap(), http2: address == "[::]:8080" };
+    let listener = |address: &str| Listener {
+        address: address.parse().unwrap(),
+        http2: address == "[::]:8080",
+        proxy_protocol: address == "0.0.0.0:8080",
+    };
     assert_eq!(
         settings(include_str!("configs/valid/settings/everything.yaml")),
         Settings {
@@ -177,6 +181,7 @@ fn services() {
                 Pool {
                     tls: Some(PoolTls { sni: "app.internal".into() }),
                     http2: true,
+                    proxy_protocol: Some(ProxyVersion::V2),
                     ..pool(&["app.us-west.internal:8443"])
                 },
             ),

@@ -1,5 +1,12 @@
 //! Floor 1: who the client is, through trusted proxies.
 
+mod proxy_protocol;
+
+pub use proxy_protocol::{
+    LONGEST_PROXY_HEADER, ProxyHeader, ProxyHeaderBytes, ProxyOrigin, ProxyProblem, ProxyReading, Tlv, Tlvs,
+    local_header, proxy_header, read_proxy_header,
+};
+
 use crate::model::Network;
 use std::net::{IpAddr, SocketAddr};
 

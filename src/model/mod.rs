@@ -21,7 +21,7 @@ pub use ipnet::IpNet as Network;
 pub use jiff::Timestamp;
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
-pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, RegionEdge, ServerAddress, ServerHost};
+pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, ProxyVersion, RegionEdge, ServerAddress, ServerHost};
 pub use secret::{BadKeyring, Keyring, SignedWith};
 pub use service::{BadHost, BadPath, HostPattern, PathPrefix, Service, Timeouts, WhenHomeIsAway};
 pub use session::{Learning, MintedBy, SessionKeys};

@@ -1,6 +1,7 @@
 //! Floor 6: the only place that names the proxy engine. One thin hook a phase; what a phase does stands in a file of its
 //! own and knows as little of the engine as can be.
 
+mod announce;
 mod answer;
 mod context;
 mod headers;
@@ -20,7 +21,7 @@ use crate::resilience::Observation;
 use crate::telemetry::AccessLog;
 use async_trait::async_trait;
 use bytes::Bytes;
-use context::RequestContext;
+use context::{Ends, RequestContext};
 use headers::Received;
 use intake::HeadLimits;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -68,6 +69,10 @@ impl ProxyHttp for Proxy {
         session.set_write_timeout(Some(CLIENT_STALL));
         session.set_total_drain_timeout(Some(CLIENT_DRAIN));
         let peer = peer_address(session);
+        context.ends = Ends {
+            client: session.client_addr().and_then(|address| address.as_inet()).copied(),
+            edge: session.server_addr().and_then(|address| address.as_inet()).copied(),
+        };
         match self.decide(session.req_header(), peer, context) {
             Ok(()) => Ok(false),
             Err(refusal) => {

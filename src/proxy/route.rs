@@ -1,6 +1,7 @@
 //! From a request head to a decision, and from a decision to a server.
 
 use super::Proxy;
+use super::announce::announce;
 use super::context::{Attempts, Decided, RequestContext};
 use super::headers::X_REQUEST_ID;
 use super::hop::{MOST_PASSES, passes};
@@ -157,7 +158,9 @@ impl Proxy {
             }
         }
         let key = self.affinity_key(head, context);
-        let RequestContext { decided: Some(Decided { live, decision }), attempts, body_received, .. } = context else {
+        let RequestContext { decided: Some(Decided { live, decision }), attempts, body_received, client, ends, .. } =
+            context
+        else {
             return Err(Refusal::Internal);
         };
         let (region, way) = decision.way().ok_or(Refusal::Internal)?;
@@ -171,7 +174,10 @@ impl Proxy {
             pool.pick(balancing, key, &attempts.failed)
         });
         let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
-        let peer = peer_of(&server, service);
+        let mut peer = peer_of(&server, service);
+        if let Some(version) = server.proxy_protocol() {
+            announce(&mut peer, version, *client, *ends, service.timeouts.connect);
+        }
         *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
         attempts.count = attempts.count.saturating_add(1);
         attempts.began = Some(clock::monotonic());

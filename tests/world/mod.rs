@@ -248,7 +248,10 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
                 balance: Default::default(),
                 timeouts: Timeouts::default(),
                 largest_body: None,
-                pools: pools.into_iter().map(|r| (r, Pool { servers: server(), tls: None, http2: false })).collect(),
+                pools: pools
+                    .into_iter()
+                    .map(|r| (r, Pool { servers: server(), tls: None, http2: false, proxy_protocol: None }))
+                    .collect(),
             }
         };
     vec(one.prop_map(service), 1..3).prop_map(|mut services| {

@@ -29,8 +29,8 @@ pub(in crate::config) static SETTINGS: Record = Record {
             list(&Form::Scalar(Scalar::Network), 0, 10_000),
             Else("nobody is believed"),
             "[10.0.0.0/8]",
-            "Whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Request-Id` are believed: the load balancers in front of \
-             the edge, and nobody else.",
+            "Whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Request-Id` are believed, and whose PROXY protocol header \
+             where a listener takes them: the load balancers in front of the edge, and nobody else.",
         ),
         Key::new(
             "geoip",
@@ -117,6 +117,15 @@ static LISTENER: Record = Record {
             Or("false"),
             "true",
             "Whether HTTP/2 without TLS is taken as well (with prior knowledge), e.g. from other edges.",
+        ),
+        Key::new(
+            "proxy_protocol",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "true",
+            "Whether connections from `trusted_proxies` begin with a PROXY protocol header, version 1 or 2, which names the \
+             peer: from then on that address is the connection's. One of them without a header is closed. Nobody else's \
+             header is read: it is no HTTP, and gets 400.",
         ),
     ],
 };

@@ -17,7 +17,7 @@ pub struct Settings {
     pub region: Option<RegionName>,
     /// Where requests are taken. At least one, no two the same.
     pub listen: Vec<Listener>,
-    /// Whose `X-Forwarded-*` and `X-Request-Id` are believed.
+    /// Whose PROXY protocol header, `X-Forwarded-*` and `X-Request-Id` are believed.
     pub trusted_proxies: Vec<Network>,
     /// The place databases: none, one, or one for IPv4 and one for IPv6 in any order.
     pub geoip: Vec<PathBuf>,
@@ -48,6 +48,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Whether HTTP/2 without TLS is taken as well, with prior knowledge.
     pub http2: bool,
+    /// Whether connections of trusted proxies, and no others, begin with a PROXY protocol header.
+    pub proxy_protocol: bool,
 }
 
 /// Where operators reach the edge.

@@ -5,7 +5,7 @@ use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
 use crate::config::yaml::{Entry, Node, Span, Value};
 use crate::model::{
-    Balance, Balancing, HostPattern, Learning, MintedBy, PathPrefix, Pool, PoolServer, PoolTls, RegionId,
+    Balance, Balancing, HostPattern, Learning, MintedBy, PathPrefix, Pool, PoolServer, PoolTls, ProxyVersion, RegionId,
     ServerAddress, Service, SessionKeys, Timeouts, WhenHomeIsAway,
 };
 use std::collections::{HashMap, HashSet};
@@ -185,6 +185,11 @@ fn pool(node: &Node<'_>, findings: &mut Findings) -> Pool {
         servers: servers.into_iter().map(|(server, _)| server).collect(),
         tls: tls.map(|sni| PoolTls { sni: sni.into() }),
         http2: node.get("http2").and_then(Node::text) == Some("true"),
+        proxy_protocol: match node.get("proxy_protocol").and_then(Node::text) {
+            Some("v1") => Some(ProxyVersion::V1),
+            Some("v2") => Some(ProxyVersion::V2),
+            _ => None,
+        },
     }
 }
 
