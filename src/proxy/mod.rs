@@ -73,7 +73,8 @@ impl ProxyHttp for Proxy {
             client: session.client_addr().and_then(|address| address.as_inet()).copied(),
             edge: session.server_addr().and_then(|address| address.as_inet()).copied(),
         };
-        match self.decide(session.req_header(), peer, context) {
+        let wire = if session.is_http2() { Bytes::new() } else { session.to_h1_raw() };
+        match self.decide(session.req_header(), &wire, peer, context) {
             Ok(()) => Ok(false),
             Err(refusal) => {
                 self.answer(session, context, refusal).await?;

@@ -5,7 +5,7 @@ use super::announce::announce;
 use super::context::{Attempts, Decided, RequestContext};
 use super::headers::X_REQUEST_ID;
 use super::hop::{MOST_PASSES, passes};
-use super::intake::{checked_host, declared_length};
+use super::intake::{checked_host, declared_length, host};
 use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::request_id;
@@ -35,20 +35,21 @@ static IN_TURN: LazyLock<Balancing> = LazyLock::new(Balancing::default);
 const H2_STREAMS: usize = 100;
 
 impl Proxy {
-    /// Reads the facts out of a head and decides.
+    /// Reads the facts out of a head and decides. `wire` are the bytes that it came in; none where it came in frames.
     ///
     /// # Errors
     /// The answer that the edge gives itself.
     pub(super) fn decide(
         &self,
         head: &RequestHeader,
+        wire: &[u8],
         peer: IpAddr,
         context: &mut RequestContext,
     ) -> Result<(), Refusal> {
         let live = self.edge.table();
         context.forwarded = live.as_ref().and_then(|live| self.forwarded(head, live));
         self.identify(head, peer, context);
-        let host = checked_host(head, self.head_limits)?;
+        let host = checked_host(head, wire, self.head_limits)?;
         let live = live.ok_or(Refusal::NoRegion { retry_after: 1 })?;
         if context.forwarded.is_none() {
             let passes = passes(head);
@@ -150,7 +151,7 @@ impl Proxy {
             if !context.decided.as_ref().is_some_and(is_open) {
                 let decided = context.decided.as_ref().ok_or(Refusal::Internal)?;
                 let live = Arc::clone(&decided.live);
-                let host = checked_host(head, self.head_limits)?;
+                let host = host(head)?;
                 let decision = self.decision(&live, head, host, context).ok_or(Refusal::Internal)?;
                 let outcome = decision.outcome;
                 context.decided = Some(Decided { live, decision });

@@ -17,6 +17,7 @@ mod affinity;
 mod agreement;
 mod drains;
 mod failures;
+mod heads;
 mod hot_table;
 mod keys;
 mod life;

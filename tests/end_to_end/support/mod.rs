@@ -4,6 +4,7 @@ pub mod app;
 pub mod client;
 pub mod edge;
 pub mod edits;
+pub mod recorder;
 
 pub use app::App;
 pub use client::Client;
