@@ -6,6 +6,7 @@ use homeward::config::{
     read_routing, read_settings,
 };
 use homeward::model::*;
+use homeward::resilience::ConnectionLimits;
 use homeward::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
 use std::time::Duration;
 
@@ -50,7 +51,11 @@ fn all_settings() {
             state: "/var/lib/homeward".into(),
             access_log: AccessLog { format: AccessLogFormat::Combined, file: Some("/var/log/access.log".into()) },
             log: Log { format: LogFormat::Json, level: LogLevel::Debug },
-            limits: Limits { head: 32 << 10, headers: 64 },
+            limits: Limits {
+                head: 32 << 10,
+                headers: 64,
+                connections: ConnectionLimits { total: 5_000, per_client: 50 },
+            },
             threads: Some(4),
             hop_keys: Some("conf/hop.key".into()),
             stop: Stop { grace: Duration::from_mins(1) },
@@ -65,7 +70,8 @@ fn default_settings() {
     assert_eq!(settings.admin, Admin { address: "127.0.0.1:9901".parse().unwrap(), socket: None });
     assert_eq!(settings.access_log, AccessLog { format: AccessLogFormat::Json, file: None });
     assert_eq!(settings.log, Log { format: LogFormat::Text, level: LogLevel::Info });
-    assert_eq!(settings.limits, Limits { head: 65_536, headers: 100 });
+    let connections = ConnectionLimits { total: 100_000, per_client: 1_000 };
+    assert_eq!(settings.limits, Limits { head: 65_536, headers: 100, connections });
     assert_eq!(settings.stop, Stop { grace: Duration::from_secs(10) });
     assert_eq!(settings.state, std::path::Path::new("run"));
     assert!(settings.trusted_proxies.is_empty());

@@ -1,11 +1,13 @@
 //! Floor 1: who the client is, through trusted proxies.
 
 mod proxy_protocol;
+mod source;
 
 pub use proxy_protocol::{
     LONGEST_PROXY_HEADER, ProxyHeader, ProxyHeaderBytes, ProxyOrigin, ProxyProblem, ProxyReading, Tlv, Tlvs,
     local_header, proxy_header, read_proxy_header,
 };
+pub use source::ClientSource;
 
 use crate::model::Network;
 use std::net::{IpAddr, SocketAddr};

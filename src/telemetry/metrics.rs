@@ -2,7 +2,7 @@
 
 use super::names;
 use super::series::Series;
-use super::words::{GeoLookup, HopResult, MintResult, ReplayResult};
+use super::words::{ConnectionRefusal, GeoLookup, HopResult, MintResult, ReplayResult};
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
@@ -37,6 +37,7 @@ pub(super) struct Families {
     pub(super) session_keys: Series<IntCounter>,
     minted_keys: Vec<IntCounter>,
     hop_tokens: Vec<IntCounter>,
+    connections_refused: Vec<IntCounter>,
     replays: Vec<IntCounter>,
     pub(super) substitutions: Series<IntCounter>,
     geo_lookups: Vec<IntCounter>,
@@ -132,6 +133,10 @@ impl Metrics {
             session_keys: counters(names::SESSION_KEYS)?,
             minted_keys: each(counters(names::MINTED_KEYS)?, &mut MintResult::ALL.iter().map(|word| word.as_str())),
             hop_tokens: each(counters(names::HOP_TOKENS)?, &mut HopResult::ALL.iter().map(|word| word.as_str())),
+            connections_refused: each(
+                counters(names::CONNECTIONS_REFUSED)?,
+                &mut ConnectionRefusal::ALL.iter().map(|word| word.as_str()),
+            ),
             replays: each(counters(names::REPLAYS)?, &mut ReplayResult::ALL.iter().map(|word| word.as_str())),
             substitutions: counters(names::SUBSTITUTIONS)?,
             geo_lookups: each(geo_lookups, &mut GeoLookup::ALL.iter().map(|word| word.as_str())),
@@ -187,6 +192,13 @@ impl Metrics {
     /// Counts a session cookie that this edge was to mint.
     pub fn minted_key(&self, result: MintResult) {
         if let Some(counter) = self.families.minted_keys.get(result as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a connection that was closed before a request was read from it.
+    pub fn connection_refused(&self, why: ConnectionRefusal) {
+        if let Some(counter) = self.families.connections_refused.get(why as usize) {
             counter.inc();
         }
     }

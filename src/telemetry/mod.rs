@@ -35,4 +35,4 @@ pub use occasionally::Occasionally;
 pub use printable::Printable;
 pub use process_log::{ProcessLogError, init as init_process_log};
 pub use request_meters::RequestMeters;
-pub use words::{GeoLookup, HopResult, MintResult, ReplayResult, RetryResult, UpstreamResult};
+pub use words::{ConnectionRefusal, GeoLookup, HopResult, MintResult, ReplayResult, RetryResult, UpstreamResult};

@@ -58,6 +58,8 @@ metrics! {
         "Requests answered, by service, home, serving region (none: nobody), session state and class of the status code.";
     REQUESTS_OPEN: Gauge "requests_open" {}
         "Requests of clients that are being answered now.";
+    CONNECTIONS_REFUSED: Counter "connections_refused_total" {why}
+        "Connections of clients that were closed before a request was read from them, by why.";
     REQUEST_DURATION: Histogram "request_duration_seconds" {service, region}
         "Time from the first byte of a request to the last byte of its answer, by service and serving region.";
     FLOPS: Counter "flops_total" {service, from, to}

@@ -78,8 +78,8 @@ fn whole_answers(bytes: &[u8]) -> usize {
     let (mut rest, mut count) = (&*text, 0);
     while let Some((head, behind)) = rest.split_once("\r\n\r\n") {
         let length = head.lines().filter_map(|line| line.split_once(": "));
-        let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, n)| n.parse());
-        let Some(left) = behind.get(length.last().map_or(0, Result::unwrap)..) else { break };
+        let mut length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, n)| n.parse());
+        let Some(left) = behind.get(length.next().map_or(0, Result::unwrap)..) else { break };
         (rest, count) = (left, count + 1);
     }
     count

@@ -78,8 +78,8 @@ pub(in crate::config) static SETTINGS: Record = Record {
             "limits",
             Form::Record(&LIMITS),
             Else("the defaults of its keys"),
-            "{head: 64KiB, headers: 100}",
-            "How much of a request is held before it is refused.",
+            "{head: 64KiB, connections: 20000}",
+            "How much of a request is held before it is refused, and how many connections are.",
         ),
         Key::new(
             "threads",
@@ -264,6 +264,22 @@ static LIMITS: Record = Record {
             Or("100"),
             "64",
             "The most headers of a request. More get 431.",
+        ),
+        Key::new(
+            "connections",
+            Form::Scalar(Scalar::Count { least: 1, most: 10_000_000 }),
+            Or("100000"),
+            "20000",
+            "The most connections of clients that are open at once. Further ones are closed. An idle one holds about 30 KiB \
+             and a file handle.",
+        ),
+        Key::new(
+            "connections_per_client",
+            Form::Scalar(Scalar::Count { least: 1, most: 10_000_000 }),
+            Or("1000"),
+            "200",
+            "The most of one client: an IPv4 address, or an IPv6 /64. Those of `trusted_proxies` count only where a PROXY \
+             protocol header says whose they are.",
         ),
     ],
 };

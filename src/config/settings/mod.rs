@@ -6,6 +6,7 @@ mod read;
 pub use read::read_settings;
 
 use crate::model::{Network, RegionName};
+use crate::resilience::ConnectionLimits;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -125,13 +126,15 @@ impl LogLevel {
     }
 }
 
-/// How much of a request is held before it is refused.
+/// How much of a request is held before it is refused, and how many connections are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The largest head, in bytes: 1 KiB to 1 MiB.
     pub head: usize,
     /// The most headers: 1 to 256.
     pub headers: usize,
+    /// How many connections of clients may be open, at least 1.
+    pub connections: ConnectionLimits,
 }
 
 /// How the edge stops.
@@ -161,7 +164,8 @@ impl Default for Log {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { head: 64 << 10, headers: 100 }
+        let connections = ConnectionLimits { total: 100_000, per_client: 1_000 };
+        Self { head: 64 << 10, headers: 100, connections }
     }
 }
 
