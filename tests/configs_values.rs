@@ -150,6 +150,9 @@ fn services() {
         balance: Balancing { by: Balance::Header("x-tenant".into()), ..Balancing::default() },
         timeouts: Timeouts::default(),
         largest_body: None,
+        rate_limit: Some(RateLimit { key: LimitKey::Client, rate: Rate::new(0.5).unwrap(), burst: 1 }),
+        clients: None,
+        methods: None,
         pools: vec![(region(0), pool(&["127.0.0.1:80"]))],
     };
     let mut heavier = pool(&["10.1.0.10:8080", "[2001:db8::1]:8080"]);
@@ -179,6 +182,13 @@ fn services() {
             idle: Duration::from_secs(90),
         },
         largest_body: Some(10 << 20),
+        rate_limit: Some(RateLimit {
+            key: LimitKey::Header("x-api-key".into()),
+            rate: Rate::new(20.0).unwrap(),
+            burst: 40,
+        }),
+        clients: Some(ClientRules { allow: Some(all(&["10.0.0.0/8", "2001:db8::/32"])), deny: all(&["10.9.0.1/32"]) }),
+        methods: Some(all(&["GET", "POST", "PURGE"])),
         pools: vec![
             (region(0), heavier),
             (region(1), pool(&["app.us-central.internal:8080"])),

@@ -84,6 +84,9 @@ fn service(regions: usize) -> Service {
         balance: Default::default(),
         timeouts: Timeouts::default(),
         largest_body: None,
+        rate_limit: None,
+        clients: None,
+        methods: None,
         pools: (0..regions).map(|at| (id(at), pool())).collect(),
     }
 }

@@ -5,6 +5,7 @@ mod edge;
 pub mod entropy;
 pub mod fleet;
 mod learned;
+mod limits;
 mod places;
 mod rate;
 mod revision;
@@ -12,6 +13,7 @@ mod table;
 
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, log_transition};
 pub use learned::LearnedHomes;
+pub use limits::RateLimiter;
 pub use places::{CountingFinder, LivePlaces};
 pub use rate::RateMeter;
 pub use revision::Revision;

@@ -5,6 +5,7 @@
 
 mod balance;
 mod drain;
+mod limit;
 mod name;
 mod place;
 mod pool;
@@ -19,6 +20,7 @@ pub use balance::{BadBalance, BadFactor, Balance, BalanceFactor, Balancing};
 pub use drain::{Drain, DrainedSessions};
 pub use ipnet::IpNet as Network;
 pub use jiff::Timestamp;
+pub use limit::{BadLimitKey, BadMethod, ClientRules, LimitKey, Method, RateLimit};
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
 pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, ProxyVersion, RegionEdge, ServerAddress, ServerHost};

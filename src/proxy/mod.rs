@@ -1,6 +1,7 @@
 //! Floor 6: the only place that names the proxy engine. One thin hook a phase; what a phase does stands in a file of its
 //! own and knows as little of the engine as can be.
 
+mod admission;
 mod announce;
 mod answer;
 mod context;

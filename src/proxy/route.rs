@@ -61,11 +61,15 @@ impl Proxy {
         let decision = self.decision(&live, head, host, context).ok_or(Refusal::NoService)?;
         let largest_body = live.table.service(decision.service).and_then(|service| service.largest_body);
         let outcome = decision.outcome;
-        context.decided = Some(Decided { live, decision });
+        let decided = Decided { live, decision };
+        let admitted = self.admit(head, &decided, context);
+        context.decided = Some(decided);
+        admitted?;
         if largest_body.is_some_and(|largest| declared_length(head).is_some_and(|length| length > largest)) {
             return Err(Refusal::BodyTooLarge);
         }
-        refused(outcome)
+        refused(outcome)?;
+        self.limit(head, context)
     }
 
     /// Who asks, and under which name: before anything can be refused, so that every line of the log has both.

@@ -3,6 +3,8 @@
 
 mod connections;
 mod health;
+mod rate_limit;
 
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
 pub use health::{Health, HealthLimits, Observation, Standing};
+pub use rate_limit::{Pace, RateTable, Verdict};

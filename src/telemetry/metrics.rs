@@ -38,6 +38,7 @@ pub(super) struct Families {
     minted_keys: Vec<IntCounter>,
     hop_tokens: Vec<IntCounter>,
     connections_refused: Vec<IntCounter>,
+    rate_limited: Series<IntCounter>,
     replays: Vec<IntCounter>,
     pub(super) substitutions: Series<IntCounter>,
     geo_lookups: Vec<IntCounter>,
@@ -133,6 +134,7 @@ impl Metrics {
             session_keys: counters(names::SESSION_KEYS)?,
             minted_keys: each(counters(names::MINTED_KEYS)?, &mut MintResult::ALL.iter().map(|word| word.as_str())),
             hop_tokens: each(counters(names::HOP_TOKENS)?, &mut HopResult::ALL.iter().map(|word| word.as_str())),
+            rate_limited: counters(names::RATE_LIMITED)?,
             connections_refused: each(
                 counters(names::CONNECTIONS_REFUSED)?,
                 &mut ConnectionRefusal::ALL.iter().map(|word| word.as_str()),
@@ -201,6 +203,11 @@ impl Metrics {
         if let Some(counter) = self.families.connections_refused.get(why as usize) {
             counter.inc();
         }
+    }
+
+    /// Counts a request that is one too many for the limit of this service.
+    pub fn rate_limited(&self, service: &str) {
+        self.families.rate_limited.get(&[service]).inc();
     }
 
     /// Counts a request that came with a token of another edge.

@@ -60,6 +60,8 @@ metrics! {
         "Requests of clients that are being answered now.";
     CONNECTIONS_REFUSED: Counter "connections_refused_total" {why}
         "Connections of clients that were closed before a request was read from them, by why.";
+    RATE_LIMITED: Counter "rate_limited_total" {service}
+        "Requests that got 429, as their service's limit says, by service.";
     REQUEST_DURATION: Histogram "request_duration_seconds" {service, region}
         "Time from the first byte of a request to the last byte of its answer, by service and serving region.";
     FLOPS: Counter "flops_total" {service, from, to}

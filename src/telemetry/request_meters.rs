@@ -275,6 +275,9 @@ mod tests {
             balance: Default::default(),
             timeouts: Timeouts::default(),
             largest_body: None,
+            rate_limit: None,
+            clients: None,
+            methods: None,
             pools: Vec::new(),
         };
         RoutingTable::new(TableParts {

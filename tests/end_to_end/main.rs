@@ -13,6 +13,7 @@
 )]
 #![allow(unreachable_pub, reason = "what the tests stand on is shared with the heavy ones")]
 
+mod admission;
 mod affinity;
 mod agreement;
 mod drains;

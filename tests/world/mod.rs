@@ -248,6 +248,9 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
                 balance: Default::default(),
                 timeouts: Timeouts::default(),
                 largest_body: None,
+                rate_limit: None,
+                clients: None,
+                methods: None,
                 pools: pools
                     .into_iter()
                     .map(|r| (r, Pool { servers: server(), tls: None, http2: false, proxy_protocol: None }))

@@ -1,12 +1,13 @@
 //! `services:`
 
 use super::RegionNames;
+use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
 use crate::config::yaml::{Entry, Node, Span, Value};
 use crate::model::{
-    Balance, Balancing, HostPattern, Learning, MintedBy, PathPrefix, Pool, PoolServer, PoolTls, ProxyVersion, RegionId,
-    ServerAddress, Service, SessionKeys, Timeouts, WhenHomeIsAway,
+    Balance, Balancing, ClientRules, HostPattern, Learning, LimitKey, MintedBy, Network, PathPrefix, Pool, PoolServer,
+    PoolTls, ProxyVersion, Rate, RateLimit, RegionId, ServerAddress, Service, SessionKeys, Timeouts, WhenHomeIsAway,
 };
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
@@ -46,6 +47,14 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
             balance: balancing(node, findings),
             timeouts: timeouts(node.get("timeouts")),
             largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
+            rate_limit: rate_limit(node, findings),
+            clients: node.get("clients").map(|clients| ClientRules {
+                allow: clients.get("allow").map(|list| networks(list)),
+                deny: clients.get("deny").map(|list| networks(list)).unwrap_or_default(),
+            }),
+            methods: node
+                .get("methods")
+                .map(|list| distinct(Some(list), findings).into_iter().map(|(method, _)| method).collect()),
             pools,
         });
     }
@@ -144,6 +153,22 @@ fn balancing(service: &Node<'_>, findings: &mut Findings) -> Balancing {
         findings.push(factor.span, message, help);
     }
     balancing
+}
+
+fn rate_limit(service: &Node<'_>, findings: &mut Findings) -> Option<RateLimit> {
+    let node = service.get("rate_limit")?;
+    let key = node.get("key").and_then(Node::parse).unwrap_or_default();
+    if let (LimitKey::Session, Some(place), None) = (&key, node.get("key"), service.get("session")) {
+        let help = "say where the session key is, e.g. session: {cookie: sid}, or count by client";
+        findings.push(place.span, "the service has no 'session' to count by", help);
+    }
+    let rate: Rate = node.get("rate").and_then(Node::parse)?;
+    let burst = node.get("burst").and_then(Node::parse).unwrap_or_else(|| RateLimit::usual_burst(rate));
+    Some(RateLimit { key, rate, burst })
+}
+
+fn networks(list: &Node<'_>) -> Vec<Network> {
+    list.items().iter().filter_map(|node| form::network(node.text()?).ok()).collect()
 }
 
 fn timeouts(node: Option<&Node<'_>>) -> Timeouts {

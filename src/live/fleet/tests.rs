@@ -34,6 +34,9 @@ fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
                 balance: Default::default(),
                 timeouts: Default::default(),
                 largest_body: None,
+                rate_limit: None,
+                clients: None,
+                methods: None,
                 pools: vec![(region, pool)],
             }),
         }
