@@ -55,6 +55,9 @@ fn all_settings() {
                 head: 32 << 10,
                 headers: 64,
                 connections: ConnectionLimits { total: 5_000, per_client: 50 },
+                head_time: Duration::from_secs(5),
+                slowest_body: 1024,
+                patience: Duration::from_secs(30)
             },
             threads: Some(4),
             hop_keys: Some("conf/hop.key".into()),
@@ -71,7 +74,15 @@ fn default_settings() {
     assert_eq!(settings.access_log, AccessLog { format: AccessLogFormat::Json, file: None });
     assert_eq!(settings.log, Log { format: LogFormat::Text, level: LogLevel::Info });
     let connections = ConnectionLimits { total: 100_000, per_client: 1_000 };
-    assert_eq!(settings.limits, Limits { head: 65_536, headers: 100, connections });
+    let limits = Limits {
+        head: 65_536,
+        headers: 100,
+        connections,
+        head_time: Duration::from_secs(10),
+        slowest_body: 500,
+        patience: Duration::from_secs(20),
+    };
+    assert_eq!(settings.limits, limits);
     assert_eq!(settings.stop, Stop { grace: Duration::from_secs(10) });
     assert_eq!(settings.state, std::path::Path::new("run"));
     assert!(settings.trusted_proxies.is_empty());

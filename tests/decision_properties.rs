@@ -7,8 +7,8 @@ mod world;
 use homeward::geo::distance_km;
 use homeward::model::{Drain, DrainedSessions, Location, Place, RegionId, Share, WhenHomeIsAway};
 use homeward::routing::{
-    Away, Decision, Despite, Explanation, HomeBy, HomeCondition, HomeTarget, NearestTo, NoReplay, Outcome,
-    RoutingTable, SessionState, Way, replay,
+    Away, Decision, Despite, Explanation, FoundBy, HomeBy, HomeCondition, HomeTarget, NearestTo, NoReplay, Outcome,
+    RoutingTable, SessionKey, SessionState, Way, replay,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -140,12 +140,18 @@ proptest! {
     }
 
     #[test]
-    fn what_an_edge_forwarded_is_served_where_it_arrives_or_by_nobody(world in world(), from in 0..6_usize, home in 0..6_usize) {
+    fn what_an_edge_forwarded_is_served_where_it_arrives_or_by_nobody(
+        world in world(),
+        from in 0..6_usize,
+        home in 0..6_usize,
+        by in prop::sample::select(vec![FoundBy::Place, FoundBy::Session, FoundBy::Replay]),
+    ) {
         let mut world = world;
-        world.request.from = From::Edge(format!("r{from}"), format!("r{home}"));
+        world.request.from = From::Edge(format!("r{from}"), format!("r{home}"), by);
         let (decision, asked) = world.decide_and_count();
         let Some(decision) = decision else { return Ok(()) };
-        prop_assert_eq!((asked, decision.home_by), (0, HomeBy::Hop));
+        let home_by = if by == FoundBy::Replay { HomeBy::Replay } else { HomeBy::Hop };
+        prop_assert_eq!((asked, decision.home_by), (0, home_by));
         let local = world.fleet.local;
         match decision.outcome {
             Outcome::Serve { region, way, despite } => {
@@ -155,7 +161,11 @@ proptest! {
             Outcome::Nobody { .. } => prop_assert!(!world.is_able(decision.service, local)),
             Outcome::Wait { .. } => prop_assert!(false, "sessions wait at the first edge only"),
         }
-        let expected = match decision.key.home() {
+        let told = world.table().region_id(&format!("r{home}")).unwrap_or(local);
+        let is_session = by != FoundBy::Replay || decision.key != SessionKey::Missing;
+        let session_home = if by == FoundBy::Replay { is_session.then_some(told) } else { decision.key.home() };
+        prop_assert!(by != FoundBy::Session || session_home.is_some());
+        let expected = match session_home {
             None => SessionState::New,
             Some(key) if decision.region() != Some(key) => SessionState::Orphaned,
             Some(key) if world.table().region_name(key) == format!("r{from}") => SessionState::Home,

@@ -9,7 +9,7 @@
 use homeward::config::{Source, read_routing};
 use homeward::geo::country_centre;
 use homeward::model::{Keyring, Location, Place, RegionId, ServiceId, Timestamp};
-use homeward::routing::{Arrival, Explanation, FleetView, PlaceFinder, RequestFacts, RoutingTable, decide};
+use homeward::routing::{Arrival, Explanation, FleetView, FoundBy, PlaceFinder, RequestFacts, RoutingTable, decide};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -75,8 +75,9 @@ struct Request {
     /// Those that the table reads keys from, in lower case.
     #[serde(default)]
     headers: Vec<(String, String)>,
-    /// That another edge has forwarded it: the region that it stands in, and the home that it found.
-    hop: Option<(String, String)>,
+    /// That another edge has forwarded it: the region that it stands in, the home that it found, and by what: `place`,
+    /// `session` or `replay`.
+    hop: Option<(String, String, String)>,
     /// That it comes from behind an edge, without a good token.
     #[serde(default)]
     in_circle: bool,
@@ -85,7 +86,15 @@ struct Request {
 impl Request {
     fn arrival(&self) -> Arrival<'_> {
         match &self.hop {
-            Some((from, home)) => Arrival::Hop { from, home },
+            Some((from, home, by)) => {
+                let by = match &**by {
+                    "place" => FoundBy::Place,
+                    "session" => FoundBy::Session,
+                    "replay" => FoundBy::Replay,
+                    other => panic!("{other} is none of place, session and replay"),
+                };
+                Arrival::Hop { from, home, by }
+            }
             None if self.in_circle => Arrival::Circle,
             None => Arrival::Client,
         }

@@ -4,7 +4,7 @@ use crate::now;
 use homeward::client::client_address;
 use homeward::config::{Source, read_routing};
 use homeward::model::{Continent, Location, Network, Place, RegionId, ServiceId};
-use homeward::routing::{Arrival, Explanation, FleetView, Outcome, PlaceFinder, RequestFacts, RoutingTable, decide};
+use homeward::routing::{Arrival, Explanation, FleetView, FoundBy, Outcome, PlaceFinder, RequestFacts, RoutingTable, decide};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
@@ -50,7 +50,7 @@ impl PlaceFinder for Places {
 pub(crate) fn decide_and_explain(table: &RoutingTable, host: &str, path: &str, client: IpAddr, cookies: &[&[u8]]) {
     let headers: Vec<_> = cookies.iter().map(|line| ("authorization", *line)).collect();
     let arrival = match client.to_canonical().to_string().bytes().last() {
-        Some(b'1') => Arrival::Hop { from: host, home: path },
+        Some(b'1') => Arrival::Hop { from: host, home: path, by: FoundBy::Session },
         Some(b'2') => Arrival::Circle,
         _ => Arrival::Client,
     };

@@ -28,6 +28,8 @@ pub struct Claims {
     pub to: RegionName,
     /// The region that it found to be home.
     pub home: RegionName,
+    /// Whether it is that by a session, rather than by the visitor's place.
+    pub by_session: bool,
     /// The region whose app asked for the request to be replayed; missing where it is no replay.
     pub replayed_from: Option<RegionName>,
     /// The visitor's address.
@@ -103,9 +105,10 @@ pub fn verified(
 }
 
 fn written(claims: &Claims) -> String {
-    let Claims { from, to, home, replayed_from, client, at } = claims;
+    let Claims { from, to, home, by_session, replayed_from, client, at } = claims;
+    let by = if *by_session { "session" } else { "place" };
     let replayed_from = replayed_from.as_ref().map_or("", RegionName::as_str);
-    format!("1;{from};{to};{home};{replayed_from};{client};{}", at.as_second())
+    format!("1;{from};{to};{home};{by};{replayed_from};{client};{}", at.as_second())
 }
 
 /// What [`written`] writes, and nothing else.
@@ -116,12 +119,17 @@ fn read(text: &str) -> Option<Claims> {
         return None;
     }
     let (from, to, home) = (next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?);
+    let by_session = match next()? {
+        "session" => true,
+        "place" => false,
+        _ => return None,
+    };
     let replayed_from = match next()? {
         "" => None,
         name => Some(name.parse().ok()?),
     };
     let (client, at) = (next()?.parse().ok()?, Timestamp::from_second(next()?.parse().ok()?).ok()?);
-    let claims = Claims { from, to, home, replayed_from, client, at };
+    let claims = Claims { from, to, home, by_session, replayed_from, client, at };
     (next().is_none() && written(&claims) == text).then_some(claims)
 }
 
@@ -155,6 +163,7 @@ mod tests {
             from: "us-west".parse().unwrap(),
             to: "us-east".parse().unwrap(),
             home: "us-east".parse().unwrap(),
+            by_session: true,
             replayed_from: None,
             client: "203.0.113.7".parse().unwrap(),
             at: at(0),
@@ -242,6 +251,8 @@ mod tests {
             (token.replacen("us-west", "us-moon", 1), HopProblem::BadSignature),
             (token.replacen("us-west", "us west", 1), HopProblem::Malformed),
             (token.replacen(";us-east;", ";us-central;", 1), HopProblem::BadSignature),
+            (token.replacen("session", "place", 1), HopProblem::BadSignature),
+            (token.replacen("session", "other", 1), HopProblem::Malformed),
             (token.replacen("203.0.113.7", "203.0.113.8", 1), HopProblem::BadSignature),
             (token.replacen("203.0.113.7", "::ffff:203.0.113.7", 1), HopProblem::BadSignature),
             (token.replacen("203.0.113.7", "nobody", 1), HopProblem::Malformed),

@@ -2,7 +2,7 @@
 
 use crate::client::ClientSource;
 use crate::model::RateLimit;
-use crate::resilience::{Pace, RateTable, Verdict};
+use crate::resilience::{LimitPace, RateTable, Verdict};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,7 +20,7 @@ impl RateLimiter {
     /// One that has let nothing through yet.
     #[must_use]
     pub fn new(rule: RateLimit) -> Self {
-        let table = RateTable::new(Pace::new(&rule));
+        let table = RateTable::new(LimitPace::new(&rule));
         Self { rule, secret: RandomState::new(), table }
     }
 

@@ -49,6 +49,9 @@ impl Proxy {
         if !bodiless {
             session.write_response_body(Some(Bytes::from(body)), true).await?;
         }
+        // Closed with a part of the request unread, the connection would be reset, and the answer lost on its way. Where
+        // the client sends for too long or is gone, it is closed all the same.
+        let _ = session.drain_request_body().await;
         Ok(())
     }
 
@@ -64,6 +67,9 @@ impl Proxy {
         if let Some(refusal) = refusal {
             code = refusal.status();
             if session.response_written().is_none() {
+                // The engine closes the connection behind it, which the answer has to say: or else a client sends its next
+                // request into a connection that is gone.
+                session.set_keepalive(None);
                 // A client that has left in the meantime is not answered.
                 let _ = self.answer(session, context, refusal).await;
             } else {

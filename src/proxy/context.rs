@@ -1,12 +1,13 @@
 //! What is kept of one request while it is served.
 
+use super::connection::{ConnectionState, Phase};
 use super::hop::Forwarded;
 use super::refusal::Refusal;
 use super::replay::Replayed;
 use crate::live::{ActiveRequest, Edge, LiveTable, clock};
 use crate::model::{RegionId, RegionName, Timestamp};
 use crate::routing::{Decision, Reasons, SessionState, Way};
-use crate::telemetry::OpenRequest;
+use crate::telemetry::Open;
 use smallvec::SmallVec;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// One request, from its head to its line in the access log.
 pub(crate) struct RequestContext {
+    /// The connection that it came on.
+    pub(super) connection: Option<Arc<ConnectionState>>,
     /// When it came, for people.
     pub(super) time: Timestamp,
     /// When it came, for measuring.
@@ -43,7 +46,7 @@ pub(crate) struct RequestContext {
     pub(super) goes_again: bool,
     /// Bytes of its body so far.
     pub(super) body_received: u64,
-    _open: OpenRequest,
+    _open: Open,
 }
 
 /// The two ends of a client's connection, as far as they are known.
@@ -90,6 +93,7 @@ pub(super) struct Attempts {
 impl RequestContext {
     pub(super) fn new(edge: &Arc<Edge>) -> Self {
         Self {
+            connection: None,
             time: clock::now(),
             began: clock::monotonic(),
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -105,6 +109,19 @@ impl RequestContext {
             goes_again: false,
             body_received: 0,
             _open: edge.metrics().open_request(),
+        }
+    }
+
+    /// Who is at the other end of its connection.
+    pub(super) fn peer(&self) -> IpAddr {
+        let peer = self.connection.as_ref().map(|connection| connection.peer.ip());
+        peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// Says what the next bytes of its connection are.
+    pub(super) fn enter(&self, phase: Phase) {
+        if let Some(connection) = &self.connection {
+            connection.enter(phase);
         }
     }
 

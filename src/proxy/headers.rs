@@ -6,6 +6,7 @@ use crate::session::Minted;
 use http::header::{COOKIE, FORWARDED, HOST, SET_COOKIE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::{Error, ErrorType};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -35,6 +36,8 @@ pub(super) struct Received {
     pub peer: IpAddr,
     /// By which version of HTTP.
     pub version: Version,
+    /// Whether over TLS.
+    pub is_tls: bool,
 }
 
 /// Writes what both an app server and another edge are told: who the visitor is, as far as that is known, and that the
@@ -69,9 +72,15 @@ pub(super) fn of_visitor(
                 head.remove_header(&name);
             }
         }
-        head.append_header(X_FORWARDED_FOR, received.peer.to_canonical().to_string())?;
+        // In one line, as it comes out of a hop: many who read it look at the first line only.
+        let peer = received.peer.to_canonical().to_string();
+        let all = match &*joined(&head.headers, &X_FORWARDED_FOR) {
+            b"" => HeaderValue::from_str(&peer),
+            before => HeaderValue::from_bytes(&[before, b", ", peer.as_bytes()].concat()),
+        };
+        head.insert_header(X_FORWARDED_FOR, all.map_err(|_| Error::new(ErrorType::InvalidHTTPHeader))?)?;
         if !head.headers.contains_key(X_FORWARDED_PROTO) {
-            head.insert_header(X_FORWARDED_PROTO, "http")?;
+            head.insert_header(X_FORWARDED_PROTO, if received.is_tls { "https" } else { "http" })?;
         }
         if !head.headers.contains_key(X_FORWARDED_HOST)
             && let Some(host) = host(head).and_then(|host| HeaderValue::from_bytes(host).ok())

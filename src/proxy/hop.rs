@@ -7,6 +7,7 @@ use super::request_id;
 use crate::hop::{Bound, Claims, HopProblem, seal, verified};
 use crate::live::{LiveTable, clock};
 use crate::model::Keyring;
+use crate::routing::{Arrival, FoundBy};
 use crate::telemetry::{HopResult, Occasionally};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -40,6 +41,18 @@ pub(super) struct Forwarded {
     pub visitor: [(HeaderName, HeaderValue); 3],
     /// The id of the request.
     pub request_id: String,
+}
+
+impl Forwarded {
+    /// Where the request comes from, for the decision.
+    pub(super) fn arrival(&self) -> Arrival<'_> {
+        let by = match (&self.claims.replayed_from, self.claims.by_session) {
+            (Some(_), _) => FoundBy::Replay,
+            (None, true) => FoundBy::Session,
+            (None, false) => FoundBy::Place,
+        };
+        Arrival::Hop { from: self.claims.from.as_str(), home: self.claims.home.as_str(), by }
+    }
 }
 
 /// How often the request has passed an edge, by its `CDN-Loop`.
@@ -168,7 +181,8 @@ fn lines<'a>(
     lines.push(cookies);
     let keys = live.table.key_headers().iter().map(AsRef::as_ref).filter(|name| *name != AUTHORIZATION.as_str());
     for name in keys.chain([AUTHORIZATION.as_str()]) {
-        lines.extend(head.headers.get_all(name).iter().map(HeaderValue::as_bytes));
+        // With its name in front of each, so that no value can be moved to another header.
+        lines.extend(head.headers.get_all(name).iter().flat_map(|value| [name.as_bytes(), value.as_bytes()]));
     }
     lines
 }

@@ -4,10 +4,12 @@
 mod admission;
 mod announce;
 mod answer;
+mod connection;
 mod context;
 mod headers;
 mod hop;
 mod intake;
+mod listener;
 mod record;
 mod refusal;
 mod replay;
@@ -22,6 +24,7 @@ use crate::resilience::Observation;
 use crate::telemetry::AccessLog;
 use async_trait::async_trait;
 use bytes::Bytes;
+use connection::{ConnectionState, Phase};
 use context::{Ends, RequestContext};
 use headers::Received;
 use intake::HeadLimits;
@@ -31,7 +34,6 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 use refusal::Refusal;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,11 +71,17 @@ impl ProxyHttp for Proxy {
         session.set_read_timeout(Some(CLIENT_STALL));
         session.set_write_timeout(Some(CLIENT_STALL));
         session.set_total_drain_timeout(Some(CLIENT_DRAIN));
-        let peer = peer_address(session);
+        context.connection = connection_of(session);
         context.ends = Ends {
-            client: session.client_addr().and_then(|address| address.as_inet()).copied(),
+            client: context.connection.as_ref().map(|connection| connection.peer),
             edge: session.server_addr().and_then(|address| address.as_inet()).copied(),
         };
+        // On a connection of HTTP/2 there are other requests.
+        let has_body = session.req_header().version != http::Version::HTTP_2
+            && !session.is_upgrade_req()
+            && !session.as_mut().is_body_done();
+        context.enter(if has_body { Phase::Body } else { Phase::Any });
+        let peer = context.peer();
         let wire = if session.is_http2() { Bytes::new() } else { session.to_h1_raw() };
         match self.decide(session.req_header(), &wire, peer, context) {
             Ok(()) => Ok(false),
@@ -127,7 +135,8 @@ impl ProxyHttp for Proxy {
         head: &mut RequestHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
-        let received = Received { peer: peer_address(session), version: session.req_header().version };
+        let is_tls = context.connection.as_ref().is_some_and(|connection| connection.is_tls);
+        let received = Received { peer: context.peer(), version: session.req_header().version, is_tls };
         self.tell(head, &received, context)
     }
 
@@ -135,9 +144,12 @@ impl ProxyHttp for Proxy {
         &self,
         _session: &mut Session,
         body: &mut Option<Bytes>,
-        _end_of_stream: bool,
+        end_of_stream: bool,
         context: &mut RequestContext,
     ) -> Result<()> {
+        if end_of_stream {
+            context.enter(Phase::Any);
+        }
         context.body_received += body.as_ref().map_or(0, |bytes| bytes.len() as u64);
         let decided = context.decided.as_ref();
         let service = decided.and_then(|decided| decided.live.table.service(decided.decision.service));
@@ -156,6 +168,9 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
     ) -> Result<()> {
         context.attempts.first_byte = context.attempts.began.map(|began| clock::monotonic().duration_since(began));
+        if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            context.enter(Phase::Any);
+        }
         let is_held = !session.as_ref().retry_buffer_truncated();
         self.take(session.req_header(), head, is_held, context)
     }
@@ -184,6 +199,9 @@ impl ProxyHttp for Proxy {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
         self.record(session, error, context);
+        if session.req_header().version != http::Version::HTTP_2 {
+            context.enter(Phase::Idle);
+        }
     }
 
     fn suppress_error_log(&self, _session: &Session, _context: &RequestContext, _error: &Error) -> bool {
@@ -201,7 +219,8 @@ impl ProxyHttp for Proxy {
     }
 }
 
-fn peer_address(session: &Session) -> IpAddr {
-    let address = session.client_addr().and_then(|address| address.as_inet());
-    address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())
+/// The connection that a request came on.
+fn connection_of(session: &Session) -> Option<Arc<ConnectionState>> {
+    let digest = session.digest()?.proxy_digest.as_ref()?;
+    digest.user_data.as_ref()?.downcast_ref::<Arc<ConnectionState>>().cloned()
 }

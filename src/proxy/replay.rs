@@ -46,7 +46,12 @@ impl Proxy {
         context: &mut RequestContext,
     ) -> Answer {
         let Some(value) = answer.headers.get(HOMEWARD_REPLAY) else {
-            self.learn(head, context);
+            // An edge's own answer is nobody's word; neither is an app's that failed.
+            let is_edge_s =
+                answer.headers.get("proxy-status").is_some_and(|by| by.as_bytes().starts_with(b"homeward;"));
+            if !is_edge_s && !answer.status.is_server_error() {
+                self.learn(head, context);
+            }
             return Answer::PassOn;
         };
         let order = ReplayOrder::read(value.as_bytes());

@@ -17,7 +17,7 @@ use crate::resilience::Observation;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
 use crate::session::{CookieName, cookie_values};
 use http::HeaderValue;
-use http::header::COOKIE;
+use http::header::{COOKIE, UPGRADE};
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
@@ -123,9 +123,7 @@ impl Proxy {
             .flat_map(|name| head.headers.get_all(name).iter().map(move |value| (name, value.as_bytes())))
             .collect();
         let arrival = match &context.forwarded {
-            Some(forwarded) => {
-                Arrival::Hop { from: forwarded.claims.from.as_str(), home: forwarded.claims.home.as_str() }
-            }
+            Some(forwarded) => forwarded.arrival(),
             None if context.in_circle => Arrival::Circle,
             None => Arrival::Client,
         };
@@ -179,7 +177,7 @@ impl Proxy {
             pool.pick(balancing, key, &attempts.failed)
         });
         let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
-        let mut peer = peer_of(&server, service);
+        let mut peer = peer_of(&server, service, head.headers.contains_key(UPGRADE));
         if let Some(version) = server.proxy_protocol() {
             announce(&mut peer, version, *client, *ends, service.timeouts.connect);
         }
@@ -269,7 +267,9 @@ fn refused(outcome: Outcome) -> Result<(), Refusal> {
     }
 }
 
-fn peer_of(server: &Server, service: &Service) -> HttpPeer {
+/// `upgrades`: whether the request asks for another protocol, a WebSocket's for example. That is for HTTP/1.1 to do, which
+/// whoever takes HTTP/2 takes as well.
+fn peer_of(server: &Server, service: &Service, upgrades: bool) -> HttpPeer {
     let sni = server.sni();
     let mut peer = HttpPeer::new(server.address(), sni.is_some(), sni.unwrap_or_default().to_owned());
     let timeouts = service.timeouts;
@@ -280,7 +280,7 @@ fn peer_of(server: &Server, service: &Service) -> HttpPeer {
     options.read_timeout = Some(timeouts.read);
     options.write_timeout = Some(timeouts.write);
     options.idle_timeout = Some(timeouts.idle);
-    if server.http2() {
+    if server.http2() && !upgrades {
         options.alpn = ALPN::H2;
         options.max_h2_streams = H2_STREAMS;
     }

@@ -1,24 +1,22 @@
 //! The sockets and the threads of the proxy.
 
 use super::Proxy;
+use super::connection::Tempo;
 use super::intake::HeadLimits;
+use super::listener::{Front, listen};
 use crate::config::Settings;
 use crate::live::{Edge, clock};
+use crate::resilience::Pace;
 use crate::telemetry::AccessLog;
-use parking_lot::Mutex;
-use pingora::apps::HttpServerOptions;
-use pingora::listeners::{L4BufferSettings, ListenerConfig};
-use pingora::proxy::ProxyServiceBuilder;
+use pingora::apps::{HttpServerOptions, ServerApp};
+use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
-use pingora::server::{Fds, ListenFds};
-use pingora::services::Service;
 use pingora_runtime::Runtime;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::IntoRawFd;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 /// How many connections may wait to be accepted on one socket.
@@ -29,9 +27,6 @@ const IDLE_SERVER_CONNECTIONS: usize = 1024;
 
 /// After how many requests a client's connection is closed, so that none lives for ever.
 const REQUESTS_PER_CONNECTION: u32 = 10_000;
-
-/// The read and write buffers of a client's connection, in bytes. The engine's own defaults hold 90 KiB for each idle one.
-const CLIENT_BUFFERS: (usize, usize) = (4096, 1460);
 
 /// A listener's address cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -82,41 +77,47 @@ impl ProxyServer {
             trusted_proxies: settings.trusted_proxies.clone(),
             head_limits: HeadLimits { bytes: settings.limits.head, lines: settings.limits.headers },
         };
-        // Whether HTTP/2 is taken holds for all listeners of a service, so that there are two.
-        let service = |http2| {
+        // Whether HTTP/2 is taken holds for all connections of an engine's proxy, so that there are two.
+        let engine = |http2| {
             let mut options = HttpServerOptions::default();
             options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
+            options.h2_idle_timeout = Some(super::CLIENT_KEEPALIVE);
             options.h2c = http2;
-            ProxyServiceBuilder::new(&conf, proxy()).name("proxy").server_options(options).build()
+            let mut engine = http_proxy(&conf, proxy());
+            engine.server_options = Some(options);
+            Arc::new(engine)
         };
-        let (mut plain, mut http2) = (service(false), service(true));
+        let engines = [engine(false), engine(true)];
+        let tempo = Tempo {
+            head: settings.limits.head_time,
+            body: Pace { grace: settings.limits.patience, rate: settings.limits.slowest_body },
+        };
 
         // Each thread has an event loop of its own, without work stealing: a request stays where it began.
         let runtime = Runtime::new_no_steal(threads, "proxy");
-        let (mut fds, mut addresses) = (Fds::new(), Vec::new());
         let listeners = {
             let _inside = runtime.get_handle().enter();
             let bound: Result<Vec<_>, _> =
                 settings.listen.iter().map(|listener| Ok((listener.http2, bind(listener.address)?))).collect();
             bound?
         };
-        for (is_http2, (address, socket)) in listeners {
-            // The engine takes the socket over by its address, rather than binding one where nobody hears of a failure.
-            fds.add(address.to_string(), socket.into_raw_fd());
-            let (read, write) = CLIENT_BUFFERS;
-            let service = if is_http2 { &mut http2 } else { &mut plain };
-            service
-                .add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::new(read, write)));
+        let (stop, stopped) = watch::channel(false);
+        let (mut addresses, mut listening) = (Vec::new(), Vec::new());
+        for (http2, (address, listener)) in listeners {
+            let proxy = Arc::clone(&engines[usize::from(http2)]);
+            let front = Front { proxy, tls: None, tempo, metrics: Arc::clone(edge.metrics()) };
+            listening.push(runtime.get_handle().spawn(listen(listener, front, stopped.clone())));
             addresses.push(address);
         }
-        let fds: ListenFds = Arc::new(Mutex::new(fds));
-        let (stop, stopped) = watch::channel(false);
-        let any = |http2| settings.listen.iter().any(|listener| listener.http2 == http2);
-        for mut service in [(plain, any(false)), (http2, any(true))].into_iter().filter_map(|(s, any)| any.then_some(s))
-        {
-            let (fds, stopped) = (Arc::clone(&fds), stopped.clone());
-            runtime.get_handle().spawn(async move { service.start_service(Some(fds), stopped, 1).await });
-        }
+        runtime.get_handle().spawn(async move {
+            for listener in listening {
+                // It ends when it is told to stop; one that panicked has said so.
+                let _ = listener.await;
+            }
+            for engine in engines {
+                engine.cleanup().await; // connections on which nothing is asked are closed
+            }
+        });
         Ok(Self { edge, runtime, stop, addresses })
     }
 
@@ -135,8 +136,9 @@ impl ProxyServer {
         // The listeners hear of it; nobody else needs to.
         let _ = self.stop.send(true);
         let deadline = clock::monotonic() + grace;
-        while self.edge.metrics().open_requests() > 0 && clock::monotonic() < deadline {
-            std::thread::sleep(Duration::from_millis(10));
+        // A connection may bring a request that is not counted yet, so that it is connections that are waited for.
+        while self.edge.metrics().open_connections() > 0 && clock::monotonic() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
         }
         let left = self.edge.metrics().open_requests();
         self.runtime.shutdown_timeout(Duration::ZERO);
@@ -145,12 +147,12 @@ impl ProxyServer {
 }
 
 /// Binds a listener; where the port is 0, with the one that the system chose.
-fn bind(address: SocketAddr) -> Result<(SocketAddr, std::net::TcpListener), BindError> {
+fn bind(address: SocketAddr) -> Result<(SocketAddr, TcpListener), BindError> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?; // a restart need not wait for the connections of the last run to be forgotten
         socket.bind(address)?;
-        let listener = socket.listen(BACKLOG)?.into_std()?;
+        let listener = socket.listen(BACKLOG)?;
         Ok((listener.local_addr()?, listener))
     };
     listen().map_err(|error| BindError { address, error })

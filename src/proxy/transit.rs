@@ -40,6 +40,7 @@ impl Proxy {
             from: self.edge.local().clone(),
             to: name(decision.region()?)?,
             home: name(decision.home)?,
+            by_session: decision.key.home().is_some(),
             replayed_from: context.replayed_from().cloned(),
             client: context.client,
             at: clock::now(),

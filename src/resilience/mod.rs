@@ -3,8 +3,10 @@
 
 mod connections;
 mod health;
+mod patience;
 mod rate_limit;
 
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
 pub use health::{Health, HealthLimits, Observation, Standing};
-pub use rate_limit::{Pace, RateTable, Verdict};
+pub use patience::{Pace, Patience};
+pub use rate_limit::{LimitPace, RateTable, Verdict};

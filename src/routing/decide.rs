@@ -1,7 +1,7 @@
 //! The decision: one pure function that the proxy, `explain`, tests, fuzzers and benchmarks all call.
 
 use super::decision::{Arrived, Away, Decision, Despite, HomeBy, NearestTo, Outcome, PassedOver, SessionKey, Way};
-use super::facts::{Arrival, FleetView, PlaceFinder, RequestFacts};
+use super::facts::{Arrival, FleetView, FoundBy, PlaceFinder, RequestFacts};
 use super::table::RoutingTable;
 use super::visitor;
 use crate::model::{DrainedSessions, Place, RegionId, Service, ServiceId, WhenHomeIsAway};
@@ -32,8 +32,8 @@ pub fn decide(
 
     // Step 2, hop; it needs step 3 to know what becomes of the session.
     let key = asked.session_key();
-    if let Arrival::Hop { from, home } = facts.arrival {
-        return Some(asked.forwarded_by(from, home, key));
+    if let Arrival::Hop { from, home, by } = facts.arrival {
+        return Some(asked.forwarded_by(from, home, by, key));
     }
 
     // Step 3, session; step 4, place.
@@ -87,9 +87,18 @@ impl<'a, V: FleetView> Question<'a, V> {
 
     /// A request that another edge has decided on and forwarded is served here, drained or not, or by nobody: it never
     /// goes on from here.
-    fn forwarded_by(&self, from: &str, home: &str, key: SessionKey) -> Decision {
+    ///
+    /// Home is where the key says, as that is where the session's data is; where the key says nothing, or an app has said
+    /// otherwise, it is what the first edge says.
+    fn forwarded_by(&self, from: &str, home: &str, by: FoundBy, key: SessionKey) -> Decision {
         let local = self.view.local_region();
-        let home = key.home().or_else(|| self.table.region_id(home)).unwrap_or(local);
+        let told = self.table.region_id(home).unwrap_or(local);
+        let (key, home, home_by) = match (by, key.home()) {
+            (FoundBy::Replay, _) => (key, told, HomeBy::Replay),
+            (_, Some(home)) => (key, home, HomeBy::Hop),
+            (FoundBy::Session, None) => (SessionKey::Learned(told), told, HomeBy::Hop),
+            (FoundBy::Place, None) => (key, told, HomeBy::Hop),
+        };
         let mut passed_over = SmallVec::new();
         let (home_is_away, outcome) = match self.way_to(local) {
             Ok(way) => (None, Outcome::Serve { region: local, way, despite: None }),
@@ -105,7 +114,7 @@ impl<'a, V: FleetView> Question<'a, V> {
             arrived: Arrived::ByHop(self.table.region_id(from)),
             key,
             home,
-            home_by: HomeBy::Hop,
+            home_by,
             place: None,
             home_is_away,
             passed_over,

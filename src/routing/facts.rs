@@ -37,9 +37,22 @@ pub enum Arrival<'a> {
         from: &'a str,
         /// The name of the region that it found to be home.
         home: &'a str,
+        /// Why that is home.
+        by: FoundBy,
     },
     /// From somewhere behind an edge, without a good token: it may be going in circles. It makes no hop.
     Circle,
+}
+
+/// By what the edge that forwards a request found its home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundBy {
+    /// By the visitor's place.
+    Place,
+    /// By the session.
+    Session,
+    /// By the word of an app, which asked for a replay there.
+    Replay,
 }
 
 /// What an edge knows of itself and of the regions at the moment of a decision.

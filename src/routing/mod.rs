@@ -22,7 +22,7 @@ pub use decision::{
     Arrived, Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, PassedOver, SessionKey, SessionState, Way,
 };
 pub use explain::{Explanation, Step};
-pub use facts::{Arrival, FleetView, PlaceFinder, RequestFacts};
+pub use facts::{Arrival, FleetView, FoundBy, PlaceFinder, RequestFacts};
 pub use parts::{HomeCondition, HomeRule, HomeTarget, Keyrings, Region, TableParts};
 pub use reason::{Reason, Reasons};
 pub use replay::{NoReplay, ReplayOrder, replay};

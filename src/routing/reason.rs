@@ -72,7 +72,10 @@ impl<'a> Reasons<'a> {
             Arrived::ByHop(from) => Some(Reason::ArrivedByHop(from)),
             Arrived::InCircle => Some(Reason::MayGoInCircles),
         };
+        // What the first edge has found, it has told.
+        let is_told = matches!(decision.arrived, Arrived::ByHop(_));
         let key = match decision.key {
+            _ if is_told => None,
             SessionKey::Missing => None,
             SessionKey::Names(home) | SessionKey::NamesByOlderKey(home) => Some(Reason::SessionNamesRegion(home)),
             SessionKey::Learned(home) => Some(Reason::SessionWasLearned(home)),
@@ -82,6 +85,7 @@ impl<'a> Reasons<'a> {
         };
         let (home, nearest) = match decision.home_by {
             HomeBy::Session | HomeBy::Hop => (None, None),
+            HomeBy::Replay if is_told => (None, None),
             HomeBy::Replay => (Some(Reason::AppAsksForReplay(decision.home)), None),
             HomeBy::Rule { rule, matched, nearest } => (Some(Reason::RuleMatches(rule, matched)), nearest),
         };
@@ -91,7 +95,7 @@ impl<'a> Reasons<'a> {
                     Despite::Drain { drain } => Reason::LastHealthyRegionIgnoresItsDrain(drain),
                     Despite::Capacity => Reason::EverySubstituteIsOverCapacity,
                 });
-                ((region != decision.home).then_some(Reason::SubstituteServes(region)), despite)
+                ((region != decision.home && !is_told).then_some(Reason::SubstituteServes(region)), despite)
             }
             Outcome::Wait { .. } => (Some(Reason::SessionWaitsForItsHome), None),
             Outcome::Nobody { .. } => (Some(Reason::NoRegionCanServe), None),

@@ -5,8 +5,8 @@ use super::parts::TableParts;
 use crate::model::{MintedBy, RegionId, Service, SessionKeys, SignedWith};
 use crate::routing::SessionKey;
 use crate::session::{
-    CookieName, KeyFormat, KeyProblem, Minted, Octets, Opened, PrefixIndex, bearer_token, cookie_values, minted,
-    without_prefixes,
+    CookieName, KeyFormat, KeyProblem, MOST_VALUES, Minted, Octets, Opened, PrefixIndex, bearer_token, cookie_values,
+    minted, without_prefixes,
 };
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl ServiceSessions {
     /// The values that may be session keys, in the order in which they count.
     pub fn values<'a>(&'a self, facts: &'a RequestFacts<'a>) -> impl Iterator<Item = &'a [u8]> {
         let in_cookie = |name| facts.cookies.iter().flat_map(move |line| cookie_values(line, name));
-        self.cookie().into_iter().flat_map(in_cookie).chain(self.values_in_headers(facts))
+        self.cookie().into_iter().flat_map(in_cookie).chain(self.values_in_headers(facts)).take(MOST_VALUES)
     }
 
     fn values_in_headers<'a>(&'a self, facts: &'a RequestFacts<'a>) -> impl Iterator<Item = &'a [u8]> {
@@ -55,7 +55,9 @@ impl ServiceSessions {
     /// What the first value says that names a region or, where none does, what is wrong with the first one.
     pub(super) fn key_in(&self, facts: &RequestFacts<'_>) -> SessionKey {
         let mut first = SessionKey::Missing;
+        let mut left = MOST_VALUES;
         let mut named_by = |value| {
+            left = left.checked_sub(1)?;
             let key = self.read(value);
             if key.home().is_none() && first == SessionKey::Missing {
                 first = key;

@@ -11,4 +11,4 @@ pub use bearer::bearer_token;
 pub use cookie::{CookieName, cookie_values, set_cookie_value};
 pub use format::{KeyFormat, Opened, TAG_LENGTH};
 pub use key::{KeyProblem, LONGEST_KEY, Octets, PrefixIndex};
-pub use rewrite::{Minted, minted, without_prefixes};
+pub use rewrite::{MOST_VALUES, Minted, minted, without_prefixes};

@@ -5,6 +5,10 @@ use super::cookie::{CookieName, cookie_values, range_in, set_cookie_value};
 use super::format::{KeyFormat, Opened};
 use super::key::LONGEST_KEY;
 
+/// How many values of one request are looked at, at the most, for session keys: more than any app sets, and few enough that
+/// verifying forged ones costs nothing to speak of.
+pub const MOST_VALUES: usize = 32;
+
 /// What becomes of a `Set-Cookie` line of an app on its way to the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Minted {
@@ -34,8 +38,9 @@ pub fn minted(
         return Minted::Untouched;
     };
     let opening = format.opening(prefix, value);
-    let longest = LONGEST_KEY.saturating_sub(name.name.len());
-    if opening.len() + value.len() > longest && !opens(value) {
+    // Browsers count name and value, with quotes and without the '=' between them.
+    let pair = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    if pair.len().saturating_sub(1) + opening.len() > LONGEST_KEY && !opens(value) {
         return Minted::TooLong;
     }
     let at = range_in(value, line).start;
@@ -45,7 +50,7 @@ pub fn minted(
 /// The value of a `Cookie` header without what the edge minted in front of the values of the session cookie; `None` where
 /// there is nothing to take off. `open` reads a key that the edge minted.
 ///
-/// Where a name stands there twice, each value is looked at by itself. A value that is none of the edge's keys (tampered
+/// Where a name stands there twice, each value is looked at by itself, up to [`MOST_VALUES`]. A value that is none of the edge's keys (tampered
 /// with, or set before the edge was there) stays as it is.
 #[must_use]
 pub fn without_prefixes<'h>(
@@ -55,7 +60,7 @@ pub fn without_prefixes<'h>(
 ) -> Option<Vec<u8>> {
     let mut kept = Vec::new();
     let mut from = 0;
-    for value in cookie_values(header, name) {
+    for value in cookie_values(header, name).take(MOST_VALUES) {
         let Some(opened) = open(value) else { continue };
         kept.extend_from_slice(&header[from..range_in(value, header).start]);
         from = range_in(opened.id, header).start;
@@ -190,6 +195,9 @@ mod tests {
         let fits = 4096 - "sid".len() - "east-".len() - 22 - "-".len();
         assert!(matches!(edge.out(line(fits, "").as_bytes()), Minted::Line(_)));
         assert_eq!(edge.out(line(fits + 1, "").as_bytes()), Minted::TooLong);
+        let quoted = format!("sid.0=\"{}\"", "x".repeat(fits - ".0".len() - 2));
+        assert!(matches!(edge.out(quoted.as_bytes()), Minted::Line(line) if line.len() == 4096 + 1));
+        assert_eq!(edge.out(quoted.replace("xx", "xxx").as_bytes()), Minted::TooLong);
         let unsigned = Edge::new(false);
         assert!(matches!(unsigned.out(line(4093, "east-").as_bytes()), Minted::Line(_)), "it would lose its beginning");
     }

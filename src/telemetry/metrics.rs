@@ -2,7 +2,7 @@
 
 use super::names;
 use super::series::Series;
-use super::words::{ConnectionRefusal, GeoLookup, HopResult, MintResult, ReplayResult};
+use super::words::{ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult};
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
@@ -31,6 +31,10 @@ pub struct Metrics {
 pub(super) struct Families {
     pub(super) requests: Series<IntCounter>,
     open: IntGauge,
+    connections_open: IntGauge,
+    connections_cut: Vec<IntCounter>,
+    handshakes_completed: IntCounter,
+    handshakes_failed: IntCounter,
     pub(super) duration: Series<Histogram>,
     pub(super) flops: Series<IntCounter>,
     pub(super) decisions: Series<IntCounter>,
@@ -96,11 +100,11 @@ pub struct PoolRow<'a> {
     pub healthy: usize,
 }
 
-/// A request that is being answered: counted as open until this is dropped.
+/// A request or a connection: counted as open until this is dropped.
 #[derive(Debug)]
-pub struct OpenRequest(IntGauge);
+pub struct Open(IntGauge);
 
-impl Drop for OpenRequest {
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -123,11 +127,16 @@ impl Metrics {
             words.map(|word| series.get(&[word])).collect::<Vec<_>>()
         };
         let geo_lookups = counters(names::GEO_LOOKUPS)?;
+        let handshakes = counters(names::TLS_HANDSHAKES)?;
         let table_reloads = counters(names::TABLE_RELOADS)?;
         let geoip_reloads = counters(names::GEOIP_RELOADS)?;
         let families = Families {
             requests: counters(names::REQUESTS)?,
             open: gauges(names::REQUESTS_OPEN)?.get(&[]),
+            connections_open: gauges(names::CONNECTIONS_OPEN)?.get(&[]),
+            connections_cut: each(counters(names::CONNECTIONS_CUT)?, &mut CutOff::ALL.iter().map(|word| word.as_str())),
+            handshakes_completed: handshakes.get(&["completed"]),
+            handshakes_failed: handshakes.get(&["failed"]),
             duration: Series::new(&registry, names::REQUEST_DURATION, MOST_HISTOGRAMS)?,
             flops: counters(names::FLOPS)?,
             decisions: counters(names::DECISIONS)?,
@@ -173,9 +182,35 @@ impl Metrics {
 
     /// Counts a request as open until what this gives is dropped.
     #[must_use]
-    pub fn open_request(&self) -> OpenRequest {
+    pub fn open_request(&self) -> Open {
         self.families.open.inc();
-        OpenRequest(self.families.open.clone())
+        Open(self.families.open.clone())
+    }
+
+    /// Counts a client's connection as open until what this gives is dropped.
+    #[must_use]
+    pub fn open_connection(&self) -> Open {
+        self.families.connections_open.inc();
+        Open(self.families.connections_open.clone())
+    }
+
+    /// Connections of clients that are open now.
+    #[must_use]
+    pub fn open_connections(&self) -> u64 {
+        u64::try_from(self.families.connections_open.get()).unwrap_or(0)
+    }
+
+    /// Counts a client's connection that was cut.
+    pub fn cut_off(&self, why: CutOff) {
+        if let Some(counter) = self.families.connections_cut.get(why as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a TLS handshake with a client.
+    pub fn tls_handshake(&self, completed: bool) {
+        let Families { handshakes_completed, handshakes_failed, .. } = &*self.families;
+        if completed { handshakes_completed } else { handshakes_failed }.inc();
     }
 
     /// Requests that are open now.

@@ -30,9 +30,11 @@ mod writer;
 
 pub use access_log::{AccessLog, Destination, OpenError};
 pub use entry::Entry;
-pub use metrics::{DrainRow, Metrics, MetricsError, OpenRequest, PoolRow, RegionRow};
+pub use metrics::{DrainRow, Metrics, MetricsError, Open, PoolRow, RegionRow};
 pub use occasionally::Occasionally;
 pub use printable::Printable;
 pub use process_log::{ProcessLogError, init as init_process_log};
 pub use request_meters::RequestMeters;
-pub use words::{ConnectionRefusal, GeoLookup, HopResult, MintResult, ReplayResult, RetryResult, UpstreamResult};
+pub use words::{
+    ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, RetryResult, UpstreamResult,
+};

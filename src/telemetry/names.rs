@@ -62,6 +62,12 @@ metrics! {
         "Connections of clients that were closed before a request was read from them, by why.";
     RATE_LIMITED: Counter "rate_limited_total" {service}
         "Requests that got 429, as their service's limit says, by service.";
+    CONNECTIONS_OPEN: Gauge "connections_open" {}
+        "Connections of clients that are open now.";
+    CONNECTIONS_CUT: Counter "connections_cut_total" {why}
+        "Connections of clients that were cut as they were too slow, by why: slow_head, slow_body or slow_reader.";
+    TLS_HANDSHAKES: Counter "tls_handshakes_total" {result}
+        "TLS handshakes with clients, by result: completed or failed.";
     REQUEST_DURATION: Histogram "request_duration_seconds" {service, region}
         "Time from the first byte of a request to the last byte of its answer, by service and serving region.";
     FLOPS: Counter "flops_total" {service, from, to}

@@ -157,6 +157,18 @@ words! {
 }
 
 words! {
+    /// Why a client's connection was cut.
+    CutOff {
+        /// Its head took too long.
+        SlowHead = "slow_head",
+        /// A body came too slowly.
+        SlowBody = "slow_body",
+        /// An answer was taken too slowly.
+        SlowReader = "slow_reader",
+    }
+}
+
+words! {
     /// What a look-up of a client address found.
     GeoLookup {
         /// A place.

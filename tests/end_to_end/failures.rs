@@ -68,6 +68,50 @@ async fn without_any_healthy_region_the_answer_is_503_and_says_when_to_come_back
 }
 
 #[tokio::test]
+async fn an_answer_behind_which_the_connection_ends_says_so() {
+    let mut world = World::start("", "").await;
+    let mut visitor = Client::connect(world.edge.address, edge::NEW_YORK).await;
+    for app in [&mut world.east, &mut world.central, &mut world.west] {
+        app.kill().await;
+    }
+    // The first one finds out that nobody is there, and is answered when it has been tried already.
+    for _ in 0..10 {
+        let answer =
+            visitor.send("POST", "/", &[("cookie", "sid=east-1")], "x").await.expect("the connection was to last");
+        assert_eq!(answer.status, 503);
+        if answer.header("connection") == "close" {
+            visitor = Client::connect(world.edge.address, edge::NEW_YORK).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_still_sends_gets_to_see_the_answer() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    const LENGTH: usize = 4 << 20;
+    let mut world = World::start("", "").await;
+    for app in [&mut world.east, &mut world.central, &mut world.west] {
+        app.kill().await;
+    }
+    // The first one finds out that nobody is there when it has been tried already; the others are refused at once.
+    for (host, status) in [("portal.example.com", 503), ("portal.example.com", 503), ("no.example.com", 404)] {
+        let stream = tokio::net::TcpStream::connect(world.edge.address).await.unwrap();
+        let (mut answer, mut request) = stream.into_split();
+        let sending = tokio::spawn(async move {
+            let head = format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: {LENGTH}\r\n\r\n");
+            request.write_all(head.as_bytes()).await?;
+            request.write_all(&vec![b'x'; LENGTH]).await?;
+            Ok::<_, std::io::Error>(request)
+        });
+        let mut got = Vec::new();
+        answer.read_to_end(&mut got).await.expect("the connection ends in peace");
+        sending.await.unwrap().expect("all of it was taken");
+        let got = String::from_utf8(got).unwrap();
+        assert!(got.starts_with(&format!("HTTP/1.1 {status} ")) && got.ends_with("</html>\n"), "{got}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_must_not_be_lost_waits_for_its_home() {
     let mut world = World::start("", "    when_home_is_away: refuse\n").await;
     world.east.kill().await;

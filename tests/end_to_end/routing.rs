@@ -118,7 +118,7 @@ async fn a_trusted_proxy_is_believed() {
     let answer = client::get(world.edge.address, from("127.0.0.1"), "/", &said).await;
     assert_eq!(answer.body, "us-west");
     let seen = world.west.seen().pop().unwrap();
-    assert_eq!(seen.header("x-forwarded-for"), ["192.0.2.17", "127.0.0.1"]);
+    assert_eq!(seen.header("x-forwarded-for"), ["192.0.2.17, 127.0.0.1"]);
     assert_eq!(seen.header("x-forwarded-proto"), ["https"]);
     assert_eq!(seen.header("x-forwarded-host"), ["portal.example.org"]);
     assert_eq!(seen.header("x-request-id"), ["kept-1"]);

@@ -70,9 +70,39 @@ async fn counted(stream: &mut TcpStream, wanted: u64) {
 }
 
 fn report(what: &str, took: Duration, before: f64, peak: f64) {
-    let rate = HUGE as f64 / (1 << 20) as f64 / took.as_secs_f64();
+    let rate = mebibytes_per_second(HUGE, took);
     println!("  {what:<18} {rate:>6.0} MiB/s   memory of the edge {before:.1} MiB before, {peak:.1} at its peak");
     assert!(peak - before < GROWTH, "{what}: from {before} to {peak} MiB");
+}
+
+pub(crate) fn mebibytes_per_second(length: u64, took: Duration) -> f64 {
+    length as f64 / (1 << 20) as f64 / took.as_secs_f64()
+}
+
+/// Uploads so many bytes to the app of us-east, and says how long it took.
+pub(crate) async fn up(edge: SocketAddr, length: u64) -> Duration {
+    let (piece, started) = (vec![b'x'; 256 * 1024], Instant::now());
+    let mut up = begin(edge, false, "PUT", "/count", length).await;
+    for _ in 0..length / piece.len() as u64 {
+        up.write_all(&piece).await.unwrap();
+    }
+    counted(&mut up, length).await;
+    started.elapsed()
+}
+
+/// Downloads so many bytes from there, and says how long it took.
+pub(crate) async fn down(edge: SocketAddr, length: u64) -> Duration {
+    let (mut buffer, started) = (vec![0; 256 * 1024], Instant::now());
+    let mut down = begin(edge, false, "GET", &format!("/size/{length}"), 0).await;
+    let mut got = head(&mut down).await.len() as u64;
+    while got < length {
+        let read = down.read(&mut buffer).await.unwrap();
+        assert_ne!(read, 0, "it ended after {got} bytes");
+        assert!(buffer[..read].iter().all(|byte| *byte == b'x'));
+        got += read as u64;
+    }
+    assert_eq!(got, length);
+    started.elapsed()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,30 +110,15 @@ fn report(what: &str, took: Duration, before: f64, peak: f64) {
 async fn two_gibibytes_each_way() {
     let (edge, _east, memory) = town().await;
     println!("2 GiB each way");
-    let piece = vec![b'x'; 256 * 1024];
+    memory.forget_peak();
+    let before = memory.resident();
+    let took = up(edge.address, HUGE).await;
+    report("up", took, before, memory.peak());
 
     memory.forget_peak();
-    let (before, started) = (memory.resident(), Instant::now());
-    let mut up = begin(edge.address, false, "PUT", "/count", HUGE).await;
-    for _ in 0..HUGE / piece.len() as u64 {
-        up.write_all(&piece).await.unwrap();
-    }
-    counted(&mut up, HUGE).await;
-    report("up", started.elapsed(), before, memory.peak());
-
-    memory.forget_peak();
-    let (before, started) = (memory.resident(), Instant::now());
-    let mut down = begin(edge.address, false, "GET", &format!("/size/{HUGE}"), 0).await;
-    let mut got = head(&mut down).await.len() as u64;
-    let mut buffer = vec![0; 256 * 1024];
-    while got < HUGE {
-        let read = down.read(&mut buffer).await.unwrap();
-        assert_ne!(read, 0, "it ended after {got} bytes");
-        assert!(buffer[..read].iter().all(|byte| *byte == b'x'));
-        got += read as u64;
-    }
-    assert_eq!(got, HUGE);
-    report("down", started.elapsed(), before, memory.peak());
+    let before = memory.resident();
+    let took = down(edge.address, HUGE).await;
+    report("down", took, before, memory.peak());
 }
 
 /// Lets each of the slow peers take `SIPS` sips, and tells what the edge held before, in the middle and at its peak.

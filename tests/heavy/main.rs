@@ -7,8 +7,10 @@
 
 mod bodies;
 mod edits;
+mod flops;
 mod load;
 mod memory;
+mod sessions;
 mod shares;
 #[allow(dead_code, unreachable_pub, reason = "the everyday tests use the rest")]
 #[path = "../end_to_end/support/mod.rs"]

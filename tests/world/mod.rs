@@ -5,8 +5,8 @@ use homeward::model::{
     RegionId, Service, ServiceId, SessionKeys, Share, Subdivision, Timeouts, Timestamp, WhenHomeIsAway,
 };
 use homeward::routing::{
-    Arrival, Decision, FleetView, HomeCondition, HomeRule, HomeTarget, PlaceFinder, Region, RequestFacts, RoutingTable,
-    TableParts, decide,
+    Arrival, Decision, FleetView, FoundBy, HomeCondition, HomeRule, HomeTarget, PlaceFinder, Region, RequestFacts,
+    RoutingTable, TableParts, decide,
 };
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
@@ -42,8 +42,8 @@ pub(crate) struct Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum From {
     Client,
-    /// The edge of this region, which found that one to be home.
-    Edge(String, String),
+    /// The edge of this region, which found that one to be home, and by what.
+    Edge(String, String, FoundBy),
     Circle,
 }
 
@@ -117,7 +117,7 @@ impl World {
         let headers: Vec<_> = keys.iter().map(|key| ("x-session-id", key.as_slice())).collect();
         let arrival = match from {
             From::Client => Arrival::Client,
-            From::Edge(from, home) => Arrival::Hop { from, home },
+            From::Edge(from, home, by) => Arrival::Hop { from, home, by: *by },
             From::Circle => Arrival::Circle,
         };
         let (client, now) = (*client, self.now());

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
-use crate::live::{Edge, FileProblem, LiveTable, Origin, PoolStatus, clock};
+use crate::live::{Edge, FileProblem, LiveTable, Origin, PoolStatus, Purpose, clock};
 use crate::model::{Drain, RegionId, ServiceId, Timestamp};
 use crate::routing::{Away, Region};
 
@@ -83,11 +83,23 @@ impl RegionStatus {
             share: share.to_string(),
             share_ratio: share.ratio(),
             away: away.into_iter().map(|(why, service)| AwayStatus::of(live, why, service)).collect(),
-            healthy: services.iter().all(|service| service.healthy > 0),
+            healthy: is_healthy(live, id, &services),
             requests_per_second: live.requests_per_second(id, second),
             flops_per_second: live.flops_per_second(id, second),
             services,
         }
+    }
+}
+
+/// Whether every service that has servers there can be served: through the region's edge or, where that may be, directly.
+fn is_healthy(live: &LiveTable, id: RegionId, services: &[ServiceStatus]) -> bool {
+    let edge = live.pools.edge(id);
+    let name = Purpose::Edge.to_string();
+    let mut pools = services.iter().filter(|service| service.service != name);
+    match edge {
+        Some(edge) if edge.any_healthy() => true,
+        Some(_) if pools.clone().next().is_none() => false,
+        _ => pools.all(|service| service.healthy > 0),
     }
 }
 

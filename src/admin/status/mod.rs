@@ -116,7 +116,7 @@ pub struct RegionStatus {
     pub requests_per_second: f64,
     /// Of those, the flops.
     pub flops_per_second: f64,
-    /// The services that have servers there.
+    /// The services that have servers there, as far as these are reached directly, and `the edge` where there is a hop.
     pub services: Vec<ServiceStatus>,
 }
 
@@ -132,7 +132,7 @@ pub struct LocationStatus {
 /// Why a region is away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwayStatus {
-    /// The word of the reasons: `Drained` or `NoHealthyServer`.
+    /// The word of the reasons: `Drained`, `NoHealthyEdge` or `NoHealthyServer`.
     pub why: String,
     /// The service that has no healthy server there.
     pub service: Option<String>,

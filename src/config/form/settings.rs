@@ -140,7 +140,8 @@ static HOP: Record = Record {
         Required,
         "conf/hop.key",
         "The file of the keys that all edges share: 64 hexadecimal digits a line. The first one signs, all are believed. \
-         Read again when it changes.",
+         Read again when it changes. A new key is first added below the old one at all edges, then put above it, and then \
+         the old one is taken out: so no edge ever signs with a key that another does not know.",
     )],
 };
 
@@ -280,6 +281,28 @@ static LIMITS: Record = Record {
             "200",
             "The most of one client: an IPv4 address, or an IPv6 /64. Those of `trusted_proxies` count only where a PROXY \
              protocol header says whose they are.",
+        ),
+        Key::new(
+            "head_time",
+            Form::Scalar(Scalar::Duration { zero: false }),
+            Or("10s"),
+            "5s",
+            "How long a whole head may take from its first byte on. Beyond it the connection is cut.",
+        ),
+        Key::new(
+            "slowest_body",
+            Form::Scalar(Scalar::Size { least: 1, most: 1 << 30 }),
+            Or("500B"),
+            "1KiB",
+            "How many bytes of a body a client must give, or of an answer take, in a second: on the whole, and while it is \
+             waited for. It has `patience` to begin with; beyond that the connection is cut.",
+        ),
+        Key::new(
+            "patience",
+            Form::Scalar(Scalar::Duration { zero: false }),
+            Or("20s"),
+            "30s",
+            "How long a client is waited for that moves no byte of a body.",
         ),
     ],
 };

@@ -129,6 +129,12 @@ impl LogLevel {
 /// How much of a request is held before it is refused, and how many connections are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// How long a whole head may take from its first byte on.
+    pub head_time: Duration,
+    /// How many bytes of a body a client must give or take a second, on the whole.
+    pub slowest_body: u64,
+    /// How long a client is waited for before it has moved a byte of a body.
+    pub patience: Duration,
     /// The largest head, in bytes: 1 KiB to 1 MiB.
     pub head: usize,
     /// The most headers: 1 to 256.
@@ -165,7 +171,14 @@ impl Default for Log {
 impl Default for Limits {
     fn default() -> Self {
         let connections = ConnectionLimits { total: 100_000, per_client: 1_000 };
-        Self { head: 64 << 10, headers: 100, connections }
+        Self {
+            head: 64 << 10,
+            headers: 100,
+            connections,
+            head_time: Duration::from_secs(10),
+            slowest_body: 500,
+            patience: Duration::from_secs(20),
+        }
     }
 }
 

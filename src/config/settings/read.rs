@@ -77,6 +77,15 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
                     .and_then(Node::parse)
                     .unwrap_or(limits.connections.per_client),
             },
+            head_time: inside("limits", "head_time")
+                .and_then(|node| quantity::duration(node.text()?).ok())
+                .unwrap_or(limits.head_time),
+            slowest_body: inside("limits", "slowest_body")
+                .and_then(|node| quantity::size(node.text()?).ok())
+                .unwrap_or(limits.slowest_body),
+            patience: inside("limits", "patience")
+                .and_then(|node| quantity::duration(node.text()?).ok())
+                .unwrap_or(limits.patience),
         },
         threads: root.get("threads").and_then(Node::parse),
         hop_keys: inside("hop", "key_file").and_then(path),

@@ -5,5 +5,5 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use pace::{Pace, Verdict};
+pub use pace::{LimitPace, Verdict};
 pub use table::RateTable;

@@ -7,7 +7,7 @@ use crate::model::RateLimit;
 /// What is kept of a key is the moment at which all that it was let through is paid off, each at the rate. It may lie ahead
 /// of now by what a burst costs, and no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
+pub struct LimitPace {
     /// What one costs. Never zero.
     each: u64,
     /// What a whole burst costs.
@@ -23,7 +23,7 @@ pub enum Verdict {
     Wait(u64),
 }
 
-impl Pace {
+impl LimitPace {
     /// The pace of `limit`. Rounded so that it is never faster.
     #[must_use]
     pub fn new(limit: &RateLimit) -> Self {

@@ -1,6 +1,6 @@
 //! All keys: a table that neither grows nor is walked through.
 
-use super::pace::{Pace, Verdict};
+use super::pace::{LimitPace, Verdict};
 use std::sync::{Mutex, PoisonError};
 
 /// The table is in so many parts, each behind a lock of its own.
@@ -21,7 +21,7 @@ type Rows = Box<[[Place; PLACES]]>;
 /// as keys do, 16 KiB at a time.
 #[derive(Debug)]
 pub struct RateTable {
-    pace: Pace,
+    pace: LimitPace,
     parts: Box<[Mutex<Option<Rows>>]>,
 }
 
@@ -31,13 +31,13 @@ impl RateTable {
 
     /// A table in which nothing was let through yet.
     #[must_use]
-    pub fn new(pace: Pace) -> Self {
+    pub fn new(pace: LimitPace) -> Self {
         Self { pace, parts: std::iter::repeat_with(Mutex::default).take(PARTS).collect() }
     }
 
     /// The pace that it keeps.
     #[must_use]
-    pub fn pace(&self) -> Pace {
+    pub fn pace(&self) -> LimitPace {
         self.pace
     }
 

@@ -9,7 +9,7 @@ fn limit(rate: f64, burst: u32) -> RateLimit {
 }
 
 fn table(rate: f64, burst: u32) -> RateTable {
-    RateTable::new(Pace::new(&limit(rate, burst)))
+    RateTable::new(LimitPace::new(&limit(rate, burst)))
 }
 
 #[test]
@@ -34,8 +34,8 @@ fn the_slowest_and_the_fastest() {
         (fast.take(1, 5), fast.take(1, 5), fast.take(1, 6)),
         (Verdict::Allowed, Verdict::Wait(1), Verdict::Allowed)
     );
-    assert_eq!(Pace::new(&limit(20.0, 40)).window(), 2);
-    assert_eq!(Pace::new(&limit(3.0, 1)).window(), 1);
+    assert_eq!(LimitPace::new(&limit(20.0, 40)).window(), 2);
+    assert_eq!(LimitPace::new(&limit(3.0, 1)).window(), 1);
 }
 
 #[test]

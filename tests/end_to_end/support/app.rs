@@ -23,6 +23,12 @@ impl Seen {
     pub fn header(&self, name: &str) -> Vec<&str> {
         self.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
     }
+
+    /// How many edges it has passed.
+    pub fn edges_passed(&self) -> usize {
+        let entries = self.headers.iter().filter(|(name, _)| name == "via").flat_map(|(_, value)| value.split(','));
+        entries.filter(|entry| entry.trim().ends_with(" homeward")).count()
+    }
 }
 
 #[derive(Clone)]
@@ -84,6 +90,11 @@ impl App {
     /// Everything that it saw so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// The same, and forgets it.
+    pub fn take_seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.shared.seen.lock().unwrap())
     }
 
     /// Lets the requests to `/hold` go.

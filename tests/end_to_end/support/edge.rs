@@ -127,12 +127,22 @@ impl EdgeProcess {
         eventually("the end of the edge", async || child.try_wait().unwrap()).await
     }
 
-    /// Ends the process without giving it a chance, and starts it again on the same files.
-    pub async fn kill_and_start_again(&mut self) {
+    /// Ends the process without giving it a chance.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Starts it again on the same files.
+    pub async fn start_again(&mut self) {
         self.child = spawn(self.directory.path());
         self.ready().await;
+    }
+
+    /// Ends the process without giving it a chance, and starts it again on the same files.
+    pub async fn kill_and_start_again(&mut self) {
+        self.kill();
+        self.start_again().await;
     }
 
     /// Runs a verb of the program in the edge's directory.

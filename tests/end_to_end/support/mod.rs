@@ -4,7 +4,10 @@ pub mod app;
 pub mod client;
 pub mod edge;
 pub mod edits;
+pub mod fleet;
 pub mod recorder;
+pub mod roaming;
+pub mod stepwise;
 
 pub use app::App;
 pub use client::Client;

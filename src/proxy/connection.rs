@@ -1,0 +1,321 @@
+//! A client's connection: its bytes, and how long they may take.
+
+use crate::live::clock;
+use crate::resilience::{Pace, Patience};
+use crate::telemetry::{CutOff, Metrics};
+use async_trait::async_trait;
+use pingora::http::ResponseHeader;
+use pingora::protocols::l4::socket::SocketAddr as EngineAddress;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
+    UniqueIDType,
+};
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep_until};
+
+/// What is gathered before it is written: the head of an answer and the beginning of its body are one packet.
+const WRITE_BUFFER: usize = 1460;
+
+/// How slow clients may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tempo {
+    /// For a whole head, from its first byte on.
+    pub head: Duration,
+    /// For bodies, in either direction.
+    pub body: Pace,
+}
+
+/// What a connection's bytes are at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Nothing: the next byte is the first of a head. How long that may take is the engine's to say.
+    Idle = 0,
+    /// A request's head.
+    Head = 1,
+    /// A request's body.
+    Body = 2,
+    /// Whatever comes: a request is being answered, or the connection was upgraded, or many requests are on it at once.
+    Any = 3,
+}
+
+/// What the two sides of a connection, bytes and requests, tell each other. It is all that the hooks of a request see of it.
+pub(super) struct ConnectionState {
+    /// Who is at the other end, or was before a load balancer.
+    pub peer: SocketAddr,
+    /// Whether TLS is spoken.
+    pub is_tls: bool,
+    phase: AtomicU8,
+}
+
+impl ConnectionState {
+    pub(super) fn new(peer: SocketAddr, is_tls: bool) -> Self {
+        Self { peer, is_tls, phase: AtomicU8::new(Phase::Any as u8) }
+    }
+
+    /// Says what the next bytes are.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Idle,
+            1 => Phase::Head,
+            2 => Phase::Body,
+            _ => Phase::Any,
+        }
+    }
+}
+
+/// A client's connection. It errs with [`io::ErrorKind::TimedOut`] where a head or a body takes longer than its tempo lets.
+pub(super) struct Connection {
+    tcp: BufWriter<TcpStream>,
+    state: Arc<ConnectionState>,
+    tempo: Tempo,
+    metrics: Arc<Metrics>,
+    /// What was read to be looked at, and is read again.
+    put_back: Vec<u8>,
+    established: SystemTime,
+    digest: Arc<ProxyDigest>,
+    socket: Arc<SocketDigest>,
+    /// When the head that is being read began.
+    head_began: Option<Instant>,
+    reading: Patience,
+    /// The phase that `reading` is of.
+    reading_in: Phase,
+    writing: Patience,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Connection {
+    /// A connection whose requests find `state` again. Its phase is [`Phase::Any`] until that is told another.
+    ///
+    /// # Errors
+    /// Where the engine takes no such response for a digest; it takes every one.
+    pub(super) fn new(
+        tcp: TcpStream,
+        state: Arc<ConnectionState>,
+        tempo: Tempo,
+        metrics: Arc<Metrics>,
+    ) -> pingora::Result<Self> {
+        // The engine hands this on to the hooks of every request on the connection: the only way to tell them of it.
+        let user_data: Box<dyn std::any::Any + Send + Sync> = Box::new(Arc::clone(&state));
+        let digest = ProxyDigest::new(Box::new(ResponseHeader::build(200, Some(0))?), Some(user_data));
+        let socket = SocketDigest::from_raw_fd(tcp.as_raw_fd());
+        // Told here, the address is never asked of the system again.
+        let _ = socket.peer_addr.set(Some(EngineAddress::Inet(state.peer)));
+        Ok(Self {
+            tcp: BufWriter::with_capacity(WRITE_BUFFER, tcp),
+            state,
+            tempo,
+            metrics,
+            put_back: Vec::new(),
+            established: clock::now().into(),
+            digest: Arc::new(digest),
+            socket: Arc::new(socket),
+            head_began: None,
+            reading: Patience::default(),
+            reading_in: Phase::Any,
+            writing: Patience::default(),
+            timer: None,
+        })
+    }
+
+    /// Bytes came.
+    fn took(&mut self, bytes: usize) {
+        let phase = self.state.phase();
+        match phase {
+            Phase::Idle if bytes > 0 => {
+                self.state.enter(Phase::Head);
+                self.head_began = Some(clock::monotonic());
+            }
+            Phase::Body => {
+                self.begin_reading(phase);
+                self.reading.moved(bytes, clock::monotonic());
+            }
+            Phase::Idle | Phase::Head | Phase::Any => {}
+        }
+    }
+
+    fn begin_reading(&mut self, phase: Phase) {
+        if self.reading_in != phase {
+            self.reading_in = phase;
+            self.reading = Patience::default();
+        }
+    }
+
+    /// No bytes came: until when they may.
+    fn poll_reading(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let phase = self.state.phase();
+        let (end, why) = match (phase, self.head_began) {
+            (Phase::Head, Some(began)) => (began + self.tempo.head, CutOff::SlowHead),
+            (Phase::Body, _) => {
+                self.begin_reading(phase);
+                (self.reading.wait(clock::monotonic(), self.tempo.body), CutOff::SlowBody)
+            }
+            _ => {
+                self.begin_reading(phase);
+                return Poll::Pending;
+            }
+        };
+        self.poll_end(end, why, context)
+    }
+
+    fn poll_end(&mut self, end: Instant, why: CutOff, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let end = tokio::time::Instant::from_std(end);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if timer.deadline() != end {
+            timer.as_mut().reset(end);
+        }
+        ready!(timer.as_mut().poll(context));
+        self.timer = None;
+        self.metrics.cut_off(why);
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why.as_str())))
+    }
+
+    /// The result of a write, where a client that takes nothing ends it.
+    fn wrote(&mut self, polled: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match polled {
+            Poll::Ready(Ok(bytes)) => {
+                if self.writing != Patience::default() {
+                    self.writing.moved(bytes, clock::monotonic());
+                }
+                Poll::Ready(Ok(bytes))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                let end = self.writing.wait(clock::monotonic(), self.tempo.body);
+                let ended = ready!(self.poll_end(end, CutOff::SlowReader, context));
+                Poll::Ready(ended.map(|()| 0))
+            }
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.put_back.is_empty() {
+            let count = self.put_back.len().min(into.remaining());
+            into.put_slice(&self.put_back[..count]);
+            self.put_back.drain(..count);
+            return Poll::Ready(Ok(()));
+        }
+        if !self.tcp.buffer().is_empty() {
+            // The engine listens to the client because it has no more for it: what was gathered goes out now.
+            if let Poll::Ready(Err(error)) = Pin::new(&mut self.tcp).poll_flush(context) {
+                return Poll::Ready(Err(error));
+            }
+        }
+        let before = into.filled().len();
+        match Pin::new(self.tcp.get_mut()).poll_read(context, into) {
+            Poll::Ready(Ok(())) => {
+                self.took(into.filled().len() - before);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.poll_reading(context),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.tcp).poll_write(context, bytes);
+        self.wrote(polled, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.tcp).poll_write_vectored(context, parts);
+        self.wrote(polled, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.tcp).poll_flush(context);
+        self.wrote(polled.map_ok(|()| 0), context).map_ok(drop)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(context)
+    }
+}
+
+#[async_trait]
+impl Peek for Connection {
+    async fn try_peek(&mut self, into: &mut [u8]) -> io::Result<bool> {
+        let mut count = 0;
+        // As much as there is until it cannot be what is looked for any more, so that a short request is not waited on.
+        while count < into.len() {
+            let read = self.read(&mut into[count..]).await?;
+            count += read;
+            if read == 0 || !PREFACE.starts_with(&into[..count]) {
+                break;
+            }
+        }
+        self.put_back.extend_from_slice(&into[..count]);
+        into[count..].fill(0);
+        Ok(true)
+    }
+}
+
+/// What is peeked for: the preface of HTTP/2 (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[async_trait]
+impl Shutdown for Connection {
+    async fn shutdown(&mut self) {
+        // A client that is gone need not be told.
+        let _ = AsyncWriteExt::shutdown(self).await;
+    }
+}
+
+impl UniqueID for Connection {
+    fn id(&self) -> UniqueIDType {
+        self.tcp.get_ref().as_raw_fd()
+    }
+}
+
+impl Ssl for Connection {}
+
+impl GetTimingDigest for Connection {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        vec![Some(TimingDigest { established_ts: self.established, ..TimingDigest::default() })]
+    }
+}
+
+impl GetProxyDigest for Connection {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        Some(Arc::clone(&self.digest))
+    }
+}
+
+impl GetSocketDigest for Connection {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        Some(Arc::clone(&self.socket))
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({})", self.state.peer)
+    }
+}

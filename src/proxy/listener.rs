@@ -1,0 +1,106 @@
+//! From a listening socket to the engine: a task for each connection.
+
+use super::Proxy;
+use super::connection::{Connection, ConnectionState, Phase, Tempo};
+use crate::live::clock;
+use crate::telemetry::{Metrics, Occasionally};
+use pingora::apps::ServerApp;
+use pingora::listeners::tls::Acceptor;
+use pingora::protocols::Stream;
+use pingora::proxy::HttpProxy;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+/// How long a client may take for its part of a TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long no connection is taken after the system gave none, e.g. for want of file handles: until some are closed.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What becomes of the connections of one listener.
+#[derive(Clone)]
+pub(super) struct Front {
+    pub proxy: Arc<HttpProxy<Proxy>>,
+    pub tls: Option<Arc<Acceptor>>,
+    pub tempo: Tempo,
+    pub metrics: Arc<Metrics>,
+}
+
+/// Takes connections until `stop` says `true` or its sender is gone.
+pub(super) async fn listen(listener: TcpListener, front: Front, mut stop: watch::Receiver<bool>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            stopped = stop.wait_for(|stop| *stop) => {
+                // Whoever could say it is gone: there is nothing more to wait for.
+                drop(stopped);
+                break;
+            }
+        };
+        match accepted {
+            Ok((tcp, peer)) => front.open(tcp, peer, &stop),
+            Err(error) => not_accepted(&error).await,
+        }
+    }
+    // Those that have been waiting to be taken are; they would be reset otherwise.
+    while let Ok(Ok((tcp, peer))) = timeout(Duration::ZERO, listener.accept()).await {
+        front.open(tcp, peer, &stop);
+    }
+}
+
+async fn not_accepted(error: &io::Error) {
+    static WARNED: Occasionally = Occasionally::once_a_second();
+    // A client that left before it was taken is nobody's trouble.
+    if error.kind() == io::ErrorKind::ConnectionAborted {
+        return;
+    }
+    if let Some(more) = WARNED.at(clock::now()) {
+        tracing::warn!(
+            "cannot take a connection: {error} ({more} more since the last warning); where it is file handles, raise the \
+             limit (ulimit -n, LimitNOFILE=)"
+        );
+    }
+    sleep(PAUSE).await;
+}
+
+impl Front {
+    /// Serves a connection, on another thread each time: connections are spread over all of them.
+    fn open(&self, tcp: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
+        let (front, stop) = (self.clone(), stop.clone());
+        let open = self.metrics.open_connection();
+        pingora_runtime::current_handle().spawn(async move {
+            front.serve(tcp, peer, stop).await;
+            drop(open);
+        });
+    }
+
+    async fn serve(self, tcp: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
+        // Without it, small answers would wait for acknowledgements; where it cannot be set, they do.
+        let _ = tcp.set_nodelay(true);
+        let state = Arc::new(ConnectionState::new(peer, self.tls.is_some()));
+        let Ok(connection) = Connection::new(tcp, Arc::clone(&state), self.tempo, Arc::clone(&self.metrics)) else {
+            return;
+        };
+        let stream: Stream = match &self.tls {
+            None => Box::new(connection),
+            Some(acceptor) => match timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await {
+                Ok(Ok(stream)) => {
+                    self.metrics.tls_handshake(true);
+                    Box::new(stream)
+                }
+                Ok(Err(_)) | Err(_) => {
+                    self.metrics.tls_handshake(false);
+                    return;
+                }
+            },
+        };
+        state.enter(Phase::Idle);
+        // The engine serves all requests of the connection, and gives nothing back.
+        let _ = self.proxy.process_new(stream, &stop).await;
+    }
+}
