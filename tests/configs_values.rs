@@ -6,6 +6,7 @@ use homeward::config::{
     LogFormat, LogLevel, Settings, Source, Stop, Tls, TlsProfile, read_drains, read_routing, read_settings,
 };
 use homeward::model::*;
+use homeward::resilience::ConnectionLimits;
 use homeward::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
 use std::time::Duration;
 
@@ -28,12 +29,17 @@ fn all<T: std::str::FromStr<Err: std::fmt::Debug>>(texts: &[&str]) -> Vec<T> {
 }
 
 fn pool(servers: &[&str]) -> Pool {
-    Pool { servers: all(servers), tls: None, http2: false }
+    Pool { servers: all(servers), tls: None, http2: false, proxy_protocol: None }
 }
 
 #[test]
 fn all_settings() {
-    let listener = |address: &str, http2, tls| Listener { address: address.parse().unwrap(), http2, tls };
+    let listener = |address: &str, http2, tls| Listener {
+        address: address.parse().unwrap(),
+        http2,
+        tls,
+        proxy_protocol: address == "0.0.0.0:8080",
+    };
     let files = |certificate: &str, key: &str| CertificateFiles { certificate: certificate.into(), key: key.into() };
     let tls = |certificates| Tls { certificates, profile: TlsProfile::Intermediate, clients: None };
     let clients = |certificates| Some(ClientAuthority { ca: "clients.pem".into(), certificates });
@@ -66,6 +72,7 @@ fn all_settings() {
             limits: Limits {
                 head: 32 << 10,
                 headers: 64,
+                connections: ConnectionLimits { total: 5_000, per_client: 50 },
                 head_time: Duration::from_secs(5),
                 slowest_body: 1024,
                 patience: Duration::from_secs(30)
@@ -84,9 +91,11 @@ fn default_settings() {
     assert_eq!(settings.admin, Admin { address: "127.0.0.1:9901".parse().unwrap(), socket: None });
     assert_eq!(settings.access_log, AccessLog { format: AccessLogFormat::Json, file: None });
     assert_eq!(settings.log, Log { format: LogFormat::Text, level: LogLevel::Info });
+    let connections = ConnectionLimits { total: 100_000, per_client: 1_000 };
     let limits = Limits {
         head: 65_536,
         headers: 100,
+        connections,
         head_time: Duration::from_secs(10),
         slowest_body: 500,
         patience: Duration::from_secs(20),
@@ -171,6 +180,9 @@ fn services() {
         timeouts: Timeouts::default(),
         largest_body: None,
         https: Https::default(),
+        rate_limit: Some(RateLimit { key: LimitKey::Client, rate: Rate::new(0.5).unwrap(), burst: 1 }),
+        clients: None,
+        methods: None,
         pools: vec![(region(0), pool(&["127.0.0.1:80"]))],
     };
     let mut heavier = pool(&["10.1.0.10:8080", "[2001:db8::1]:8080"]);
@@ -204,6 +216,13 @@ fn services() {
             redirect: true,
             hsts: Some(Hsts { max_age: Duration::from_hours(730 * 24), include_subdomains: true, preload: true }),
         },
+        rate_limit: Some(RateLimit {
+            key: LimitKey::Header("x-api-key".into()),
+            rate: Rate::new(20.0).unwrap(),
+            burst: 40,
+        }),
+        clients: Some(ClientRules { allow: Some(all(&["10.0.0.0/8", "2001:db8::/32"])), deny: all(&["10.9.0.1/32"]) }),
+        methods: Some(all(&["GET", "POST", "PURGE"])),
         pools: vec![
             (region(0), heavier),
             (region(1), pool(&["app.us-central.internal:8080"])),
@@ -212,6 +231,7 @@ fn services() {
                 Pool {
                     tls: Some(PoolTls { sni: "app.internal".into() }),
                     http2: true,
+                    proxy_protocol: Some(ProxyVersion::V2),
                     ..pool(&["app.us-west.internal:8443"])
                 },
             ),

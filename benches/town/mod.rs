@@ -73,7 +73,8 @@ fn region(at: usize) -> Region {
 }
 
 fn service(regions: usize) -> Service {
-    let pool = || Pool { servers: vec!["127.0.0.1:8080".parse().unwrap()], tls: None, http2: false };
+    let pool =
+        || Pool { servers: vec!["127.0.0.1:8080".parse().unwrap()], tls: None, http2: false, proxy_protocol: None };
     Service {
         name: "portal".parse().unwrap(),
         hosts: vec![HOST.parse().unwrap(), "*.portal.example.com".parse::<HostPattern>().unwrap()],
@@ -84,6 +85,9 @@ fn service(regions: usize) -> Service {
         timeouts: Timeouts::default(),
         largest_body: None,
         https: Https::default(),
+        rate_limit: None,
+        clients: None,
+        methods: None,
         pools: (0..regions).map(|at| (id(at), pool())).collect(),
     }
 }

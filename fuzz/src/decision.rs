@@ -71,7 +71,9 @@ pub(crate) fn decide_and_explain(table: &RoutingTable, host: &str, path: &str, c
                 assert!(fleet.is_healthy(decision.service, region));
             }
             Outcome::Wait { .. } => assert!(decision.key.home().is_some()),
-            Outcome::Nobody { .. } => assert!(state != 0 || decision.home_is_away.is_some() || !decision.passed_over.is_empty()),
+            Outcome::Nobody { .. } => {
+                assert!(state != 0 || decision.home_is_away.is_some() || !decision.passed_over.is_empty())
+            }
         }
     }
 }

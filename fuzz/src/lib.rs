@@ -4,11 +4,13 @@
 
 mod decision;
 mod files;
+mod front;
 mod hop;
 mod session;
 
 pub use decision::{decision, forwarded_for};
 pub use files::{place_database, routing_file, settings_file};
+pub use front::proxy_protocol;
 pub use hop::hop_token;
 pub use session::{cookie_header, minted_cookie, session_key};
 
@@ -18,13 +20,14 @@ use homeward::model::Timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("cookie_header", cookie_header),
     ("decision", decision),
     ("forwarded_for", forwarded_for),
     ("hop_token", hop_token),
     ("minted_cookie", minted_cookie),
     ("place_database", place_database),
+    ("proxy_protocol", proxy_protocol),
     ("routing_file", routing_file),
     ("session_key", session_key),
     ("settings_file", settings_file),

@@ -83,9 +83,10 @@ pub fn minted_cookie(data: &[u8]) {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
             Some([trim(&pair[..equals]), b"=", trim(&pair[equals + 1..])].concat())
         };
-        if let (Minted::Line(line), Some(plain)) =
-            (minted(set_cookie, name, &format, b"east", |value| open(&prefixes, &format, value).is_some()), pair(set_cookie))
-        {
+        if let (Minted::Line(line), Some(plain)) = (
+            minted(set_cookie, name, &format, b"east", |value| open(&prefixes, &format, value).is_some()),
+            pair(set_cookie),
+        ) {
             assert!(is_subsequence(set_cookie, &line));
             assert_eq!(to_app(&pair(&line).expect("it has a value")), plain);
         }

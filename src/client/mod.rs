@@ -1,5 +1,16 @@
 //! Floor 1: who the client is, through trusted proxies.
 
+mod forwarded;
+mod proxy_protocol;
+mod source;
+
+pub use forwarded::{ForwardedElement, Node, forwarded_element, forwarded_from_the_right};
+pub use proxy_protocol::{
+    LONGEST_PROXY_HEADER, ProxyHeader, ProxyHeaderBytes, ProxyOrigin, ProxyProblem, ProxyReading, Tlv, Tlvs,
+    local_header, proxy_header, read_proxy_header,
+};
+pub use source::ClientSource;
+
 use crate::model::Network;
 use std::net::{IpAddr, SocketAddr};
 

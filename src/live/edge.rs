@@ -4,6 +4,7 @@ use super::certificates::LiveCertificate;
 use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
 use super::learned::LearnedHomes;
+use super::limits::RateLimiter;
 use super::places::LivePlaces;
 use super::revision::Revision;
 use super::table::{LiveTable, Origin, RegionTraffic};
@@ -201,6 +202,7 @@ impl Edge {
             meters: RequestMeters::new(&self.metrics, &table, local),
             traffic: self.traffic_of(&table),
             learned: self.learned_of(&table),
+            limiters: self.limiters_of(&table),
             edge_refusals: std::iter::repeat_with(AtomicU64::default).take(pairs).collect(),
             hops: self.hop_keys.load().is_some(),
             since: clock::now(),
@@ -237,6 +239,22 @@ impl Edge {
         let of_service = |service: &Service| {
             let rules = service.session.as_ref()?.learn?;
             Some(held(&service.name, rules).unwrap_or_else(|| Arc::new(LearnedHomes::new(rules))))
+        };
+        table.services().iter().map(of_service).collect()
+    }
+
+    /// What a service was asked for goes on counting across tables as long as its limit is the same.
+    fn limiters_of(&self, table: &RoutingTable) -> Box<[Option<Arc<RateLimiter>>]> {
+        let before = self.table.load();
+        let held: HashMap<_, _> = before
+            .iter()
+            .flat_map(|live| live.table.services().iter().zip(&live.limiters))
+            .filter_map(|(service, limiter)| Some((&service.name, limiter.as_ref()?)))
+            .collect();
+        let of_service = |service: &Service| {
+            let rule = service.rate_limit.as_ref()?;
+            let held = held.get(&service.name).filter(|limiter| limiter.rule() == rule);
+            Some(held.map_or_else(|| Arc::new(RateLimiter::new(rule.clone())), |limiter| Arc::clone(limiter)))
         };
         table.services().iter().map(of_service).collect()
     }

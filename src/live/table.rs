@@ -2,6 +2,7 @@
 
 use super::fleet::Pools;
 use super::learned::LearnedHomes;
+use super::limits::RateLimiter;
 use super::rate::RateMeter;
 use super::revision::Revision;
 use crate::model::{RegionId, ServiceId, Timestamp};
@@ -30,6 +31,8 @@ pub struct LiveTable {
     pub hops: bool,
     /// By service: what its apps have said of sessions whose keys name no region.
     pub(super) learned: Box<[Option<Arc<LearnedHomes>>]>,
+    /// By service: what it was asked for, where it has a limit.
+    pub(super) limiters: Box<[Option<Arc<RateLimiter>>]>,
     /// By service and region: the second until which the region's edge is not asked again, as it has said that it cannot
     /// serve.
     pub(super) edge_refusals: Box<[AtomicU64]>,
@@ -71,6 +74,12 @@ impl LiveTable {
     #[must_use]
     pub fn learned(&self, service: ServiceId) -> Option<&LearnedHomes> {
         self.learned.get(service.index())?.as_deref()
+    }
+
+    /// What `service` was asked for; `None` where it has no limit.
+    #[must_use]
+    pub fn rate_limiter(&self, service: ServiceId) -> Option<&RateLimiter> {
+        self.limiters.get(service.index())?.as_deref()
     }
 
     fn pair(&self, service: ServiceId, region: RegionId) -> usize {

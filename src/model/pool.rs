@@ -111,6 +111,15 @@ pub struct PoolTls {
     pub sni: Box<str>,
 }
 
+/// A version of the PROXY protocol, by which a server is told whose a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProxyVersion {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
+}
+
 /// The servers of one service in one region. Never without a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
@@ -120,6 +129,8 @@ pub struct Pool {
     pub tls: Option<PoolTls>,
     /// Whether HTTP/2 is spoken to the servers.
     pub http2: bool,
+    /// With which PROXY protocol header each connection to the servers begins; without one where missing.
+    pub proxy_protocol: Option<ProxyVersion>,
 }
 
 /// Why a text is not the address of an edge. The message is written for the person who typed it.
@@ -162,6 +173,6 @@ impl FromStr for RegionEdge {
                 return Err(BadEdge("with https:// the host is a name, as the certificate must carry it"));
             }
         };
-        Ok(Self { door: Pool { servers: vec![server.into()], tls, http2: false }, direct: false })
+        Ok(Self { door: Pool { servers: vec![server.into()], tls, http2: false, proxy_protocol: None }, direct: false })
     }
 }

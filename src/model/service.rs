@@ -1,6 +1,6 @@
 //! A service: the hosts and paths that lead to it, and how it is served.
 
-use super::{Balancing, Https, Pool, RegionId, ServiceName, SessionKeys};
+use super::{Balancing, ClientRules, Https, Method, Pool, RateLimit, RegionId, ServiceName, SessionKeys};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -172,11 +172,24 @@ pub struct Service {
     pub largest_body: Option<u64>,
     /// What it asks of its visitors: to come by HTTPS, and to remember it.
     pub https: Https,
+    /// How often it may be asked; no limit where missing.
+    pub rate_limit: Option<RateLimit>,
+    /// From where it may be asked; from everywhere where missing.
+    pub clients: Option<ClientRules>,
+    /// By which methods it may be asked, never none; by all where missing. `GET` brings `HEAD` with it.
+    pub methods: Option<Vec<Method>>,
     /// Its pools, by region; at most one a region.
     pub pools: Vec<(RegionId, Pool)>,
 }
 
 impl Service {
+    /// Whether it may be asked by this method.
+    #[must_use]
+    pub fn takes_method(&self, method: &str) -> bool {
+        let Some(methods) = &self.methods else { return true };
+        methods.iter().any(|taken| taken.as_str() == method || (taken.as_str() == "GET" && method == "HEAD"))
+    }
+
     /// The service's servers in `region`, if it has any there.
     #[must_use]
     pub fn pool(&self, region: RegionId) -> Option<&Pool> {

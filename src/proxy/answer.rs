@@ -1,12 +1,12 @@
 //! Writes the answers that the edge gives by itself.
 
-use super::Proxy;
 use super::context::RequestContext;
 use super::headers::{HOMEWARD_HOP_REFUSED, X_REQUEST_ID};
 use super::refusal::{Refusal, UpstreamFailure};
+use super::{Proxy, admission};
 use crate::model::Https;
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderName, Method};
 use pingora::http::ResponseHeader;
 use pingora::proxy::{FailToProxy, Session};
@@ -44,9 +44,7 @@ impl Proxy {
         if let Some(seconds) = refusal.retry_after() {
             head.insert_header(RETRY_AFTER, seconds)?;
         }
-        if refusal == Refusal::Method {
-            head.insert_header(ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")?;
-        }
+        admission::explain(&mut head, refusal, context)?;
         let bodiless = session.req_header().method == Method::HEAD;
         session.write_response_header(Box::new(head), bodiless).await?;
         if !bodiless {

@@ -26,6 +26,8 @@ pub(crate) struct RequestContext {
     pub(super) client: IpAddr,
     /// Whether what the peer says of the visitor is believed.
     pub(super) is_trusted: bool,
+    /// Between which addresses its connection is.
+    pub(super) ends: Ends,
     /// Its name in all logs.
     pub(super) request_id: String,
     /// What another edge has said of it, where it came from one.
@@ -45,6 +47,15 @@ pub(crate) struct RequestContext {
     /// Bytes of its body so far.
     pub(super) body_received: u64,
     _open: Open,
+}
+
+/// The two ends of a client's connection, as far as they are known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ends {
+    /// Where it comes from.
+    pub client: Option<SocketAddr>,
+    /// Where it was taken.
+    pub edge: Option<SocketAddr>,
 }
 
 /// A decision and the table that it was made from.
@@ -87,6 +98,7 @@ impl RequestContext {
             began: clock::monotonic(),
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             is_trusted: false,
+            ends: Ends::default(),
             request_id: String::new(),
             forwarded: None,
             in_circle: false,

@@ -58,6 +58,12 @@ pub(super) fn of_visitor(
     let own: SmallVec<[HeaderName; 8]> = own.collect();
     own.iter().for_each(|name| _ = head.remove_header(name));
 
+    if !head.raw_path().starts_with(b"/")
+        && let Some(path) = head.uri.path_and_query().map(|path| path.as_str().to_owned())
+    {
+        // A URL is for proxies (RFC 9112, 3.2.2); a server gets the path that was decided on, and the host in `Host`.
+        head.set_raw_path(path.as_bytes())?;
+    }
     if let Some(forwarded) = &context.forwarded {
         // As the first edge saw it: an app cannot tell a request that made a hop from one that did not.
         for (name, value) in &forwarded.visitor {

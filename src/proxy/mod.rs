@@ -1,6 +1,8 @@
 //! Floor 6: the only place that names the proxy engine. One thin hook a phase; what a phase does stands in a file of its
 //! own and knows as little of the engine as can be.
 
+mod admission;
+mod announce;
 mod answer;
 mod connection;
 mod context;
@@ -24,7 +26,7 @@ use crate::telemetry::AccessLog;
 use async_trait::async_trait;
 use bytes::Bytes;
 use connection::{ConnectionState, Phase};
-use context::RequestContext;
+use context::{Ends, RequestContext};
 use headers::Received;
 use intake::HeadLimits;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -71,13 +73,18 @@ impl ProxyHttp for Proxy {
         session.set_write_timeout(Some(CLIENT_STALL));
         session.set_total_drain_timeout(Some(CLIENT_DRAIN));
         context.connection = connection_of(session);
+        context.ends = Ends {
+            client: context.connection.as_ref().map(|connection| connection.peer),
+            edge: session.server_addr().and_then(|address| address.as_inet()).copied(),
+        };
         // On a connection of HTTP/2 there are other requests.
         let has_body = session.req_header().version != http::Version::HTTP_2
             && !session.is_upgrade_req()
             && !session.as_mut().is_body_done();
         context.enter(if has_body { Phase::Body } else { Phase::Any });
         let peer = context.peer();
-        let decided = self.decide(session.req_header(), peer, context);
+        let wire = if session.is_http2() { Bytes::new() } else { session.to_h1_raw() };
+        let decided = self.decide(session.req_header(), &wire, peer, context);
         if let Some(location) = https::redirect(session.req_header(), context) {
             self.redirect(session, context, &location).await?;
             return Ok(true);

@@ -10,6 +10,12 @@ pub(super) enum Refusal {
     BadRequest(&'static str),
     /// The method is one that never goes through an edge.
     Method,
+    /// The method is none by which the service may be asked.
+    MethodOfService,
+    /// The service may not be asked from there.
+    Denied,
+    /// The service was asked too often.
+    TooManyRequests { retry_after: u32 },
     /// The head has more bytes or more lines than the edge takes.
     HeadTooLarge,
     /// The body is larger than the service takes.
@@ -109,7 +115,9 @@ impl Refusal {
     pub(super) fn status(self) -> u16 {
         match self {
             Self::BadRequest(_) => 400,
-            Self::Method => 405,
+            Self::Method | Self::MethodOfService => 405,
+            Self::Denied => 403,
+            Self::TooManyRequests { .. } => 429,
             Self::HeadTooLarge => 431,
             Self::BodyTooLarge => 413,
             Self::NoService => 404,
@@ -125,7 +133,9 @@ impl Refusal {
     /// When to try again, in seconds, where waiting helps.
     pub(super) fn retry_after(self) -> Option<u32> {
         match self {
-            Self::SessionWaits { retry_after } | Self::NoRegion { retry_after } => Some(retry_after),
+            Self::SessionWaits { retry_after }
+            | Self::NoRegion { retry_after }
+            | Self::TooManyRequests { retry_after } => Some(retry_after),
             Self::Replay(ReplayProblem::RegionIsAway) => Some(5),
             Self::Upstream(UpstreamFailure::ConnectionRefused | UpstreamFailure::ConnectionTimeout) => Some(1),
             _ => None,
@@ -135,7 +145,10 @@ impl Refusal {
     /// The type of error of RFC 9209, 2.3.
     pub(super) fn proxy_error(self) -> &'static str {
         match self {
-            Self::BadRequest(_) | Self::Method | Self::HeadTooLarge | Self::BodyTooLarge => "http_request_error",
+            Self::BadRequest(_) | Self::Method | Self::MethodOfService | Self::HeadTooLarge | Self::BodyTooLarge => {
+                "http_request_error"
+            }
+            Self::Denied | Self::TooManyRequests { .. } => "http_request_denied",
             Self::NoService => "destination_not_found",
             Self::SessionWaits { .. } | Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => {
                 "destination_unavailable"
@@ -149,13 +162,23 @@ impl Refusal {
 
     /// Whether the connection to the client can be used on: not where its next bytes may belong to this request.
     pub(super) fn keeps_connection(self) -> bool {
-        matches!(self, Self::NoService | Self::SessionWaits { .. } | Self::NoRegion { .. })
+        matches!(
+            self,
+            Self::NoService
+                | Self::SessionWaits { .. }
+                | Self::NoRegion { .. }
+                | Self::MethodOfService
+                | Self::Denied
+                | Self::TooManyRequests { .. }
+        )
     }
 
     fn title(self) -> &'static str {
         match self {
             Self::BadRequest(_) => "Bad request",
-            Self::Method => "Method not allowed",
+            Self::Method | Self::MethodOfService => "Method not allowed",
+            Self::Denied => "Forbidden",
+            Self::TooManyRequests { .. } => "Too many requests",
             Self::HeadTooLarge => "Request header fields too large",
             Self::BodyTooLarge => "Content too large",
             Self::NoService => "Not found",
@@ -173,6 +196,11 @@ impl Refusal {
         match self {
             Self::BadRequest(why) => why,
             Self::Method => "This method is not forwarded.",
+            Self::MethodOfService => "This service does not take this method.",
+            Self::Denied => "This service may not be used from your network.",
+            Self::TooManyRequests { .. } => {
+                "That was more than this service takes in so short a time. Please try again in a moment."
+            }
             Self::HeadTooLarge => "The request's header fields are larger than this server takes.",
             Self::BodyTooLarge => "The request's body is larger than this service takes.",
             Self::NoService => "No service answers to this address.",
@@ -242,9 +270,12 @@ fn wants_json(accept: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 18] = [
+    const ALL: [Refusal; 21] = [
         Refusal::BadRequest("Why."),
         Refusal::Method,
+        Refusal::MethodOfService,
+        Refusal::Denied,
+        Refusal::TooManyRequests { retry_after: 1 },
         Refusal::HeadTooLarge,
         Refusal::BodyTooLarge,
         Refusal::NoService,

@@ -3,7 +3,7 @@
 use super::Proxy;
 use super::context::{Decided, RequestContext};
 use super::headers::HOMEWARD_REPLAY;
-use super::intake::checked_host;
+use super::intake::host;
 use super::refusal::{Refusal, ReplayProblem};
 use crate::live::clock;
 use crate::model::RegionName;
@@ -85,7 +85,7 @@ impl Proxy {
         order: ReplayOrder<'_>,
         context: &mut RequestContext,
     ) -> Result<(), ReplayProblem> {
-        let host = checked_host(head, self.head_limits).map_err(|_| ReplayProblem::Unreadable)?;
+        let host = host(head).map_err(|_| ReplayProblem::Unreadable)?;
         let decided = context.decided.as_ref().ok_or(ReplayProblem::Unreadable)?;
         let live = decided.live.clone();
         let to = live.table.region_id(order.region).ok_or(ReplayProblem::UnknownRegion)?;
@@ -116,7 +116,7 @@ impl Proxy {
         else {
             return;
         };
-        let Ok(host) = checked_host(head, self.head_limits) else { return };
+        let Ok(host) = host(head) else { return };
         self.with_facts(live, head, host, context, |facts| {
             if let Some(key) = sessions.key_of(facts) {
                 learned.remember(key, &replayed.to, clock::second());

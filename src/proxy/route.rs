@@ -1,10 +1,11 @@
 //! From a request head to a decision, and from a decision to a server.
 
 use super::Proxy;
+use super::announce::announce;
 use super::context::{Attempts, Decided, RequestContext};
 use super::headers::X_REQUEST_ID;
 use super::hop::{MOST_PASSES, passes};
-use super::intake::{checked_host, declared_length};
+use super::intake::{checked_host, declared_length, host};
 use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::request_id;
@@ -34,20 +35,21 @@ static IN_TURN: LazyLock<Balancing> = LazyLock::new(Balancing::default);
 const H2_STREAMS: usize = 100;
 
 impl Proxy {
-    /// Reads the facts out of a head and decides.
+    /// Reads the facts out of a head and decides. `wire` are the bytes that it came in; none where it came in frames.
     ///
     /// # Errors
     /// The answer that the edge gives itself.
     pub(super) fn decide(
         &self,
         head: &RequestHeader,
+        wire: &[u8],
         peer: IpAddr,
         context: &mut RequestContext,
     ) -> Result<(), Refusal> {
         let live = self.edge.table();
         context.forwarded = live.as_ref().and_then(|live| self.forwarded(head, live));
         self.identify(head, peer, context);
-        let host = checked_host(head, self.head_limits)?;
+        let host = checked_host(head, wire, self.head_limits)?;
         let live = live.ok_or(Refusal::NoRegion { retry_after: 1 })?;
         if context.forwarded.is_none() {
             let passes = passes(head);
@@ -59,11 +61,15 @@ impl Proxy {
         let decision = self.decision(&live, head, host, context).ok_or(Refusal::NoService)?;
         let largest_body = live.table.service(decision.service).and_then(|service| service.largest_body);
         let outcome = decision.outcome;
-        context.decided = Some(Decided { live, decision });
+        let decided = Decided { live, decision };
+        let admitted = self.admit(head, &decided, context);
+        context.decided = Some(decided);
+        admitted?;
         if largest_body.is_some_and(|largest| declared_length(head).is_some_and(|length| length > largest)) {
             return Err(Refusal::BodyTooLarge);
         }
-        refused(outcome)
+        refused(outcome)?;
+        self.limit(head, context)
     }
 
     /// Who asks, and under which name: before anything can be refused, so that every line of the log has both.
@@ -147,7 +153,7 @@ impl Proxy {
             if !context.decided.as_ref().is_some_and(is_open) {
                 let decided = context.decided.as_ref().ok_or(Refusal::Internal)?;
                 let live = Arc::clone(&decided.live);
-                let host = checked_host(head, self.head_limits)?;
+                let host = host(head)?;
                 let decision = self.decision(&live, head, host, context).ok_or(Refusal::Internal)?;
                 let outcome = decision.outcome;
                 context.decided = Some(Decided { live, decision });
@@ -155,7 +161,9 @@ impl Proxy {
             }
         }
         let key = self.affinity_key(head, context);
-        let RequestContext { decided: Some(Decided { live, decision }), attempts, body_received, .. } = context else {
+        let RequestContext { decided: Some(Decided { live, decision }), attempts, body_received, client, ends, .. } =
+            context
+        else {
             return Err(Refusal::Internal);
         };
         let (region, way) = decision.way().ok_or(Refusal::Internal)?;
@@ -169,7 +177,10 @@ impl Proxy {
             pool.pick(balancing, key, &attempts.failed)
         });
         let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
-        let peer = peer_of(&server, service, head.headers.contains_key(UPGRADE));
+        let mut peer = peer_of(&server, service, head.headers.contains_key(UPGRADE));
+        if let Some(version) = server.proxy_protocol() {
+            announce(&mut peer, version, *client, *ends, service.timeouts.connect);
+        }
         *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
         attempts.count = attempts.count.saturating_add(1);
         attempts.began = Some(clock::monotonic());

@@ -1,8 +1,12 @@
 //! Floor 2: small machines that keep trouble small. They are handed what happened and, where it matters, the time;
 //! they read no clock, do no I/O and know nothing of each other.
 
+mod connections;
 mod health;
 mod patience;
+mod rate_limit;
 
+pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
 pub use health::{Health, HealthLimits, Observation, Standing};
 pub use patience::{Pace, Patience};
+pub use rate_limit::{LimitPace, RateTable, Verdict};

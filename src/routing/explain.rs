@@ -1,5 +1,6 @@
 //! A decision told step by step, for people and for programs.
 
+use super::access::Denied;
 use super::decision::{Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, SessionKey};
 use super::facts::RequestFacts;
 use super::table::RoutingTable;
@@ -33,7 +34,7 @@ pub struct Explanation {
     pub way: Option<&'static str>,
     /// What becomes of the session: `new`, `home`, `flopped` or `orphaned`.
     pub session: Option<&'static str>,
-    /// What came out: `home`, `substitute`, `wait`, `nobody` or `no_service`.
+    /// What came out: `home`, `substitute`, `wait`, `nobody`, `denied` or `no_service`.
     pub outcome: &'static str,
     /// When to try again, in seconds, where nobody serves.
     pub retry_after: Option<u32>,
@@ -46,7 +47,7 @@ pub struct Explanation {
 /// One step of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// The step's name: `service`, `session`, `place`, `away`, `substitute` or `way`.
+    /// The step's name: `service`, `access`, `session`, `place`, `away`, `substitute` or `way`.
     pub step: &'static str,
     /// What it found.
     pub finding: String,
@@ -78,6 +79,9 @@ impl Explanation {
             told.steps.push(Step { step: "service", finding });
             return told;
         };
+        if let Err(denied) = table.check_access(decision.service, facts.client) {
+            return told.denied(table, facts, decision, denied);
+        }
         let name = |region: RegionId| table.region_name(region).to_owned();
         let reasons = decision.reasons(table);
         told.service = table.service_name(decision.service).map(ToString::to_string);
@@ -97,6 +101,7 @@ impl Explanation {
         let teller = Teller { table, facts, decision };
         told.steps = [
             Some(("service", format!("{}{} leads to {}", facts.host, facts.path, teller.service()))),
+            teller.access().map(|finding| ("access", finding)),
             Some(("session", teller.session())),
             teller.place().map(|finding| ("place", finding)),
             Some(("away", teller.away())),
@@ -108,6 +113,23 @@ impl Explanation {
         .map(|(step, finding)| Step { step, finding })
         .collect();
         told
+    }
+}
+
+impl Explanation {
+    /// Tells that the client may not ask the service: whatever else was decided comes to nothing.
+    fn denied(mut self, table: &RoutingTable, facts: &RequestFacts<'_>, decision: &Decision, denied: Denied) -> Self {
+        let service = Teller { table, facts, decision }.service().to_owned();
+        let why = match denied {
+            Denied::By(network) => format!("lies in {network}, which is denied"),
+            Denied::NotAllowed => "lies in none of the networks that are allowed".to_owned(),
+        };
+        let leads = format!("{}{} leads to {service}", facts.host, facts.path);
+        self.steps.push(Step { step: "service", finding: leads });
+        self.steps.push(Step { step: "access", finding: format!("{} {why}: 403", self.client) });
+        self.service = Some(service);
+        self.outcome = "denied";
+        self
     }
 }
 
@@ -124,6 +146,11 @@ impl Teller<'_> {
 
     fn service(&self) -> &str {
         self.table.service_name(self.decision.service).map_or("?", |name| name.as_str())
+    }
+
+    fn access(&self) -> Option<String> {
+        self.table.service(self.decision.service)?.clients.as_ref()?;
+        Some(format!("{} may ask it", self.facts.client.to_canonical()))
     }
 
     fn session(&self) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Pure: no clock, no files, no sockets, no proxy engine.
 
+mod access;
 mod decide;
 mod decision;
 mod explain;
@@ -15,6 +16,7 @@ mod sessions;
 mod table;
 mod visitor;
 
+pub use access::Denied;
 pub use decide::decide;
 pub use decision::{
     Arrived, Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, PassedOver, SessionKey, SessionState, Way,

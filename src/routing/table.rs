@@ -1,5 +1,6 @@
 //! The routing table, compiled for deciding: one immutable value that a request holds from beginning to end.
 
+use super::access::{Access, Denied};
 use super::homes::HomeRules;
 use super::hosts::HostIndex;
 use super::parts::{HomeRule, Region, TableParts};
@@ -9,6 +10,7 @@ use crate::model::{Drain, RegionEdge, RegionId, Service, ServiceId, ServiceName}
 use crate::session::PrefixIndex;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The routing table.
@@ -25,6 +27,8 @@ pub struct RoutingTable {
     failover: Vec<Vec<RegionId>>,
     /// By region: the positions of its drains.
     drains: Vec<Vec<usize>>,
+    /// By service: from where it may be asked, where it says so.
+    access: Vec<Option<Access>>,
     /// By service and region: whether there is a pool.
     pools: Vec<Vec<bool>>,
 }
@@ -63,6 +67,7 @@ impl RoutingTable {
             homes: HomeRules::new(&parts.homes, &locations),
             failover,
             drains,
+            access: parts.services.iter().map(|service| service.clients.as_ref().map(Access::new)).collect(),
             pools,
             parts,
         }
@@ -124,6 +129,17 @@ impl RoutingTable {
     #[must_use]
     pub fn sessions(&self, service: ServiceId) -> Option<&ServiceSessions> {
         self.sessions.get(service.index())?.as_ref()
+    }
+
+    /// Whether the client at this address may ask a service.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn check_access(&self, service: ServiceId, client: IpAddr) -> Result<(), Denied> {
+        match self.access.get(service.index()) {
+            Some(Some(access)) => access.check(client),
+            _ => Ok(()),
+        }
     }
 
     /// The headers, other than cookies, that session keys are read from: names in lower case, each once; usually none.

@@ -2,7 +2,7 @@
 
 use super::names;
 use super::series::Series;
-use super::words::{CutOff, GeoLookup, HopResult, MintResult, ReplayResult, TlsReload};
+use super::words::{ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, TlsReload};
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
@@ -41,6 +41,8 @@ pub(super) struct Families {
     pub(super) session_keys: Series<IntCounter>,
     minted_keys: Vec<IntCounter>,
     hop_tokens: Vec<IntCounter>,
+    connections_refused: Vec<IntCounter>,
+    rate_limited: Series<IntCounter>,
     replays: Vec<IntCounter>,
     pub(super) substitutions: Series<IntCounter>,
     geo_lookups: Vec<IntCounter>,
@@ -143,6 +145,11 @@ impl Metrics {
             session_keys: counters(names::SESSION_KEYS)?,
             minted_keys: each(counters(names::MINTED_KEYS)?, &mut MintResult::ALL.iter().map(|word| word.as_str())),
             hop_tokens: each(counters(names::HOP_TOKENS)?, &mut HopResult::ALL.iter().map(|word| word.as_str())),
+            rate_limited: counters(names::RATE_LIMITED)?,
+            connections_refused: each(
+                counters(names::CONNECTIONS_REFUSED)?,
+                &mut ConnectionRefusal::ALL.iter().map(|word| word.as_str()),
+            ),
             replays: each(counters(names::REPLAYS)?, &mut ReplayResult::ALL.iter().map(|word| word.as_str())),
             substitutions: counters(names::SUBSTITUTIONS)?,
             geo_lookups: each(geo_lookups, &mut GeoLookup::ALL.iter().map(|word| word.as_str())),
@@ -228,6 +235,18 @@ impl Metrics {
         if let Some(counter) = self.families.minted_keys.get(result as usize) {
             counter.inc();
         }
+    }
+
+    /// Counts a connection that was closed before a request was read from it.
+    pub fn connection_refused(&self, why: ConnectionRefusal) {
+        if let Some(counter) = self.families.connections_refused.get(why as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a request that is one too many for the limit of this service.
+    pub fn rate_limited(&self, service: &str) {
+        self.families.rate_limited.get(&[service]).inc();
     }
 
     /// Counts a request that came with a token of another edge.

@@ -35,4 +35,6 @@ pub use occasionally::Occasionally;
 pub use printable::Printable;
 pub use process_log::{ProcessLogError, init as init_process_log};
 pub use request_meters::RequestMeters;
-pub use words::{CutOff, GeoLookup, HopResult, MintResult, ReplayResult, RetryResult, TlsReload, UpstreamResult};
+pub use words::{
+    ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, RetryResult, TlsReload, UpstreamResult,
+};

@@ -58,6 +58,10 @@ metrics! {
         "Requests answered, by service, home, serving region (none: nobody), session state and class of the status code.";
     REQUESTS_OPEN: Gauge "requests_open" {}
         "Requests of clients that are being answered now.";
+    CONNECTIONS_REFUSED: Counter "connections_refused_total" {why}
+        "Connections of clients that were closed before a request was read from them, by why.";
+    RATE_LIMITED: Counter "rate_limited_total" {service}
+        "Requests that got 429, as their service's limit says, by service.";
     CONNECTIONS_OPEN: Gauge "connections_open" {}
         "Connections of clients that are open now.";
     CONNECTIONS_CUT: Counter "connections_cut_total" {why}

@@ -276,6 +276,9 @@ mod tests {
             timeouts: Timeouts::default(),
             largest_body: None,
             https: Https::default(),
+            rate_limit: None,
+            clients: None,
+            methods: None,
             pools: Vec::new(),
         };
         RoutingTable::new(TableParts {
@@ -434,6 +437,7 @@ mod tests {
         meters.no_service(404, Duration::ZERO);
         meters.upstream(service(), region(2), UpstreamResult::Answered);
         meters.retry(service(), region(2), RetryResult::Failed);
+        metrics.rate_limited("portal");
         metrics.set_regions([RegionRow { region: "r1", share: Share::NONE, away: &[Away::NoPool] }]);
         metrics.set_drains([DrainRow { region: "r1", by: Some("on\"call\\\n\u{e9}"), until: None }]);
         metrics.set_pools([PoolRow { service: "portal", region: "r1", servers: 2, healthy: 0 }]);

@@ -1,6 +1,8 @@
 //! The label values that are results.
 
+use crate::client::ProxyProblem;
 use crate::hop::HopProblem;
+use crate::resilience::TooManyConnections;
 
 macro_rules! words {
     ($(#[$doc:meta])* $type:ident {$($(#[$variant_doc:meta])* $variant:ident = $word:literal,)*}) => {
@@ -107,6 +109,40 @@ words! {
         BodyNotHeld = "body_not_held",
         /// The request had been replayed once.
         AlreadyReplayed = "already_replayed",
+    }
+}
+
+words! {
+    /// Why a connection of a client was closed before a request was read from it.
+    ConnectionRefusal {
+        /// As many are open as may be.
+        TooMany = "too_many",
+        /// As many of its client's are open as may be.
+        TooManyOfClient = "too_many_of_client",
+        /// It is a trusted proxy's, and does not begin with a PROXY protocol header.
+        NoProxyHeader = "no_proxy_header",
+        /// It is a trusted proxy's, and its PROXY protocol header is not of its form.
+        BadProxyHeader = "bad_proxy_header",
+        /// It is a trusted proxy's, and its PROXY protocol header did not come in time.
+        SlowProxyHeader = "slow_proxy_header",
+    }
+}
+
+impl From<TooManyConnections> for ConnectionRefusal {
+    fn from(too_many: TooManyConnections) -> Self {
+        match too_many {
+            TooManyConnections::InAll => Self::TooMany,
+            TooManyConnections::OfClient => Self::TooManyOfClient,
+        }
+    }
+}
+
+impl From<ProxyProblem> for ConnectionRefusal {
+    fn from(problem: ProxyProblem) -> Self {
+        match problem {
+            ProxyProblem::Missing => Self::NoProxyHeader,
+            _ => Self::BadProxyHeader,
+        }
     }
 }
 

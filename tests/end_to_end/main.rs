@@ -13,10 +13,12 @@
 )]
 #![allow(unreachable_pub, reason = "what the tests stand on is shared with the heavy ones")]
 
+mod admission;
 mod affinity;
 mod agreement;
 mod drains;
 mod failures;
+mod heads;
 mod hops;
 mod hops_many;
 mod hot_table;

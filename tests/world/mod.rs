@@ -249,7 +249,13 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
                 timeouts: Timeouts::default(),
                 largest_body: None,
                 https: Https::default(),
-                pools: pools.into_iter().map(|r| (r, Pool { servers: server(), tls: None, http2: false })).collect(),
+                rate_limit: None,
+                clients: None,
+                methods: None,
+                pools: pools
+                    .into_iter()
+                    .map(|r| (r, Pool { servers: server(), tls: None, http2: false, proxy_protocol: None }))
+                    .collect(),
             }
         };
     vec(one.prop_map(service), 1..3).prop_map(|mut services| {

@@ -176,6 +176,6 @@ mod tests {
                 }
             }
         });
-        assert_eq!(count, 11);
+        assert_eq!(count, 13);
     }
 }

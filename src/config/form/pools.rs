@@ -57,6 +57,14 @@ static POOL: Record = Record {
             "How TLS is spoken to them.",
         ),
         Key::new("http2", Form::Scalar(Scalar::Flag), Or("false"), "true", "Whether HTTP/2 is spoken to them."),
+        Key::new(
+            "proxy_protocol",
+            Form::Scalar(Scalar::Word(&[("v1", "a line of text"), ("v2", "binary")])),
+            Else("connections begin without one"),
+            "v2",
+            "The PROXY protocol header that each connection to them begins with: it names the visitor's address. \
+             Connections are then shared by the requests of one visitor only.",
+        ),
     ],
 };
 

@@ -3,6 +3,7 @@
 use super::pools::NAMED_POOLS;
 use super::routing::NOT_THIS_ONE;
 use super::{Choice, Else, Form, Key, Or, Record, Required, Scalar, list};
+use crate::model::RateLimit;
 
 pub(super) static SERVICE: Record = Record {
     noun: "a service",
@@ -88,6 +89,27 @@ pub(super) static SERVICE: Record = Record {
             Else("browsers are told nothing, or what the app tells them"),
             "{max_age: 365d}",
             "What browsers are told to remember, in `Strict-Transport-Security` on answers by TLS.",
+        ),
+        Key::new(
+            "rate_limit",
+            Form::Record(&RATE_LIMIT),
+            Else("no limit"),
+            "{key: client, rate: 20/s, burst: 40}",
+            "How often it may be asked, by this edge's count. Who asks more often gets 429 with `Retry-After`.",
+        ),
+        Key::new(
+            "clients",
+            Form::Record(&CLIENTS),
+            Else("everybody"),
+            "{allow: [10.0.0.0/8], deny: [10.9.0.0/16]}",
+            "From where it may be asked. From anywhere else the answer is 403.",
+        ),
+        Key::new(
+            "methods",
+            list(&Form::Scalar(Scalar::Method), 1, 64),
+            Else("all methods, but `TRACE` and `CONNECT`"),
+            "[GET, POST]",
+            "By which methods it may be asked. `GET` brings `HEAD` with it. Any other gets 405.",
         ),
         Key::new(
             "pools",
@@ -189,6 +211,54 @@ static HSTS: Record = Record {
             Or("false"),
             "false",
             "Whether the host may be put on the list that browsers bring along; getting off it takes months.",
+        ),
+    ],
+};
+
+static RATE_LIMIT: Record = Record {
+    noun: "the rate limit",
+    doc: "In no span of time are there more requests of one key than `burst` and what `rate` gives in it. A request without \
+          the key is counted by the visitor's address. A key that clients make up is no bound to them: `session` is one \
+          where keys are signed, `header:NAME` where something before the edge sets it. About 65,000 keys are remembered, \
+          in up to 1 MiB for each service.",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "key",
+            Form::Scalar(Scalar::LimitKey),
+            Or("client"),
+            "header:X-Api-Key",
+            "By what requests are counted.",
+        ),
+        Key::new("rate", Form::Scalar(Scalar::Rate), Required, "20/s", "How many a second."),
+        Key::new(
+            "burst",
+            Form::Scalar(Scalar::Count { least: 1, most: RateLimit::LARGEST_BURST }),
+            Else("as many as in a second, at least 1"),
+            "40",
+            "How many may come at once.",
+        ),
+    ],
+};
+
+static CLIENTS: Record = Record {
+    noun: "the clients",
+    doc: "",
+    choices: &[Choice { of: &["allow", "deny"], several: true, unless: None }],
+    keys: &[
+        Key::new(
+            "allow",
+            list(&Form::Scalar(Scalar::Network), 1, 100_000),
+            Else("all"),
+            "[10.0.0.0/8]",
+            "From these networks and no others.",
+        ),
+        Key::new(
+            "deny",
+            list(&Form::Scalar(Scalar::Network), 1, 100_000),
+            Else("none"),
+            "[198.51.100.0/24]",
+            "Not from these, even where `allow` names them.",
         ),
     ],
 };

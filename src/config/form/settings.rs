@@ -30,8 +30,8 @@ pub(in crate::config) static SETTINGS: Record = Record {
             list(&Form::Scalar(Scalar::Network), 0, 10_000),
             Else("nobody is believed"),
             "[10.0.0.0/8]",
-            "Whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Request-Id` are believed: the load balancers in front of \
-             the edge, and nobody else.",
+            "Whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Request-Id` are believed, and whose PROXY protocol header \
+             where a listener takes them: the load balancers in front of the edge, and nobody else.",
         ),
         Key::new(
             "geoip",
@@ -79,8 +79,8 @@ pub(in crate::config) static SETTINGS: Record = Record {
             "limits",
             Form::Record(&LIMITS),
             Else("the defaults of its keys"),
-            "{head: 64KiB, headers: 100}",
-            "How much of a request is held before it is refused.",
+            "{head: 64KiB, connections: 20000}",
+            "How much of a request is held before it is refused, and how many connections are.",
         ),
         Key::new(
             "threads",
@@ -126,6 +126,15 @@ static LISTENER: Record = Record {
             Else("plain HTTP"),
             "{certificate: conf/tls/edge.pem, key: conf/tls/edge.key}",
             "How TLS is spoken there; [tls.md](../tls.md) tells all of it.",
+        ),
+        Key::new(
+            "proxy_protocol",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "true",
+            "Whether connections from `trusted_proxies` begin with a PROXY protocol header, version 1 or 2, which names the \
+             peer: from then on that address is the connection's. One of them without a header is closed. Nobody else's \
+             header is read: it is no HTTP, and gets 400.",
         ),
     ],
 };
@@ -265,6 +274,22 @@ static LIMITS: Record = Record {
             Or("100"),
             "64",
             "The most headers of a request. More get 431.",
+        ),
+        Key::new(
+            "connections",
+            Form::Scalar(Scalar::Count { least: 1, most: 10_000_000 }),
+            Or("100000"),
+            "20000",
+            "The most connections of clients that are open at once. Further ones are closed. An idle one holds about 30 KiB \
+             and a file handle.",
+        ),
+        Key::new(
+            "connections_per_client",
+            Form::Scalar(Scalar::Count { least: 1, most: 10_000_000 }),
+            Or("1000"),
+            "200",
+            "The most of one client: an IPv4 address, or an IPv6 /64. Those of `trusted_proxies` count only where a PROXY \
+             protocol header says whose they are.",
         ),
         Key::new(
             "head_time",

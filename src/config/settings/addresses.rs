@@ -10,13 +10,22 @@ use std::net::SocketAddr;
 pub(super) fn listeners(root: &Node<'_>, findings: &mut Findings) -> Vec<Listener> {
     let mut by_port: HashMap<u16, Vec<(SocketAddr, Span)>> = HashMap::new();
     let mut listeners = Vec::new();
+    let anybody_is_trusted = root.get("trusted_proxies").is_some_and(|trusted| !trusted.items().is_empty());
     for node in root.get("listen").map(Node::items).unwrap_or_default() {
         let tls = node.get("tls").map(|node| tls::read(node, findings));
         // With TLS a client says which it speaks; without, only one that knows beforehand can speak HTTP/2.
         let http2 = node.get("http2").and_then(Node::parse).unwrap_or(tls.is_some());
+        let proxy_protocol = node.get("proxy_protocol").and_then(Node::parse).unwrap_or(false);
+        if let (true, Some(entry), false) = (proxy_protocol, node.entry("proxy_protocol"), anybody_is_trusted) {
+            findings.push(
+                entry.key_span,
+                "nobody is trusted to send a PROXY protocol header",
+                "name the load balancers that send it, e.g. trusted_proxies: [10.0.0.0/8], or take this key away",
+            );
+        }
         let Some(node) = node.get("address") else { continue };
         let Some(address) = node.parse::<SocketAddr>() else { continue };
-        listeners.push(Listener { address, http2, tls });
+        listeners.push(Listener { address, http2, tls, proxy_protocol });
         let beside = by_port.entry(address.port()).or_default();
         if let Some((other, at)) = beside.iter().find(|(other, _)| collide(*other, address)) {
             report_collision(findings, (address, node.span), (*other, *at));

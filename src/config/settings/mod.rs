@@ -8,6 +8,7 @@ pub use read::read_settings;
 pub use tls::{CertificateFiles, ClientAuthority, ClientCertificates, Tls, TlsProfile};
 
 use crate::model::{Network, RegionName};
+use crate::resilience::ConnectionLimits;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub struct Settings {
     pub region: Option<RegionName>,
     /// Where requests are taken. At least one, no two the same.
     pub listen: Vec<Listener>,
-    /// Whose `X-Forwarded-*` and `X-Request-Id` are believed.
+    /// Whose PROXY protocol header, `X-Forwarded-*` and `X-Request-Id` are believed.
     pub trusted_proxies: Vec<Network>,
     /// The place databases: none, one, or one for IPv4 and one for IPv6 in any order.
     pub geoip: Vec<PathBuf>,
@@ -52,6 +53,8 @@ pub struct Listener {
     pub http2: bool,
     /// How TLS is spoken; plain HTTP where missing.
     pub tls: Option<Tls>,
+    /// Whether connections of trusted proxies, and no others, begin with a PROXY protocol header.
+    pub proxy_protocol: bool,
 }
 
 /// Where operators reach the edge.
@@ -127,7 +130,7 @@ impl LogLevel {
     }
 }
 
-/// How much of a request is held before it is refused.
+/// How much of a request is held before it is refused, and how many connections are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How long a whole head may take from its first byte on.
@@ -140,6 +143,8 @@ pub struct Limits {
     pub head: usize,
     /// The most headers: 1 to 256.
     pub headers: usize,
+    /// How many connections of clients may be open, at least 1.
+    pub connections: ConnectionLimits,
 }
 
 /// How the edge stops.
@@ -169,9 +174,11 @@ impl Default for Log {
 
 impl Default for Limits {
     fn default() -> Self {
+        let connections = ConnectionLimits { total: 100_000, per_client: 1_000 };
         Self {
             head: 64 << 10,
             headers: 100,
+            connections,
             head_time: Duration::from_secs(10),
             slowest_body: 500,
             patience: Duration::from_secs(20),

@@ -6,6 +6,7 @@ use crate::config::form;
 use crate::config::problem::{Problems, Source};
 use crate::config::quantity;
 use crate::config::yaml::Node;
+use crate::resilience::ConnectionLimits;
 use std::path::PathBuf;
 
 /// Reads the settings. Paths are taken as they are written; nothing is looked up.
@@ -70,6 +71,12 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
                 .and_then(|size| usize::try_from(size).ok())
                 .unwrap_or(limits.head),
             headers: inside("limits", "headers").and_then(Node::parse).unwrap_or(limits.headers),
+            connections: ConnectionLimits {
+                total: inside("limits", "connections").and_then(Node::parse).unwrap_or(limits.connections.total),
+                per_client: inside("limits", "connections_per_client")
+                    .and_then(Node::parse)
+                    .unwrap_or(limits.connections.per_client),
+            },
             head_time: inside("limits", "head_time")
                 .and_then(|node| quantity::duration(node.text()?).ok())
                 .unwrap_or(limits.head_time),

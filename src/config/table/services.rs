@@ -1,12 +1,14 @@
 //! `services:`
 
 use super::RegionNames;
+use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
 use crate::config::yaml::{Entry, Node, Span, Value};
 use crate::model::{
-    Balance, Balancing, HostPattern, Hsts, Https, Learning, MintedBy, PathPrefix, Pool, PoolServer, PoolTls, RegionId,
-    ServerAddress, Service, SessionKeys, Timeouts, WhenHomeIsAway,
+    Balance, Balancing, ClientRules, HostPattern, Hsts, Https, Learning, LimitKey, MintedBy, Network, PathPrefix, Pool,
+    PoolServer, PoolTls, ProxyVersion, Rate, RateLimit, RegionId, ServerAddress, Service, SessionKeys, Timeouts,
+    WhenHomeIsAway,
 };
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
@@ -47,6 +49,14 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
             timeouts: timeouts(node.get("timeouts")),
             largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
             https: https(node, findings),
+            rate_limit: rate_limit(node, findings),
+            clients: node.get("clients").map(|clients| ClientRules {
+                allow: clients.get("allow").map(|list| networks(list)),
+                deny: clients.get("deny").map(|list| networks(list)).unwrap_or_default(),
+            }),
+            methods: node
+                .get("methods")
+                .map(|list| distinct(Some(list), findings).into_iter().map(|(method, _)| method).collect()),
             pools,
         });
     }
@@ -170,6 +180,22 @@ fn https(service: &Node<'_>, findings: &mut Findings) -> Https {
     Https { redirect: flag(service, "redirect_to_https"), hsts }
 }
 
+fn rate_limit(service: &Node<'_>, findings: &mut Findings) -> Option<RateLimit> {
+    let node = service.get("rate_limit")?;
+    let key = node.get("key").and_then(Node::parse).unwrap_or_default();
+    if let (LimitKey::Session, Some(place), None) = (&key, node.get("key"), service.get("session")) {
+        let help = "say where the session key is, e.g. session: {cookie: sid}, or count by client";
+        findings.push(place.span, "the service has no 'session' to count by", help);
+    }
+    let rate: Rate = node.get("rate").and_then(Node::parse)?;
+    let burst = node.get("burst").and_then(Node::parse).unwrap_or_else(|| RateLimit::usual_burst(rate));
+    Some(RateLimit { key, rate, burst })
+}
+
+fn networks(list: &Node<'_>) -> Vec<Network> {
+    list.items().iter().filter_map(|node| form::network(node.text()?).ok()).collect()
+}
+
 fn timeouts(node: Option<&Node<'_>>) -> Timeouts {
     let or = |key: &str, default: Duration| {
         node.and_then(|node| quantity::duration(node.get(key)?.text()?).ok()).unwrap_or(default)
@@ -209,6 +235,11 @@ fn pool(node: &Node<'_>, findings: &mut Findings) -> Pool {
         servers: servers.into_iter().map(|(server, _)| server).collect(),
         tls: tls.map(|sni| PoolTls { sni: sni.into() }),
         http2: node.get("http2").and_then(Node::text) == Some("true"),
+        proxy_protocol: match node.get("proxy_protocol").and_then(Node::text) {
+            Some("v1") => Some(ProxyVersion::V1),
+            Some("v2") => Some(ProxyVersion::V2),
+            _ => None,
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use super::purpose::Purpose;
 use crate::balance::{ServerHash, Weight};
 use crate::live::clock;
-use crate::model::{RegionName, Timestamp};
+use crate::model::{ProxyVersion, RegionName, Timestamp};
 use crate::resilience::{Health, HealthLimits, Observation, Standing};
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -20,6 +20,7 @@ pub(super) struct ServerKey {
     pub(super) address: SocketAddr,
     pub(super) sni: Option<Box<str>>,
     pub(super) http2: bool,
+    pub(super) proxy_protocol: Option<ProxyVersion>,
 }
 
 /// A server of a pool: an address, how to speak to it, and what is known of it. It outlives the table it came with as
@@ -88,6 +89,12 @@ impl Server {
     #[must_use]
     pub fn http2(&self) -> bool {
         self.key.http2
+    }
+
+    /// With which PROXY protocol header a connection to it begins.
+    #[must_use]
+    pub fn proxy_protocol(&self) -> Option<ProxyVersion> {
+        self.key.proxy_protocol
     }
 
     /// What is known of its health.

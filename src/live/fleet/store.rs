@@ -96,6 +96,7 @@ impl Store {
                 address,
                 sni: sni.clone(),
                 http2: pool.definition.http2,
+                proxy_protocol: pool.definition.proxy_protocol,
             };
             (self.server(key, is_filled), weight)
         });

@@ -22,7 +22,7 @@ fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
     for (service, region, servers) in pools {
         let region = REGIONS.iter().position(|name| name == region).and_then(RegionId::at).unwrap();
         let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
-        let pool = Pool { servers, tls: None, http2: false };
+        let pool = Pool { servers, tls: None, http2: false, proxy_protocol: None };
         match services.iter_mut().find(|known| known.name.as_str() == *service) {
             Some(known) => known.pools.push((region, pool)),
             None => services.push(Service {
@@ -35,6 +35,9 @@ fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
                 timeouts: Default::default(),
                 largest_body: None,
                 https: Https::default(),
+                rate_limit: None,
+                clients: None,
+                methods: None,
                 pools: vec![(region, pool)],
             }),
         }

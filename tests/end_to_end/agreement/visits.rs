@@ -62,6 +62,9 @@ impl Visit {
 
 fn host(rng: &mut Rng, patterns: &[&str]) -> String {
     let pattern = *rng.choice(patterns).unwrap_or(&"*");
+    if pattern.starts_with('[') {
+        return if rng.bool() { pattern.to_owned() } else { format!("{pattern}:8080") }; // nothing else is one
+    }
     let mut host = match (pattern.strip_prefix("*."), rng.u8(..12)) {
         (_, 0) => return "[2001:db8::1]:8080".to_owned(),
         (_, 1) => "unknown.test".to_owned(),

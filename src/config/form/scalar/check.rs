@@ -6,8 +6,8 @@ use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
 use crate::model::{
-    Balance, BalanceFactor, Continent, Country, HostPattern, Network, PathPrefix, Rate, RegionEdge, RegionName,
-    ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
+    Balance, BalanceFactor, Continent, Country, HostPattern, LimitKey, Method, Network, PathPrefix, Rate, RegionEdge,
+    RegionName, ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
 };
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -69,6 +69,8 @@ impl Scalar {
             Self::EdgeUrl => read::<RegionEdge>(text),
             Self::Balance => balance(text),
             Self::BalanceFactor => balance_factor(text),
+            Self::LimitKey => read::<LimitKey>(text),
+            Self::Method => method(text),
             Self::DnsName => match format!("{text}:1").parse() {
                 Ok(ServerAddress { host: ServerHost::Name(_), .. }) => Ok(()),
                 _ => Err("a DNS name has letters, digits, '-' and dots, e.g. app.internal".into()),
@@ -230,6 +232,11 @@ fn balance(text: &str) -> Result<(), String> {
         Some(near) => format!("did you mean {}? {}", quoted(near), capitalised(&bad.to_string())),
         None => bad.to_string(),
     })
+}
+
+/// Reads a method, and shows it in capitals where only that is wrong.
+fn method(text: &str) -> Result<(), String> {
+    upper::<Method>(text)
 }
 
 /// Reads a factor, and turns what other programs write (`125`, `1.25`) into one.

@@ -56,6 +56,10 @@ pub(in crate::config) enum Scalar {
     /// A way of balancing.
     Balance,
     BalanceFactor,
+    /// By what requests are counted.
+    LimitKey,
+    /// A method of HTTP.
+    Method,
     /// A DNS name.
     DnsName,
     Flag,

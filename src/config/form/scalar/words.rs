@@ -36,6 +36,8 @@ impl Scalar {
             Self::EdgeUrl => "the URL of an edge",
             Self::Balance => "a way of balancing",
             Self::BalanceFactor => "a balance factor",
+            Self::LimitKey => "what requests are counted by",
+            Self::Method => "a method",
             Self::DnsName => "a DNS name",
             Self::Flag => "a boolean",
             Self::SocketAddress => "an IP address with a port",
@@ -74,6 +76,10 @@ impl Scalar {
                 let words = Balance::WORDS.join("|");
                 json!({"type": "string", "pattern": format!("^({words}|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{{1,128}})$")})
             }
+            Self::LimitKey => {
+                json!({"type": "string", "pattern": "^(client|session|header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128})$"})
+            }
+            Self::Method => json!({"type": "string", "pattern": "^[A-Z0-9!#$%&'*+.^_`|~-]{1,32}$"}),
             Self::BalanceFactor => json!({"type": "string", "pattern": "^[0-9]{3,4}%$"}),
             Self::Flag => json!({"type": "boolean"}),
             Self::Separator => json!({"type": "string", "minLength": 1, "maxLength": 8}),
@@ -119,6 +125,10 @@ impl Scalar {
             Self::Server => "`host:port` with an IP address or a DNS name".into(),
             Self::EdgeUrl => "URL without a path".into(),
             Self::Balance => "`round_robin` (in turn), `least_requests` (the least busy one), or by a key: `session`, `client` (the visitor's address), `header:NAME`, `cookie:NAME`".into(),
+            Self::LimitKey => {
+                "`client` (the visitor's address: IPv4, or an IPv6 /64), `session` (its key) or `header:NAME`".into()
+            }
+            Self::Method => "method of HTTP in capitals".into(),
             Self::BalanceFactor => "percent, `101%` to `1000%`".into(),
             Self::DnsName => "DNS name".into(),
             Self::Flag => "`true` or `false`".into(),

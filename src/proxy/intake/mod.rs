@@ -1,8 +1,16 @@
-//! What a request head must be before anything is decided from it.
+//! What a request head must be before anything is decided from it: of one meaning, to everybody on its way.
+//!
+//! `docs/requests.md` has the cases, `tests/end_to_end/heads` says them to an edge, byte by byte.
+
+mod fields;
+mod target;
+mod wire;
 
 use super::refusal::Refusal;
 use http::{Method, Version};
 use pingora::http::RequestHeader;
+
+pub(super) use fields::declared_length;
 
 /// The bounds of a request head.
 #[derive(Debug, Clone, Copy)]
@@ -13,22 +21,30 @@ pub(super) struct HeadLimits {
     pub lines: usize,
 }
 
-/// The host that a request asks for, of a head that has one meaning only.
+/// The host that a request asks for, of a head that has one meaning only. `wire` are the bytes that the engine read it from;
+/// none where it came in frames.
 ///
 /// # Errors
-/// The refusal for: `TRACE` and `CONNECT`; a head over its limits; a request target with white space or other bytes that
-/// no URI has (the engine would rewrite them); no `Host`, several, or an empty one; a target in absolute form that names
-/// another host than `Host` (RFC 9112, 3.2).
-pub(super) fn checked_host(head: &RequestHeader, limits: HeadLimits) -> Result<&str, Refusal> {
+/// The refusal for: `TRACE` and `CONNECT`; a head over its limits; what `wire`, the target or the header fields have that
+/// somebody behind the edge could read in another way; and what [`host`] refuses.
+pub(super) fn checked_host<'h>(head: &'h RequestHeader, wire: &[u8], limits: HeadLimits) -> Result<&'h str, Refusal> {
     if head.method == Method::TRACE || head.method == Method::CONNECT {
         return Err(Refusal::Method);
     }
     if head.headers.len() > limits.lines || head_bytes(head) > limits.bytes {
         return Err(Refusal::HeadTooLarge);
     }
-    if !head.raw_path().iter().all(u8::is_ascii_graphic) {
-        return Err(Refusal::BadRequest("The request target has characters that must be percent-encoded."));
-    }
+    wire::check(wire)?;
+    target::check(head)?;
+    fields::check(head)?;
+    host(head)
+}
+
+/// The host that a request asks for.
+///
+/// # Errors
+/// The refusal for: no `Host`, several, or one that is none; a target that names another host than `Host` (RFC 9112, 3.2).
+pub(super) fn host(head: &RequestHeader) -> Result<&str, Refusal> {
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     let mut lines = head.headers.get_all(http::header::HOST).iter();
     let host = match (lines.next(), lines.next()) {
@@ -45,10 +61,28 @@ pub(super) fn checked_host(head: &RequestHeader, limits: HeadLimits) -> Result<&
     if host.is_empty() || !host.bytes().all(is_host) {
         return Err(Refusal::BadRequest("The Host header has characters that no host has."));
     }
+    if !has_one_port_at_most(host) {
+        return Err(Refusal::BadRequest("The Host header is not a host and a port."));
+    }
     if authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(host)) {
         return Err(Refusal::BadRequest("The request target and the Host header name different hosts."));
     }
     Ok(host)
+}
+
+/// Whether what stands behind the name, or behind an IPv6 address in brackets, is nothing or a port.
+fn has_one_port_at_most(host: &str) -> bool {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, behind)) if address.parse::<std::net::Ipv6Addr>().is_ok() => {
+                ("", behind.strip_prefix(':').or(Some("0").filter(|_| behind.is_empty())))
+            }
+            _ => return false,
+        },
+        None => host.split_once(':').map_or((host, Some("0")), |(name, port)| (name, Some(port))),
+    };
+    let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    (!name.is_empty() || host.starts_with('[')) && !name.contains(['[', ']']) && port.is_some_and(is_port)
 }
 
 /// About as many bytes as the head had on the wire.
@@ -57,18 +91,13 @@ fn head_bytes(head: &RequestHeader) -> usize {
     head.method.as_str().len() + head.raw_path().len() + 12 + lines.sum::<usize>()
 }
 
-/// The length that the head declares for its body, where it declares one.
-pub(super) fn declared_length(head: &RequestHeader) -> Option<u64> {
-    head.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const LIMITS: HeadLimits = HeadLimits { bytes: 1000, lines: 10 };
 
-    fn head(method: &str, target: &str, headers: &[(&'static str, &str)]) -> RequestHeader {
+    pub(super) fn head(method: &str, target: &str, headers: &[(&'static str, &str)]) -> RequestHeader {
         let mut head = RequestHeader::build(method, target.as_bytes(), None).unwrap();
         for (name, value) in headers {
             head.append_header(*name, *value).unwrap();
@@ -78,8 +107,10 @@ mod tests {
 
     #[test]
     fn a_plain_request_has_a_host() {
-        let head = head("GET", "/a?b=c", &[("Host", "portal.example.com:8080")]);
-        assert_eq!(checked_host(&head, LIMITS), Ok("portal.example.com:8080"));
+        for host in ["portal.example.com:8080", "portal.example.com", "[2001:db8::1]:80", "[::1]", "a:", "192.0.2.1"] {
+            let head = head("GET", "/a?b=c", &[("Host", host)]);
+            assert_eq!(checked_host(&head, b"", LIMITS), Ok(host));
+        }
     }
 
     #[test]
@@ -94,16 +125,18 @@ mod tests {
             (head("GET", "/", &[("Host", "a b")]), 400),
             (head("GET", "/", &[("Host", "a/b")]), 400),
             (head("GET", "/", &[("Host", "user@a.example")]), 400),
+            (head("GET", "/", &[("Host", "a.example:80:90")]), 400),
+            (head("GET", "/", &[("Host", "a.example:http")]), 400),
+            (head("GET", "/", &[("Host", "a.example:123456")]), 400),
+            (head("GET", "/", &[("Host", ":80")]), 400),
+            (head("GET", "/", &[("Host", "[::1")]), 400),
+            (head("GET", "/", &[("Host", "[::1]x")]), 400),
+            (head("GET", "/", &[("Host", "[a.example]")]), 400),
+            (head("GET", "/", &[("Host", "a[::1]")]), 400),
             (head("GET", "/", &[host, ("X-Long", &long)]), 431),
             (head("GET", "/", &[("X-A", "1"); 11]), 431),
         ] {
-            assert_eq!(checked_host(&head, LIMITS).map_err(Refusal::status), Err(status), "{head:?}");
+            assert_eq!(checked_host(&head, b"", LIMITS).map_err(Refusal::status), Err(status), "{head:?}");
         }
-    }
-
-    #[test]
-    fn a_declared_length_is_read() {
-        assert_eq!(declared_length(&head("PUT", "/", &[("Content-Length", "12")])), Some(12));
-        assert_eq!(declared_length(&head("PUT", "/", &[])), None);
     }
 }

@@ -1,0 +1,78 @@
+//! What services were asked for by whom, where they have a limit.
+
+use crate::client::ClientSource;
+use crate::model::RateLimit;
+use crate::resilience::{LimitPace, RateTable, Verdict};
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What one service was asked for. It outlives the table that its rule came with as long as the rule stays. Nothing of a key
+/// can be read out of it: it holds hashes of them under a secret of this process, so that nobody can choose two alike.
+#[derive(Debug)]
+pub struct RateLimiter {
+    rule: RateLimit,
+    secret: RandomState,
+    table: RateTable,
+}
+
+impl RateLimiter {
+    /// One that has let nothing through yet.
+    #[must_use]
+    pub fn new(rule: RateLimit) -> Self {
+        let table = RateTable::new(LimitPace::new(&rule));
+        Self { rule, secret: RandomState::new(), table }
+    }
+
+    /// By what it lets through.
+    #[must_use]
+    pub fn rule(&self) -> &RateLimit {
+        &self.rule
+    }
+
+    /// The seconds after which a whole burst may come again.
+    #[must_use]
+    pub fn window(&self) -> u64 {
+        self.table.pace().window()
+    }
+
+    /// Takes one more request in at `now`, the time by [`super::clock::elapsed`]: of `key` or, where it has none, of the
+    /// `client`.
+    ///
+    /// # Errors
+    /// Where it is one too many: the whole seconds after which it would not be, at least 1.
+    pub fn take(&self, key: Option<&[u8]>, client: IpAddr, now: Duration) -> Result<(), u32> {
+        let hash = match key {
+            Some(key) => self.secret.hash_one((1_u8, key)),
+            None => self.secret.hash_one((0_u8, ClientSource::from(client))),
+        };
+        // A process does not run for 500 years.
+        match self.table.take(hash, u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Wait(wait) => Err(u32::try_from(wait.div_ceil(1_000_000_000)).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{LimitKey, Rate};
+
+    #[test]
+    fn clients_and_keys_are_told_apart() {
+        let rule = RateLimit { key: LimitKey::Session, rate: Rate::new(0.4).unwrap(), burst: 1 };
+        let limiter = RateLimiter::new(rule);
+        let now = Duration::from_secs(7);
+        let take =
+            |key: Option<&str>, client: &str, now| limiter.take(key.map(str::as_bytes), client.parse().unwrap(), now);
+        assert_eq!(take(None, "2001:db8::1", now), Ok(()));
+        assert_eq!(take(None, "2001:db8::2", now), Err(3), "the same /64, and 2.5 s are 3");
+        assert_eq!(take(None, "2001:db8:0:1::1", now), Ok(()));
+        assert_eq!(take(Some("a"), "2001:db8::1", now), Ok(()));
+        assert_eq!(take(Some("a"), "192.0.2.1", now), Err(3), "a key is the same from everywhere");
+        assert_eq!(take(None, "2001:db8::1", now + Duration::from_millis(1600)), Err(1));
+        assert_eq!(take(None, "2001:db8::1", now + Duration::from_secs(3)), Ok(()));
+        assert_eq!(limiter.window(), 3);
+    }
+}
