@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use homeward::config::{
-    AccessLog, AccessLogFormat, Admin, Limits, Listener, Log, LogFormat, LogLevel, Settings, Source, Stop, read_drains,
-    read_routing, read_settings,
+    AccessLog, AccessLogFormat, Admin, ForwardedHeader, Limits, Listener, Log, LogFormat, LogLevel, Settings, Source,
+    Stop, read_drains, read_routing, read_settings,
 };
 use homeward::model::*;
 use homeward::resilience::ConnectionLimits;
@@ -45,6 +45,7 @@ fn all_settings() {
             region: Some("us-west".parse().unwrap()),
             listen: ["0.0.0.0:8080", "[::]:8080", "127.0.0.1:0", "127.0.0.1:0"].map(listener).into(),
             trusted_proxies: all(&["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]),
+            forwarded_header: ForwardedHeader::Both,
             geoip: vec!["v4.mmdb".into(), "v6.mmdb".into()],
             routing: "other/routing.yaml".into(),
             admin: Admin { address: "127.0.0.1:9902".parse().unwrap(), socket: Some("run/homeward.sock".into()) },

@@ -19,7 +19,8 @@ mod yaml;
 pub use problem::{Problem, Problems, Source};
 pub use quantity::{BadQuantity, LONGEST, duration, size, write_duration};
 pub use settings::{
-    AccessLog, AccessLogFormat, Admin, Limits, Listener, Log, LogFormat, LogLevel, Settings, Stop, read_settings,
+    AccessLog, AccessLogFormat, Admin, ForwardedHeader, Limits, Listener, Log, LogFormat, LogLevel, Settings, Stop,
+    read_settings,
 };
 pub use suggestion::did_you_mean;
 pub use table::{read_drains, read_routing};
