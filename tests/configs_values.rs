@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use homeward::config::{
-    AccessLog, AccessLogFormat, Admin, CertificateFiles, ClientAuthority, ClientCertificates, Limits, Listener, Log,
-    LogFormat, LogLevel, Settings, Source, Stop, Tls, TlsProfile, read_drains, read_routing, read_settings,
+    AccessLog, AccessLogFormat, Admin, CertificateFiles, ClientAuthority, ClientCertificates, ForwardedHeader, Limits,
+    Listener, Log, LogFormat, LogLevel, Settings, Source, Stop, Tls, TlsProfile, read_drains, read_routing, read_settings,
 };
 use homeward::model::*;
 use homeward::resilience::ConnectionLimits;
@@ -63,6 +63,7 @@ fn all_settings() {
                 listener("0.0.0.0:9444", true, Some(required)),
             ],
             trusted_proxies: all(&["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]),
+            forwarded_header: ForwardedHeader::Both,
             geoip: vec!["v4.mmdb".into(), "v6.mmdb".into()],
             routing: "other/routing.yaml".into(),
             admin: Admin { address: "127.0.0.1:9902".parse().unwrap(), socket: Some("run/homeward.sock".into()) },

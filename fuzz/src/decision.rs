@@ -4,7 +4,9 @@ use crate::now;
 use homeward::client::client_address;
 use homeward::config::{Source, read_routing};
 use homeward::model::{Continent, Location, Network, Place, RegionId, ServiceId};
-use homeward::routing::{Arrival, Explanation, FleetView, FoundBy, Outcome, PlaceFinder, RequestFacts, RoutingTable, decide};
+use homeward::routing::{
+    Arrival, Explanation, FleetView, FoundBy, Outcome, PlaceFinder, RequestFacts, RoutingTable, decide,
+};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 

@@ -1,7 +1,11 @@
 //! What a proxy in front of the edge may say.
 
-use homeward::client::{LONGEST_PROXY_HEADER, ProxyOrigin, ProxyReading, proxy_header, read_proxy_header};
-use homeward::model::ProxyVersion;
+use homeward::client::{
+    ForwardedElement, LONGEST_PROXY_HEADER, Node, ProxyOrigin, ProxyReading, client_of_forwarded, forwarded_element,
+    forwarded_from_the_right, proxy_header, read_proxy_header,
+};
+use homeward::model::{Network, ProxyVersion};
+use std::net::{IpAddr, SocketAddr};
 
 /// The first bytes of a connection.
 pub fn proxy_protocol(bytes: &[u8]) {
@@ -33,4 +37,34 @@ pub fn proxy_protocol(bytes: &[u8]) {
             assert_eq!((to.ip().to_canonical(), to.port()), (destination.ip().to_canonical(), destination.port()));
         }
     }
+}
+
+/// The lines of a `Forwarded` header.
+pub fn forwarded(bytes: &[u8]) {
+    let lines: Vec<_> = bytes.split(|byte| *byte == b'\n').collect();
+    let elements: Vec<_> = forwarded_from_the_right(&lines).collect();
+    assert!(elements.len() <= 32);
+    assert!(elements.iter().rev().skip(1).all(Option::is_some), "nothing is read behind what is not of the form");
+    for element in elements.iter().flatten() {
+        written_is_read(element);
+    }
+    let proxy: IpAddr = [10, 0, 0, 1].into();
+    let everyone: Vec<Network> = ["0.0.0.0/0", "::/0"].map(|text| text.parse().expect("a network")).into();
+    assert_eq!(client_of_forwarded(proxy, &lines, &[]), Ok((proxy, None)));
+    if let Ok((client, _)) = client_of_forwarded(proxy, &lines, &everyone) {
+        assert_eq!(client, client.to_canonical());
+        assert!(elements.iter().all(Option::is_some) || elements.iter().flatten().any(|element| element.by_client.is_none()
+            || !matches!(element.by_client, Some(Node::Address(..)))));
+    }
+}
+
+fn written_is_read(element: &ForwardedElement) {
+    let Some(Node::Address(address, port)) = &element.by_client else { return };
+    let host = element.host.as_deref();
+    let text = forwarded_element(SocketAddr::new(*address, port.unwrap_or(0)), host.map(str::as_bytes), "http");
+    let line: &[&[u8]] = &[text.as_bytes()];
+    let again: Vec<_> = forwarded_from_the_right(line).collect();
+    let Some(Some(again)) = again.first() else { panic!("{text} is not read") };
+    assert_eq!(again.by_client, Some(Node::Address(*address, port.filter(|port| *port > 0))));
+    assert!(again.host.is_none() || again.host.as_deref() == host);
 }

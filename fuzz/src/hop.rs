@@ -17,7 +17,15 @@ pub fn hop_token(data: &[u8]) {
     let bound = Bound { method, host, target, request_id: b"1", reasons: b"", lines: &lines };
     assert!(verified(token, &bound, &keyring, &local, now()).is_err());
     let client = IpAddr::from([203, 0, 113, data.len().to_le_bytes()[0]]);
-    let claims = Claims { from, to: local.clone(), home: local.clone(), by_session: true, replayed_from: None, client, at: now() };
+    let claims = Claims {
+        from,
+        to: local.clone(),
+        home: local.clone(),
+        by_session: true,
+        replayed_from: None,
+        client,
+        at: now(),
+    };
     let token = seal(&claims, &bound, &keyring);
     assert_eq!(verified(token.as_bytes(), &bound, &keyring, &local, now()), Ok(claims));
     let other = Bound { method: target, target: method, ..bound };

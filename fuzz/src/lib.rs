@@ -10,7 +10,7 @@ mod session;
 
 pub use decision::{decision, forwarded_for};
 pub use files::{place_database, routing_file, settings_file};
-pub use front::proxy_protocol;
+pub use front::{forwarded, proxy_protocol};
 pub use hop::hop_token;
 pub use session::{cookie_header, minted_cookie, session_key};
 
@@ -20,9 +20,10 @@ use homeward::model::Timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("cookie_header", cookie_header),
     ("decision", decision),
+    ("forwarded", forwarded),
     ("forwarded_for", forwarded_for),
     ("hop_token", hop_token),
     ("minted_cookie", minted_cookie),

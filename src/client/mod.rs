@@ -39,6 +39,36 @@ pub fn client_address(peer: IpAddr, forwarded_for: &[&[u8]], trusted: &[Network]
     client
 }
 
+/// The same, where proxies say it in `Forwarded` (RFC 7239); and the protocol by which that visitor asked, where it is said.
+///
+/// An element whose `for` is no address ends the walk: the visitor is then whoever named it.
+///
+/// # Errors
+/// Where the walk comes to what is not of the form. A visitor could write the half of a quotation before what the proxy
+/// adds, and would pass for the proxy itself.
+pub fn client_of_forwarded(
+    peer: IpAddr,
+    lines: &[&[u8]],
+    trusted: &[Network],
+) -> Result<(IpAddr, Option<Box<str>>), MalformedForwarded> {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let (mut client, mut proto) = (peer.to_canonical(), None);
+    for element in forwarded_from_the_right(lines) {
+        if !is_trusted(&client) {
+            break;
+        }
+        let element = element.ok_or(MalformedForwarded)?;
+        let Some(Node::Address(address, _)) = element.by_client else { break };
+        (client, proto) = (address, element.proto);
+    }
+    Ok((client, proto))
+}
+
+/// A `Forwarded` header of a trusted proxy cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the Forwarded header is not of its form")]
+pub struct MalformedForwarded;
+
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
 fn address(entry: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(entry.trim_ascii()).ok()?;
@@ -79,6 +109,35 @@ mod tests {
         assert_eq!(behind("10.0.0.1", &["10.9.9.9, 192.0.2.1, 10.0.0.2"]), "192.0.2.1", "proxies in a row");
         assert_eq!(behind("10.0.0.1", &["198.51.100.66", "192.0.2.1 , 10.0.0.2"]), "192.0.2.1", "two lines");
         assert_eq!(behind("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3", "all are trusted: the farthest");
+    }
+
+    #[test]
+    fn forwarded_is_believed_as_far_as_x_forwarded_for() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let of = |peer: &str, lines: &[&str]| {
+            let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+            match client_of_forwarded(peer.parse().unwrap(), &lines, &trusted) {
+                Ok((client, proto)) => format!("{client} {}", proto.as_deref().unwrap_or("-")),
+                Err(MalformedForwarded) => "malformed".to_owned(),
+            }
+        };
+        assert_eq!(of("203.0.113.9", &["for=192.0.2.1"]), "203.0.113.9 -", "a stranger");
+        assert_eq!(of("10.0.0.1", &[]), "10.0.0.1 -");
+        assert_eq!(of("10.0.0.1", &["for=192.0.2.1;proto=HTTPS"]), "192.0.2.1 https");
+        assert_eq!(of("10.0.0.1", &["for=198.51.100.6;proto=a, for=192.0.2.1, for=10.0.0.2;proto=b"]), "192.0.2.1 -");
+        assert_eq!(of("10.0.0.1", &["for=198.51.100.6", "For=\"[2001:db8::7]:80\""]), "2001:db8::7 -");
+        for end in ["for=unknown", "for=_hidden", "proto=http"] {
+            assert_eq!(of("10.0.0.1", &[&format!("for=192.0.2.1, {end}, for=10.0.0.2")]), "10.0.0.2 -", "{end}");
+        }
+        for half in ["for=\"", "for=a", "x"] {
+            assert_eq!(of("10.0.0.1", &[&format!("{half}, for=192.0.2.1")]), "malformed", "{half}");
+            assert_eq!(
+                of("10.0.0.1", &[half, "for=192.0.2.1"]),
+                "192.0.2.1 -",
+                "{half}: in a line that is not come to"
+            );
+            assert_eq!(of("203.0.113.9", &[half]), "203.0.113.9 -");
+        }
     }
 
     #[test]

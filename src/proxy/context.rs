@@ -26,6 +26,8 @@ pub(crate) struct RequestContext {
     pub(super) client: IpAddr,
     /// Whether what the peer says of the visitor is believed.
     pub(super) is_trusted: bool,
+    /// What a trusted proxy says of the visitor in `Forwarded`, where that is where it is said.
+    pub(super) told: Option<Told>,
     /// Between which addresses its connection is.
     pub(super) ends: Ends,
     /// Its name in all logs.
@@ -47,6 +49,15 @@ pub(crate) struct RequestContext {
     /// Bytes of its body so far.
     pub(super) body_received: u64,
     _open: Open,
+}
+
+/// What is said of a visitor in `Forwarded`, beside its address.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// The protocol that it speaks.
+    pub proto: Option<Box<str>>,
+    /// Whether it cannot be read.
+    pub is_malformed: bool,
 }
 
 /// The two ends of a client's connection, as far as they are known.
@@ -98,6 +109,7 @@ impl RequestContext {
             began: clock::monotonic(),
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             is_trusted: false,
+            told: None,
             ends: Ends::default(),
             request_id: String::new(),
             forwarded: None,

@@ -2,6 +2,7 @@
 
 use super::context::{Decided, RequestContext};
 use super::hop::{CDN_LOOP, PSEUDONYM};
+use crate::client::forwarded_element;
 use crate::session::Minted;
 use crate::tls::ClientIdentity;
 use http::header::{COOKIE, FORWARDED, HOST, SET_COOKIE, VIA};
@@ -10,7 +11,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -42,6 +43,8 @@ pub(super) struct Received {
     pub version: Version,
     /// Whether over TLS.
     pub is_tls: bool,
+    /// Whether the other side is told in `Forwarded` too.
+    pub writes_forwarded: bool,
 }
 
 /// Writes what both an app server and another edge are told: who the visitor is, as far as that is known, and that the
@@ -70,6 +73,18 @@ pub(super) fn of_visitor(
             head.insert_header(name.clone(), value.clone())?;
         }
     } else {
+        if let Some(told) = &context.told {
+            // What these say of the visitor may be anybody's: it is written anew, from the header that is believed.
+            for name in [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST] {
+                head.remove_header(&name);
+            }
+            if context.client != received.peer.to_canonical() {
+                head.insert_header(X_FORWARDED_FOR, context.client.to_string())?;
+            }
+            if let Some(proto) = &told.proto {
+                head.insert_header(X_FORWARDED_PROTO, &**proto)?;
+            }
+        }
         if !context.is_trusted {
             // What an untrusted client says of where it comes from is replaced, whichever header it uses.
             for name in [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED] {
@@ -101,6 +116,11 @@ pub(super) fn of_visitor(
     if let Some(identity) = identity {
         head.insert_header(ClientIdentity::SUBJECT, identity.subject.as_str())?;
         head.insert_header(ClientIdentity::CERTIFICATE, identity.certificate.as_str())?;
+    }
+    if received.writes_forwarded && context.forwarded.is_none() {
+        let peer = context.ends.client.unwrap_or_else(|| SocketAddr::new(received.peer, 0));
+        let element = forwarded_element(peer, host(head), if received.is_tls { "https" } else { "http" });
+        head.append_header(FORWARDED, element)?;
     }
     head.insert_header(X_REQUEST_ID, context.request_id.as_str())?;
     let version = match received.version {

@@ -19,6 +19,7 @@ mod route;
 mod server;
 mod transit;
 
+use crate::config::ForwardedHeader;
 use crate::live::{Edge, clock};
 use crate::model::Network;
 use crate::resilience::Observation;
@@ -54,6 +55,7 @@ pub(crate) struct Proxy {
     edge: Arc<Edge>,
     access_log: Arc<AccessLog>,
     trusted_proxies: Vec<Network>,
+    forwarded_header: ForwardedHeader,
     head_limits: HeadLimits,
 }
 
@@ -142,7 +144,9 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
     ) -> Result<()> {
         let is_tls = context.connection.as_ref().is_some_and(|connection| connection.is_tls);
-        let received = Received { peer: context.peer(), version: session.req_header().version, is_tls };
+        let writes_forwarded = self.forwarded_header != ForwardedHeader::XForwardedFor;
+        let version = session.req_header().version;
+        let received = Received { peer: context.peer(), version, is_tls, writes_forwarded };
         self.tell(head, &received, context)
     }
 

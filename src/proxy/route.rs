@@ -2,22 +2,23 @@
 
 use super::Proxy;
 use super::announce::announce;
-use super::context::{Attempts, Decided, RequestContext};
-use super::headers::X_REQUEST_ID;
+use super::context::{Attempts, Decided, RequestContext, Told};
+use super::headers::{X_FORWARDED_FOR, X_REQUEST_ID};
 use super::hop::{MOST_PASSES, passes};
 use super::intake::{checked_host, declared_length, host};
 use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::request_id;
 use crate::balance::KeyHash;
-use crate::client::client_address;
+use crate::client::{client_address, client_of_forwarded};
+use crate::config::ForwardedHeader;
 use crate::live::{CountingFinder, LiveTable, PoolState, Server, clock, entropy};
 use crate::model::{Balance, Balancing, RegionId, Service, ServiceId};
 use crate::resilience::Observation;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
 use crate::session::{CookieName, cookie_values};
-use http::HeaderValue;
-use http::header::{COOKIE, UPGRADE};
+use http::header::{COOKIE, FORWARDED, UPGRADE};
+use http::{HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
@@ -50,6 +51,9 @@ impl Proxy {
         context.forwarded = live.as_ref().and_then(|live| self.forwarded(head, live));
         self.identify(head, peer, context);
         let host = checked_host(head, wire, self.head_limits)?;
+        if context.told.as_ref().is_some_and(|told| told.is_malformed) {
+            return Err(Refusal::BadRequest("The Forwarded header is not of its form."));
+        }
         let live = live.ok_or(Refusal::NoRegion { retry_after: 1 })?;
         if context.forwarded.is_none() {
             let passes = passes(head);
@@ -83,9 +87,24 @@ impl Proxy {
         let peer = peer.to_canonical();
         context.is_trusted = self.trusted_proxies.iter().any(|network| network.contains(&peer));
         context.client = if context.is_trusted {
-            let lines: SmallVec<[&[u8]; 4]> =
-                head.headers.get_all("x-forwarded-for").iter().map(|value| value.as_bytes()).collect();
-            client_address(peer, &lines, &self.trusted_proxies)
+            let lines = |name: &HeaderName| -> SmallVec<[&[u8]; 4]> {
+                head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+            };
+            let in_forwarded = match self.forwarded_header {
+                ForwardedHeader::XForwardedFor => false,
+                ForwardedHeader::Forwarded => true,
+                ForwardedHeader::Both => !head.headers.contains_key(X_FORWARDED_FOR),
+            };
+            if in_forwarded {
+                let read = client_of_forwarded(peer, &lines(&FORWARDED), &self.trusted_proxies);
+                let is_malformed = read.is_err();
+                let (client, proto) = read.unwrap_or((peer, None));
+                let proto = proto.filter(|proto| matches!(&**proto, "http" | "https"));
+                context.told = Some(Told { proto, is_malformed });
+                client
+            } else {
+                client_address(peer, &lines(&X_FORWARDED_FOR), &self.trusted_proxies)
+            }
         } else {
             peer
         };

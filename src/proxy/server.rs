@@ -77,6 +77,7 @@ impl ProxyServer {
             edge: Arc::clone(&edge),
             access_log: Arc::clone(&access_log),
             trusted_proxies: settings.trusted_proxies.clone(),
+            forwarded_header: settings.forwarded_header,
             head_limits: HeadLimits { bytes: settings.limits.head, lines: settings.limits.headers },
         };
         // Whether HTTP/2 is taken holds for all connections of an engine's proxy, so that there are two.

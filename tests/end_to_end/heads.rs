@@ -2,7 +2,7 @@
 
 use crate::support::edge::Plan;
 use crate::support::recorder::{Recorder, Taken};
-use crate::support::{Block, EdgeProcess};
+use crate::support::{Block, EdgeProcess, eventually};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -98,4 +98,44 @@ async fn servers_are_told_whose_a_connection_is() {
         let taken = bench.passed(request.as_bytes()).await;
         assert_eq!(taken.before, format!("PROXY TCP4 {client} {edge} 0 8080\r\n"));
     }
+}
+
+#[tokio::test]
+async fn whose_a_request_is_can_be_said_in_forwarded() {
+    let pool = |address| format!("[\"{address}\"]");
+    for (setting, fields, x_forwarded_for, forwarded, proto) in [
+        ("forwarded", "Forwarded: for=192.0.2.1;proto=https\r\n", "192.0.2.1, 127.0.0.1", 2, "https"),
+        ("forwarded", "X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-Proto: https\r\n", "127.0.0.1", 1, "http"),
+        ("both", "Forwarded: for=192.0.2.1;proto=ftp\r\n", "192.0.2.1, 127.0.0.1", 2, "http"),
+        ("both", "Forwarded: for=192.0.2.1\r\nX-Forwarded-For: 192.0.2.9\r\n", "192.0.2.9, 127.0.0.1", 2, "http"),
+        ("x_forwarded_for", "X-Forwarded-For: 192.0.2.9\r\n", "192.0.2.9, 127.0.0.1", 0, "http"),
+    ] {
+        let settings = format!("trusted_proxies: [127.0.0.1]\nforwarded_header: {setting}\n");
+        let bench = Bench::with_pools(pool, "", &settings).await;
+        let taken = bench.passed(format!("GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n").as_bytes()).await;
+        assert_eq!(taken.header("x-forwarded-for"), [x_forwarded_for], "{setting}: {fields}");
+        assert_eq!(taken.header("x-forwarded-proto"), [proto], "{setting}: {fields}");
+        let said = taken.header("forwarded");
+        assert_eq!(said.len(), forwarded, "{setting}: {said:?}");
+        if let Some(last) = said.last() {
+            assert!(last.starts_with("for=\"127.0.0.1:") && last.ends_with(";proto=http;host=\"a.example\""), "{last}");
+        }
+        // The log has the visitor, not the proxy.
+        let wanted = x_forwarded_for.split(',').next().unwrap();
+        eventually("its line", async || {
+            bench.edge.access_log().first().cloned().filter(|line| line["client"] == wanted)
+        })
+        .await;
+    }
+    let settings = "trusted_proxies: [127.0.0.1]\nforwarded_header: forwarded\n";
+    let bench = Bench::with_pools(pool, "", settings).await;
+    let half = b"GET / HTTP/1.1\r\nHost: a\r\nForwarded: for=\"192.0.2.9, for=192.0.2.1\r\n\r\n";
+    bench.refused(half, 400).await;
+    let bench = Bench::with_pools(pool, "", "forwarded_header: forwarded\n").await;
+    let taken = bench.passed(b"GET / HTTP/1.1\r\nHost: a\r\nForwarded: for=192.0.2.1\r\n\r\n").await;
+    assert_eq!(
+        (taken.header("forwarded").len(), taken.header("x-forwarded-for")),
+        (1, vec!["127.0.0.1"]),
+        "a stranger"
+    );
 }

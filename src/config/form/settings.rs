@@ -34,6 +34,18 @@ pub(in crate::config) static SETTINGS: Record = Record {
              where a listener takes them: the load balancers in front of the edge, and nobody else.",
         ),
         Key::new(
+            "forwarded_header",
+            Form::Scalar(Scalar::Word(&[
+                ("x_forwarded_for", "`X-Forwarded-For` and its kin"),
+                ("forwarded", "`Forwarded` (RFC 7239)"),
+                ("both", "both: `X-Forwarded-For` where it is there, else `Forwarded`"),
+            ])),
+            Or("x_forwarded_for"),
+            "forwarded",
+            "In which header trusted proxies say whose a request is. With `forwarded` and `both`, apps get `Forwarded` too. \
+             Name none that a proxy passes on as it comes from a client.",
+        ),
+        Key::new(
             "geoip",
             Form::Record(&GEOIP),
             Else("visitors have no place, and only networks and `otherwise` find them a home"),

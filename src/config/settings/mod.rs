@@ -22,6 +22,8 @@ pub struct Settings {
     pub listen: Vec<Listener>,
     /// Whose PROXY protocol header, `X-Forwarded-*` and `X-Request-Id` are believed.
     pub trusted_proxies: Vec<Network>,
+    /// In which header they say whose a request is.
+    pub forwarded_header: ForwardedHeader,
     /// The place databases: none, one, or one for IPv4 and one for IPv6 in any order.
     pub geoip: Vec<PathBuf>,
     /// The file of the routing table.
@@ -42,6 +44,18 @@ pub struct Settings {
     pub hop_keys: Option<PathBuf>,
     /// How the edge stops.
     pub stop: Stop,
+}
+
+/// A header in which proxies say whose a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For` and its kin.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded`.
+    Forwarded,
+    /// `X-Forwarded-For` where it is there, else `Forwarded`.
+    Both,
 }
 
 /// One address where requests are taken.

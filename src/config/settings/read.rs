@@ -1,7 +1,9 @@
 //! From the tree to the settings.
 
 use super::addresses::{listeners, socket_is_free};
-use super::{AccessLog, AccessLogFormat, Admin, Limits, Listener, Log, LogFormat, LogLevel, Settings, Stop};
+use super::{
+    AccessLog, AccessLogFormat, Admin, ForwardedHeader, Limits, Listener, Log, LogFormat, LogLevel, Settings, Stop,
+};
 use crate::config::form;
 use crate::config::problem::{Problems, Source};
 use crate::config::quantity;
@@ -40,6 +42,11 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
             .iter()
             .filter_map(|node| form::network(node.text()?).ok())
             .collect(),
+        forwarded_header: match root.get("forwarded_header").and_then(Node::text) {
+            Some("forwarded") => ForwardedHeader::Forwarded,
+            Some("both") => ForwardedHeader::Both,
+            _ => ForwardedHeader::XForwardedFor,
+        },
         geoip: one.into_iter().chain(several).collect(),
         routing: inside("routing", "file").and_then(path).unwrap_or_default(),
         admin: Admin {
