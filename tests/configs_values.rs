@@ -3,7 +3,8 @@
 
 use homeward::config::{
     AccessLog, AccessLogFormat, Admin, CertificateFiles, ClientAuthority, ClientCertificates, ForwardedHeader, Limits,
-    Listener, Log, LogFormat, LogLevel, Settings, Source, Stop, Tls, TlsProfile, read_drains, read_routing, read_settings,
+    Listener, Log, LogFormat, LogLevel, Settings, Source, Stop, Tls, TlsProfile, read_drains, read_routing,
+    read_settings,
 };
 use homeward::model::*;
 use homeward::resilience::ConnectionLimits;

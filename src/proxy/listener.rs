@@ -2,6 +2,7 @@
 
 use super::Proxy;
 use super::connection::{Connection, ConnectionState, Phase, Tempo};
+use super::door::{Door, Guest};
 use crate::live::clock;
 use crate::telemetry::{Metrics, Occasionally};
 use crate::tls::ListenerTls;
@@ -28,6 +29,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct Front {
     pub proxy: Arc<HttpProxy<Proxy>>,
+    pub door: Arc<Door>,
+    /// Whether trusted proxies begin with a PROXY protocol header.
+    pub proxy_protocol: bool,
     pub tls: Option<Arc<ListenerTls>>,
     pub tempo: Tempo,
     pub metrics: Arc<Metrics>,
@@ -73,15 +77,18 @@ async fn not_accepted(error: &io::Error) {
 impl Front {
     /// Serves a connection, on another thread each time: connections are spread over all of them.
     fn open(&self, tcp: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
+        let Some(guest) = self.door.let_in(peer) else { return };
         let (front, stop) = (self.clone(), stop.clone());
         let open = self.metrics.open_connection();
         pingora_runtime::current_handle().spawn(async move {
-            front.serve(tcp, peer, stop).await;
+            front.serve(tcp, guest, stop).await;
             drop(open);
         });
     }
 
-    async fn serve(self, tcp: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
+    async fn serve(self, mut tcp: TcpStream, guest: Guest, stop: watch::Receiver<bool>) {
+        let introduced = if self.proxy_protocol { self.door.introduce(guest, &mut tcp).await } else { Some(guest) };
+        let Some(Guest { peer, open: _open }) = introduced else { return };
         // Without it, small answers would wait for acknowledgements; where it cannot be set, they do.
         let _ = tcp.set_nodelay(true);
         let state = Arc::new(ConnectionState::new(peer, self.tls.is_some()));

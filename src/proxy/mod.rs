@@ -6,6 +6,7 @@ mod announce;
 mod answer;
 mod connection;
 mod context;
+mod door;
 mod headers;
 mod hop;
 mod https;

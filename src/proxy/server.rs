@@ -2,11 +2,12 @@
 
 use super::Proxy;
 use super::connection::Tempo;
+use super::door::Door;
 use super::intake::HeadLimits;
 use super::listener::{Front, listen};
 use crate::config::Settings;
 use crate::live::{Edge, clock};
-use crate::resilience::Pace;
+use crate::resilience::{Connections, Pace};
 use crate::telemetry::AccessLog;
 use crate::tls::ListenerTls;
 use pingora::apps::{HttpServerOptions, ServerApp};
@@ -96,6 +97,12 @@ impl ProxyServer {
             body: Pace { grace: settings.limits.patience, rate: settings.limits.slowest_body },
         };
 
+        let door = Arc::new(Door::new(
+            Connections::new(settings.limits.connections),
+            settings.trusted_proxies.clone(),
+            Arc::clone(edge.metrics()),
+        ));
+
         // Each thread has an event loop of its own, without work stealing: a request stays where it began.
         let runtime = Runtime::new_no_steal(threads, "proxy");
         let listeners = {
@@ -110,7 +117,14 @@ impl ProxyServer {
             // With TLS the two sides settle on a version of HTTP by ALPN.
             let is_h2c = of_settings.http2 && tls.is_none();
             let proxy = Arc::clone(&engines[usize::from(is_h2c)]);
-            let front = Front { proxy, tls: tls.clone(), tempo, metrics: Arc::clone(edge.metrics()) };
+            let front = Front {
+                proxy,
+                door: Arc::clone(&door),
+                proxy_protocol: of_settings.proxy_protocol,
+                tls: tls.clone(),
+                tempo,
+                metrics: Arc::clone(edge.metrics()),
+            };
             listening.push(runtime.get_handle().spawn(listen(listener, front, stopped.clone())));
             addresses.push(address);
         }

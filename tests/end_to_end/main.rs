@@ -25,6 +25,7 @@ mod hot_table;
 mod keys;
 mod life;
 mod minted;
+mod proxy_protocol;
 mod replays;
 mod routing;
 mod slow_clients;

@@ -18,10 +18,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 /// Who issues certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -36,7 +36,7 @@ impl Authority {
         (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 
-    fn write(&self, directory: &Path, file: &str, name: &str) {
+    pub(crate) fn write(&self, directory: &Path, file: &str, name: &str) {
         let (certificate, key) = self.issue(name);
         std::fs::write(directory.join(file), certificate + &key).unwrap();
     }
@@ -59,6 +59,17 @@ impl Authority {
         http2: bool,
         own: Option<(String, String)>,
     ) -> std::io::Result<TlsStream<TcpStream>> {
+        self.speak(TcpStream::connect(to).await?, name, http2, own).await
+    }
+
+    /// Speaks TLS over `tcp`.
+    pub(crate) async fn speak(
+        &self,
+        tcp: TcpStream,
+        name: &str,
+        http2: bool,
+        own: Option<(String, String)>,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -76,14 +87,13 @@ impl Authority {
         };
         config.alpn_protocols =
             if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
-        let tcp = TcpStream::connect(to).await?;
         let name = ServerName::try_from(name.to_owned()).unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, tcp).await
     }
 }
 
 /// One request over `stream`, by the version of HTTP that the two sides have settled on.
-async fn get(stream: TlsStream<TcpStream>, target: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
+pub(crate) async fn get(stream: TlsStream<TcpStream>, target: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let mut request = Request::builder().uri(target);
     if !is_h2 {

@@ -39,7 +39,8 @@ impl World {
         let pair = CertificateFiles { certificate: path("edge.pem"), key: path("edge.key") };
         let tls = Tls { certificates: vec![pair], profile: TlsProfile::Intermediate, clients: None };
         let clients = Some(ClientAuthority { ca: path("clients.pem"), certificates: ClientCertificates::Required });
-        let listener = |tls| Listener { address: "127.0.0.1:0".parse().unwrap(), http2: true, tls, proxy_protocol: false };
+        let listener =
+            |tls| Listener { address: "127.0.0.1:0".parse().unwrap(), http2: true, tls, proxy_protocol: false };
         let listen = [listener(None), listener(Some(tls.clone())), listener(Some(Tls { clients, ..tls }))];
         let metrics = Arc::new(Metrics::new("1", clock::now()).unwrap());
         let edge = Arc::new(Edge::new("us-west".parse().unwrap(), metrics));
