@@ -103,9 +103,10 @@ async fn a_visitor_behind_a_load_balancer_is_who_that_says() {
             assert_eq!(seen.header("x-forwarded-for"), ["127.10.0.1"], "what the visitor made up is gone");
         }
     }
-    // The load balancer's own: from nowhere, and home is the nearest region.
+    // The load balancer's own: from nowhere, and home is the nearest region. What it forwards by a header is believed.
     let own = local_header(ProxyVersion::V2);
-    let answer = say(TRUSTED, world.edge.address, &[own.as_ref(), REQUEST]).await;
+    let plain = b"GET / HTTP/1.1\r\nHost: portal.example.com\r\nConnection: close\r\n\r\n";
+    let answer = say(TRUSTED, world.edge.address, &[own.as_ref(), plain]).await;
     assert!(answer.ends_with("us-west"), "{answer}");
     let logged = eventually("all lines", async || Some(world.edge.access_log()).filter(|log| log.len() == 5)).await;
     let clients: Vec<_> = logged.iter().map(|line| line["client"].as_str().unwrap()).collect();
