@@ -9,14 +9,17 @@ use std::collections::HashMap;
 pub const LONGEST_KEY: usize = 4096;
 
 /// Why a value is not the key of a session whose home is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyProblem {
     /// It is empty or too long, has bytes that no cookie may have, or has nothing after the separator.
+    #[error("the value is no session key")]
     Malformed,
     /// It has the form of a key, and no region of the table has its prefix.
+    #[error("no region has the prefix of the session key")]
     UnknownPrefix,
     /// It names a region, keys are signed, and it is not, or by nobody who may.
+    #[error("the session key is not signed by a key of the service")]
     BadSignature,
 }
 
