@@ -15,5 +15,8 @@ if ! cargo fuzz --version >/dev/null 2>&1; then
 fi
 for target in ${*:-$(cargo +nightly fuzz list)}; do
     echo "== $target, $seconds s"
-    cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -rss_limit_mb=4096 -print_final_stats=1
+    # What is found goes to the first directory; the seeds of the second are read alone.
+    found="fuzz/target/found/$target"
+    mkdir -p "$found"
+    cargo +nightly fuzz run "$target" "$found" "fuzz/corpus/$target" -- -max_total_time="$seconds" -rss_limit_mb=4096 -print_final_stats=1
 done
