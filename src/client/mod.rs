@@ -17,6 +17,13 @@ use std::net::{IpAddr, SocketAddr};
 /// The most entries of `X-Forwarded-For` that are looked at, from the right.
 const MOST_HOPS: usize = 32;
 
+/// Whether `address` is one of a proxy that is believed; IPv4 in IPv6 is IPv4.
+#[must_use]
+pub fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
+}
+
 /// The visitor's address: that of the `peer`, or where the peer is a trusted proxy, the last address in the
 /// `X-Forwarded-For` lines that is not a trusted proxy's.
 ///
@@ -24,11 +31,10 @@ const MOST_HOPS: usize = 32;
 /// it are trusted. One that is no address ends the walk: the visitor is then whoever named it. Any bytes are taken.
 #[must_use]
 pub fn client_address(peer: IpAddr, forwarded_for: &[&[u8]], trusted: &[Network]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = peer.to_canonical();
     let entries = forwarded_for.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
     for entry in entries.take(MOST_HOPS) {
-        if !is_trusted(&client) {
+        if !is_trusted(client, trusted) {
             break;
         }
         match address(entry) {
@@ -51,10 +57,9 @@ pub fn client_of_forwarded(
     lines: &[&[u8]],
     trusted: &[Network],
 ) -> Result<(IpAddr, Option<Box<str>>), MalformedForwarded> {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let (mut client, mut proto) = (peer.to_canonical(), None);
     for element in forwarded_from_the_right(lines) {
-        if !is_trusted(&client) {
+        if !is_trusted(client, trusted) {
             break;
         }
         let element = element.ok_or(MalformedForwarded)?;

@@ -1,6 +1,6 @@
 //! Whose a connection is, and whether it is one too many: what is settled before anything of HTTP or TLS is read.
 
-use crate::client::{LONGEST_PROXY_HEADER, ProxyOrigin, ProxyReading, read_proxy_header};
+use crate::client::{LONGEST_PROXY_HEADER, ProxyOrigin, ProxyReading, is_trusted, read_proxy_header};
 use crate::live::clock;
 use crate::model::Network;
 use crate::resilience::{Connections, OpenConnection};
@@ -79,8 +79,7 @@ impl Door {
     }
 
     fn trusts(&self, peer: SocketAddr) -> bool {
-        let peer = peer.ip().to_canonical();
-        self.trusted_proxies.iter().any(|network| network.contains(&peer))
+        is_trusted(peer.ip(), &self.trusted_proxies)
     }
 
     fn refuse<T>(&self, why: ConnectionRefusal, peer: SocketAddr, text: impl fmt::Display) -> Option<T> {

@@ -10,7 +10,7 @@ use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::request_id;
 use crate::balance::KeyHash;
-use crate::client::{client_address, client_of_forwarded};
+use crate::client::{client_address, client_of_forwarded, is_trusted};
 use crate::config::ForwardedHeader;
 use crate::live::{CountingFinder, LiveTable, PoolState, Server, clock, entropy};
 use crate::model::{Balance, Balancing, RegionId, Service, ServiceId};
@@ -85,7 +85,7 @@ impl Proxy {
             return;
         }
         let peer = peer.to_canonical();
-        context.is_trusted = self.trusted_proxies.iter().any(|network| network.contains(&peer));
+        context.is_trusted = is_trusted(peer, &self.trusted_proxies);
         context.client = if context.is_trusted {
             let lines = |name: &HeaderName| -> SmallVec<[&[u8]; 4]> {
                 head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()

@@ -6,7 +6,7 @@ use super::headers::{self, HOMEWARD_HOP_REFUSED, HOMEWARD_REPLAY, Received};
 use super::replay::Answer;
 use super::{hop, https};
 use crate::hop::Claims;
-use crate::live::{LiveTable, clock};
+use crate::live::clock;
 use crate::model::RegionId;
 use crate::routing::Way;
 use crate::session::Minted;
@@ -104,13 +104,9 @@ impl Proxy {
 /// Leaves an answer behind, and sends the request once more.
 fn go_again(context: &mut RequestContext) -> Result<()> {
     if let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) {
-        count_left_answer(live, decision.service, region);
+        live.meters.upstream(decision.service, region, UpstreamResult::Answered);
     }
     context.attempts.server = None;
     context.goes_again = true;
     Error::e_explain(ErrorType::Custom("GoesAgain"), "the request goes once more")
-}
-
-fn count_left_answer(live: &LiveTable, service: crate::model::ServiceId, region: RegionId) {
-    live.meters.upstream(service, region, UpstreamResult::Answered);
 }
