@@ -70,7 +70,11 @@ pub(super) fn of_visitor(
     if let Some(forwarded) = &context.forwarded {
         // As the first edge saw it: an app cannot tell a request that made a hop from one that did not.
         for (name, value) in &forwarded.visitor {
-            head.insert_header(name.clone(), value.clone())?;
+            if value.is_empty() {
+                head.remove_header(name);
+            } else {
+                head.insert_header(name.clone(), value.clone())?;
+            }
         }
     } else {
         if let Some(told) = &context.told {

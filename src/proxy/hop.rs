@@ -11,7 +11,7 @@ use crate::live::{LiveTable, clock};
 use crate::model::Keyring;
 use crate::routing::{Arrival, FoundBy};
 use crate::telemetry::{HopResult, Occasionally};
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, FORWARDED};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
@@ -23,6 +23,7 @@ pub(super) const HOMEWARD_HOP: HeaderName = HeaderName::from_static("homeward-ho
 const HOMEWARD_HOP_FOR: HeaderName = HeaderName::from_static("homeward-hop-for");
 const HOMEWARD_HOP_PROTO: HeaderName = HeaderName::from_static("homeward-hop-proto");
 const HOMEWARD_HOP_HOST: HeaderName = HeaderName::from_static("homeward-hop-host");
+const HOMEWARD_HOP_FORWARDED: HeaderName = HeaderName::from_static("homeward-hop-forwarded");
 const HOMEWARD_HOP_ID: HeaderName = HeaderName::from_static("homeward-hop-id");
 
 /// RFC 8586: the name of each edge that a request has passed.
@@ -39,8 +40,8 @@ pub(super) struct Forwarded {
     pub claims: Claims,
     /// Why it was forwarded, as the other edge tells it.
     pub reasons: String,
-    /// What the app is told as `X-Forwarded-For`, `-Proto` and `-Host`.
-    pub visitor: [(HeaderName, HeaderValue); 3],
+    /// What the app is told as `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded`; empty where it is not told.
+    pub visitor: [(HeaderName, HeaderValue); 4],
     /// The id of the request.
     pub request_id: String,
 }
@@ -98,7 +99,13 @@ impl Proxy {
     ) -> Result<Forwarded, HopProblem> {
         let said = |name| only(&head.headers, name).ok_or(HopProblem::Malformed);
         let (reasons, request_id) = (said(HOMEWARD_REASON)?, said(HOMEWARD_HOP_ID)?);
-        let visitor = [said(HOMEWARD_HOP_FOR)?, said(HOMEWARD_HOP_PROTO)?, said(HOMEWARD_HOP_HOST)?].map(Clone::clone);
+        let visitor = [
+            said(HOMEWARD_HOP_FOR)?,
+            said(HOMEWARD_HOP_PROTO)?,
+            said(HOMEWARD_HOP_HOST)?,
+            said(HOMEWARD_HOP_FORWARDED)?,
+        ]
+        .map(Clone::clone);
         let claims = {
             let cookies = joined(&head.headers, &COOKIE);
             let lines = lines(&visitor, &cookies, head, live);
@@ -107,8 +114,9 @@ impl Proxy {
         };
         let request_id = request_id::accepted(request_id.as_bytes()).ok_or(HopProblem::Malformed)?.to_owned();
         let reasons = reasons.to_str().map_err(|_| HopProblem::Malformed)?.to_owned();
-        let [visitor_for, proto, host] = visitor;
-        let visitor = [(X_FORWARDED_FOR, visitor_for), (X_FORWARDED_PROTO, proto), (X_FORWARDED_HOST, host)];
+        let [visitor_for, proto, host, whole] = visitor;
+        let visitor =
+            [(X_FORWARDED_FOR, visitor_for), (X_FORWARDED_PROTO, proto), (X_FORWARDED_HOST, host), (FORWARDED, whole)];
         Ok(Forwarded { claims, reasons, visitor, request_id })
     }
 }
@@ -139,17 +147,18 @@ pub(super) fn to_edge(
     keys: &Keyring,
 ) -> pingora::Result<()> {
     let value = |name: &HeaderName| joined(&head.headers, name);
-    let visitor = [value(&X_FORWARDED_FOR), value(&X_FORWARDED_PROTO), value(&X_FORWARDED_HOST)]
+    let visitor = [value(&X_FORWARDED_FOR), value(&X_FORWARDED_PROTO), value(&X_FORWARDED_HOST), value(&FORWARDED)]
         .map(|bytes| HeaderValue::from_bytes(&bytes).unwrap_or_else(|_| HeaderValue::from_static("")));
     let token = {
         let cookies = joined(&head.headers, &COOKIE);
         let lines = lines(&visitor, &cookies, head, live);
         seal(claims, &bound(head, context.request_id.as_bytes(), reasons.as_bytes(), &lines), keys)
     };
-    let [visitor_for, proto, host] = visitor;
+    let [visitor_for, proto, host, whole] = visitor;
     head.insert_header(HOMEWARD_HOP_FOR, visitor_for)?;
     head.insert_header(HOMEWARD_HOP_PROTO, proto)?;
     head.insert_header(HOMEWARD_HOP_HOST, host)?;
+    head.insert_header(HOMEWARD_HOP_FORWARDED, whole)?;
     head.insert_header(HOMEWARD_HOP_ID, context.request_id.as_str())?;
     head.insert_header(HOMEWARD_REASON, reasons)?;
     head.insert_header(HOMEWARD_HOP, token)
@@ -174,7 +183,7 @@ fn target(head: &RequestHeader) -> &[u8] {
 /// What says where the request comes from, and where it goes: by cookies, a bearer token, or another header that the table
 /// reads keys from.
 fn lines<'a>(
-    visitor: &'a [HeaderValue; 3],
+    visitor: &'a [HeaderValue; 4],
     cookies: &'a [u8],
     head: &'a RequestHeader,
     live: &'a LiveTable,

@@ -58,9 +58,16 @@ impl Request {
             at: clock::now(),
         };
         change(&mut claims);
-        let lines = ["homeward-hop-for", "homeward-hop-proto", "homeward-hop-host", "cookie", "authorization"];
+        let lines = [
+            "homeward-hop-for",
+            "homeward-hop-proto",
+            "homeward-hop-host",
+            "homeward-hop-forwarded",
+            "cookie",
+            "authorization",
+        ];
         let mut lines = lines.map(|name| self.value(name).as_bytes()).to_vec();
-        lines.insert(4, b"authorization"); // its name stands in front of a header that may hold a key
+        lines.insert(5, b"authorization"); // its name stands in front of a header that may hold a key
         let bound = Bound {
             method: self.method.as_bytes(),
             host: self.host.as_bytes(),
@@ -101,6 +108,8 @@ fn tries() -> Vec<Try> {
         to("for another visitor", no, set("homeward-hop-for", "203.0.113.66")),
         to("by another protocol", no, set("homeward-hop-proto", "https")),
         to("to another host", no, set("homeward-hop-host", "evil.example")),
+        to("as forwarded for another", no, set("homeward-hop-forwarded", "for=203.0.113.66")),
+        to("with a Forwarded that the token goes before", yes, set("forwarded", "for=203.0.113.66")),
         to("under another id", no, set("homeward-hop-id", "0")),
         to("with an id in a way that no edge writes", no, set("homeward-hop-id", "<script>")),
         to("with other reasons", no, set("homeward-reason", "SessionKeyIsMalformed")),
@@ -134,6 +143,15 @@ fn tries() -> Vec<Try> {
         to("at the edge of another region", (CENTRAL, false, EAST), Box::new(|_| {})),
         to("at the edge that made it", (WEST, false, EAST), Box::new(|_| {})),
         to("made anew by one who has the key", yes, sealed(KEY, |_| {})),
+        to(
+            "made anew, as forwarded for another",
+            yes,
+            Box::new(|request| {
+                request.set("homeward-hop-forwarded", "for=203.0.113.66");
+                let token = request.sealed(KEY, |_| {});
+                request.set("homeward-hop", &token);
+            }),
+        ),
         to("made half a minute ago", no, sealed(KEY, |c| c.at -= Duration::from_secs(32))),
         to("made an hour ago", no, sealed(KEY, |c| c.at -= Duration::from_secs(3600))),
         to("made in half a minute", no, sealed(KEY, |c| c.at += Duration::from_secs(33))),
@@ -188,6 +206,8 @@ async fn a_captured_token_is_good_for_nothing_else() {
         assert_eq!(seen.header("homeward-home"), [REGIONS[served_by]], "{what}");
         let visitor = if believed { edge::NEW_YORK } else { THIEF };
         assert_eq!(seen.header("x-forwarded-for"), [visitor.to_string()], "{what}");
+        let forwarded = Some(request.value("homeward-hop-forwarded")).filter(|said| believed && !said.is_empty());
+        assert_eq!(seen.header("forwarded"), forwarded.as_slice(), "{what}");
         let id = caught.value("homeward-hop-id");
         assert_eq!(seen.header("x-request-id") == [id], believed, "{what}");
         let arrived_elsewhere = believed || at != served_by;

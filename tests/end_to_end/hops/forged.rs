@@ -17,7 +17,7 @@ fn token(key: &str) -> String {
         client: "203.0.113.66".parse().unwrap(),
         at: clock::now(),
     };
-    let lines: &[&[u8]] = &[b"203.0.113.66", b"https", b"evil.example", b"sid=east-1"];
+    let lines: &[&[u8]] = &[b"203.0.113.66", b"https", b"evil.example", b"for=203.0.113.66", b"sid=east-1"];
     let bound = Bound {
         method: b"GET",
         host: b"portal.example.com",
@@ -30,10 +30,11 @@ fn token(key: &str) -> String {
 }
 
 /// What goes with a token of an edge.
-const BESIDE: [(&str, &str); 5] = [
+const BESIDE: [(&str, &str); 6] = [
     ("homeward-hop-for", "203.0.113.66"),
     ("homeward-hop-proto", "https"),
     ("homeward-hop-host", "evil.example"),
+    ("homeward-hop-forwarded", "for=203.0.113.66"),
     ("homeward-hop-id", "forged"),
     ("homeward-reason", "Forged"),
 ];
