@@ -1,7 +1,8 @@
 //! From where a service may be asked, how, and how often.
 
 use crate::routing::World;
-use crate::support::{Client, eventually};
+use crate::support::fleet::{EAST, Fleet, REGIONS, Reach, WEST};
+use crate::support::{Client, edge, eventually};
 use std::net::{IpAddr, Ipv4Addr};
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -86,4 +87,22 @@ async fn requests_are_counted_by_a_header_or_a_session() {
     let mut status = async |value| client.get("/", &[("cookie", value)]).await.status;
     assert_eq!([status("sid=east-1").await, status("sid=east-1").await, status("sid=east-2").await], [200, 429, 200]);
     assert_eq!([status("a=b").await, status("a=b").await], [200, 429]);
+}
+
+#[tokio::test]
+async fn a_request_that_makes_a_hop_is_counted_once() {
+    let fleet = Fleet::start(Reach::Edge).await;
+    let rule = "    session: {cookie: sid}\n";
+    let table = fleet.table([Reach::Edge; 3]);
+    assert!(table.contains(rule), "{table}");
+    fleet.adopt(&table.replace(rule, &format!("{rule}    rate_limit: {{rate: 0.01/s, burst: 3}}\n"))).await;
+    for (region, edges) in [(WEST, 2), (EAST, 1)] {
+        let mut visitor = Client::connect(fleet.edges[region].address, edge::NEW_YORK).await;
+        for status in [200, 200, 200, 429] {
+            let answer = visitor.get("/", &[("cookie", "sid=east-1")]).await;
+            assert_eq!(answer.status, status, "by the count of {}", REGIONS[region]);
+        }
+        let seen = fleet.apps[EAST].take_seen();
+        assert!(seen.len() == 3 && seen.iter().all(|seen| seen.edges_passed() == edges), "{seen:?}");
+    }
 }
