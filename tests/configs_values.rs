@@ -77,7 +77,8 @@ fn all_settings() {
                 connections: ConnectionLimits { total: 5_000, per_client: 50 },
                 head_time: Duration::from_secs(5),
                 slowest_body: 1024,
-                patience: Duration::from_secs(30)
+                patience: Duration::from_secs(30),
+                streams: 250,
             },
             threads: Some(4),
             hop_keys: Some("conf/hop.key".into()),
@@ -101,6 +102,7 @@ fn default_settings() {
         head_time: Duration::from_secs(10),
         slowest_body: 500,
         patience: Duration::from_secs(20),
+        streams: 100,
     };
     assert_eq!(settings.limits, limits);
     assert_eq!(settings.stop, Stop { grace: Duration::from_secs(10) });

@@ -1,10 +1,12 @@
-//! Floor 1: who the client is, through trusted proxies.
+//! Floor 1: who the client is, through trusted proxies, and what it sends before any of it is a request.
 
 mod forwarded;
+mod frames;
 mod proxy_protocol;
 mod source;
 
 pub use forwarded::{ForwardedElement, Node, forwarded_element, forwarded_from_the_right};
+pub use frames::{FrameHead, FrameHeads, FrameKind, HTTP2_PREFACE};
 pub use proxy_protocol::{
     LONGEST_PROXY_HEADER, ProxyHeader, ProxyHeaderBytes, ProxyOrigin, ProxyProblem, ProxyReading, Tlv, Tlvs,
     local_header, proxy_header, read_proxy_header,

@@ -1,5 +1,6 @@
 //! A client's connection: its bytes, and how long they may take.
 
+use crate::client::HTTP2_PREFACE;
 use crate::live::clock;
 use crate::resilience::{Pace, Patience};
 use crate::telemetry::{CutOff, Metrics};
@@ -282,7 +283,7 @@ impl Peek for Connection {
         while count < into.len() {
             let read = self.read(&mut into[count..]).await?;
             count += read;
-            if read == 0 || !PREFACE.starts_with(&into[..count]) {
+            if read == 0 || !HTTP2_PREFACE.starts_with(&into[..count]) {
                 break;
             }
         }
@@ -291,9 +292,6 @@ impl Peek for Connection {
         Ok(true)
     }
 }
-
-/// What is peeked for: the preface of HTTP/2 (RFC 9113, 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 #[async_trait]
 impl Shutdown for Connection {

@@ -6,6 +6,7 @@ use super::refusal::Refusal;
 use super::replay::Replayed;
 use crate::live::{ActiveRequest, Edge, LiveTable, clock};
 use crate::model::{RegionId, RegionName, Timestamp};
+use crate::resilience::Patience;
 use crate::routing::{Decision, Reasons, SessionState, Way};
 use crate::telemetry::Open;
 use smallvec::SmallVec;
@@ -48,6 +49,8 @@ pub(crate) struct RequestContext {
     pub(super) goes_again: bool,
     /// Bytes of its body so far.
     pub(super) body_received: u64,
+    /// How long its body was waited for, where that is for the request to say and not for its connection.
+    pub(super) upload: Option<Patience>,
     _open: Open,
 }
 
@@ -120,6 +123,7 @@ impl RequestContext {
             replay: None,
             goes_again: false,
             body_received: 0,
+            upload: None,
             _open: edge.metrics().open_request(),
         }
     }

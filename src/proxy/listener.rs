@@ -1,15 +1,17 @@
 //! From a listening socket to the engine: a task for each connection.
 
-use super::Proxy;
 use super::connection::{Connection, ConnectionState, Phase, Tempo};
 use super::door::{Door, Guest};
+use super::http2::Http2Connection;
+use super::{CLIENT_KEEPALIVE, Proxy};
+use crate::client::HTTP2_PREFACE;
 use crate::live::clock;
 use crate::telemetry::{Metrics, Occasionally};
 use crate::tls::ListenerTls;
 use pingora::apps::ServerApp;
 use pingora::listeners::tls::Acceptor;
 use pingora::protocols::tls::TlsRef;
-use pingora::protocols::{Ssl, Stream};
+use pingora::protocols::{ALPN, Peek, Ssl, Stream};
 use pingora::proxy::HttpProxy;
 use std::io;
 use std::net::SocketAddr;
@@ -33,6 +35,8 @@ pub(super) struct Front {
     /// Whether trusted proxies begin with a PROXY protocol header.
     pub proxy_protocol: bool,
     pub tls: Option<Arc<ListenerTls>>,
+    /// Whether HTTP/2 is taken without TLS.
+    pub is_h2c: bool,
     pub tempo: Tempo,
     pub metrics: Arc<Metrics>,
 }
@@ -96,7 +100,18 @@ impl Front {
             return;
         };
         let stream: Stream = match &self.tls {
-            None => Box::new(connection),
+            None if self.is_h2c => {
+                let mut connection = connection;
+                // What is no HTTP/2 is known by its first byte, and a client that sends none is as an idle one.
+                state.enter(Phase::Idle);
+                let mut preface = [0; HTTP2_PREFACE.len()];
+                let Ok(Ok(_)) = timeout(CLIENT_KEEPALIVE, connection.try_peek(&mut preface)).await else { return };
+                if preface == *HTTP2_PREFACE { self.http2(Box::new(connection), &state) } else { Box::new(connection) }
+            }
+            None => {
+                state.enter(Phase::Idle);
+                Box::new(connection)
+            }
             Some(tls) => {
                 let acceptor = Acceptor::from_server_config(tls.config());
                 let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await else {
@@ -105,11 +120,21 @@ impl Front {
                 };
                 self.metrics.tls_handshake(true);
                 state.identify(stream.get_ssl().and_then(TlsRef::peer_cert_chain_der));
-                Box::new(stream)
+                if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+                    self.http2(Box::new(stream), &state)
+                } else {
+                    state.enter(Phase::Idle);
+                    Box::new(stream)
+                }
             }
         };
-        state.enter(Phase::Idle);
         // The engine serves all requests of the connection, and gives nothing back.
         let _ = self.proxy.process_new(stream, &stop).await;
+    }
+
+    /// Many requests are on it at once, so that it is its frames that are timed.
+    fn http2(&self, stream: Stream, state: &ConnectionState) -> Stream {
+        state.enter(Phase::Any);
+        Box::new(Http2Connection::new(stream, self.tempo, Arc::clone(&self.metrics)))
     }
 }

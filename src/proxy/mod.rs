@@ -4,11 +4,13 @@
 mod admission;
 mod announce;
 mod answer;
+mod body;
 mod connection;
 mod context;
 mod door;
 mod headers;
 mod hop;
+mod http2;
 mod https;
 mod intake;
 mod listener;
@@ -23,7 +25,7 @@ mod transit;
 use crate::config::ForwardedHeader;
 use crate::live::{Edge, clock};
 use crate::model::Network;
-use crate::resilience::Observation;
+use crate::resilience::{Observation, Pace};
 use crate::telemetry::AccessLog;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -36,7 +38,6 @@ use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
-use refusal::Refusal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub(crate) struct Proxy {
     trusted_proxies: Vec<Network>,
     forwarded_header: ForwardedHeader,
     head_limits: HeadLimits,
+    body_pace: Pace,
 }
 
 #[async_trait]
@@ -85,6 +87,9 @@ impl ProxyHttp for Proxy {
             && !session.is_upgrade_req()
             && !session.as_mut().is_body_done();
         context.enter(if has_body { Phase::Body } else { Phase::Any });
+        if session.is_http2() {
+            self.expect_body(session, context);
+        }
         let peer = context.peer();
         let wire = if session.is_http2() { Bytes::new() } else { session.to_h1_raw() };
         let decided = self.decide(session.req_header(), &wire, peer, context);
@@ -158,18 +163,11 @@ impl ProxyHttp for Proxy {
         end_of_stream: bool,
         context: &mut RequestContext,
     ) -> Result<()> {
-        if end_of_stream {
-            context.enter(Phase::Any);
-        }
-        context.body_received += body.as_ref().map_or(0, |bytes| bytes.len() as u64);
-        let decided = context.decided.as_ref();
-        let service = decided.and_then(|decided| decided.live.table.service(decided.decision.service));
-        let largest = service.and_then(|service| service.largest_body);
-        if largest.is_some_and(|largest| context.body_received > largest) {
-            context.refusal = Some(Refusal::BodyTooLarge);
-            return Error::e_explain(ErrorType::HTTPStatus(Refusal::BodyTooLarge.status()), "body over its limit");
-        }
-        Ok(())
+        let bytes = body.as_ref().map_or(0, Bytes::len);
+        self.take_body(bytes, end_of_stream, context).or_else(|refusal| {
+            context.refusal = Some(refusal);
+            Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "the body is not taken")
+        })
     }
 
     async fn upstream_response_filter(

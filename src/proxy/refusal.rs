@@ -20,6 +20,8 @@ pub(super) enum Refusal {
     HeadTooLarge,
     /// The body is larger than the service takes.
     BodyTooLarge,
+    /// The body comes too slowly.
+    BodyTooSlow,
     /// No service answers to host and path.
     NoService,
     /// The session's home is away, and its service says that it waits.
@@ -120,6 +122,7 @@ impl Refusal {
             Self::TooManyRequests { .. } => 429,
             Self::HeadTooLarge => 431,
             Self::BodyTooLarge => 413,
+            Self::BodyTooSlow => 408,
             Self::NoService => 404,
             Self::SessionWaits { .. } | Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => 503,
             Self::Circle => 508,
@@ -145,9 +148,12 @@ impl Refusal {
     /// The type of error of RFC 9209, 2.3.
     pub(super) fn proxy_error(self) -> &'static str {
         match self {
-            Self::BadRequest(_) | Self::Method | Self::MethodOfService | Self::HeadTooLarge | Self::BodyTooLarge => {
-                "http_request_error"
-            }
+            Self::BadRequest(_)
+            | Self::Method
+            | Self::MethodOfService
+            | Self::HeadTooLarge
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow => "http_request_error",
             Self::Denied | Self::TooManyRequests { .. } => "http_request_denied",
             Self::NoService => "destination_not_found",
             Self::SessionWaits { .. } | Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => {
@@ -181,6 +187,7 @@ impl Refusal {
             Self::TooManyRequests { .. } => "Too many requests",
             Self::HeadTooLarge => "Request header fields too large",
             Self::BodyTooLarge => "Content too large",
+            Self::BodyTooSlow => "Request timeout",
             Self::NoService => "Not found",
             Self::SessionWaits { .. } => "Back in a moment",
             Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => "Service unavailable",
@@ -203,6 +210,7 @@ impl Refusal {
             }
             Self::HeadTooLarge => "The request's header fields are larger than this server takes.",
             Self::BodyTooLarge => "The request's body is larger than this service takes.",
+            Self::BodyTooSlow => "The request's body came too slowly.",
             Self::NoService => "No service answers to this address.",
             Self::SessionWaits { .. } => {
                 "The place that keeps your session cannot be reached just now. Your login is safe and will be back; \
@@ -270,7 +278,7 @@ fn wants_json(accept: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 21] = [
+    const ALL: [Refusal; 22] = [
         Refusal::BadRequest("Why."),
         Refusal::Method,
         Refusal::MethodOfService,
@@ -278,6 +286,7 @@ mod tests {
         Refusal::TooManyRequests { retry_after: 1 },
         Refusal::HeadTooLarge,
         Refusal::BodyTooLarge,
+        Refusal::BodyTooSlow,
         Refusal::NoService,
         Refusal::SessionWaits { retry_after: 60 },
         Refusal::NoRegion { retry_after: 5 },

@@ -1,10 +1,10 @@
 //! The sockets and the threads of the proxy.
 
-use super::Proxy;
 use super::connection::Tempo;
 use super::door::Door;
 use super::intake::HeadLimits;
 use super::listener::{Front, listen};
+use super::{Proxy, http2};
 use crate::config::Settings;
 use crate::live::{Edge, clock};
 use crate::resilience::{Connections, Pace};
@@ -74,29 +74,30 @@ impl ProxyServer {
             upstream_keepalive_pool_size: IDLE_SERVER_CONNECTIONS,
             ..ServerConf::default()
         });
+        let tempo = Tempo {
+            head: settings.limits.head_time,
+            body: Pace { grace: settings.limits.patience, rate: settings.limits.slowest_body },
+        };
         let proxy = || Proxy {
             edge: Arc::clone(&edge),
             access_log: Arc::clone(&access_log),
             trusted_proxies: settings.trusted_proxies.clone(),
             forwarded_header: settings.forwarded_header,
             head_limits: HeadLimits { bytes: settings.limits.head, lines: settings.limits.headers },
+            body_pace: tempo.body,
         };
         // Whether HTTP/2 is taken holds for all connections of an engine's proxy, so that there are two.
-        let engine = |http2| {
+        let engine = |is_h2c| {
             let mut options = HttpServerOptions::default();
             options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
             options.h2_idle_timeout = Some(super::CLIENT_KEEPALIVE);
-            options.h2c = http2;
+            options.h2c = is_h2c;
             let mut engine = http_proxy(&conf, proxy());
             engine.server_options = Some(options);
+            engine.h2_options = Some(http2::options(settings.limits.streams, settings.limits.head));
             Arc::new(engine)
         };
         let engines = [engine(false), engine(true)];
-        let tempo = Tempo {
-            head: settings.limits.head_time,
-            body: Pace { grace: settings.limits.patience, rate: settings.limits.slowest_body },
-        };
-
         let door = Arc::new(Door::new(
             Connections::new(settings.limits.connections),
             settings.trusted_proxies.clone(),
@@ -122,6 +123,7 @@ impl ProxyServer {
                 door: Arc::clone(&door),
                 proxy_protocol: of_settings.proxy_protocol,
                 tls: tls.clone(),
+                is_h2c,
                 tempo,
                 metrics: Arc::clone(edge.metrics()),
             };

@@ -2,11 +2,13 @@
 //! they read no clock, do no I/O and know nothing of each other.
 
 mod connections;
+mod flood;
 mod health;
 mod patience;
 mod rate_limit;
 
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
+pub use flood::{Flood, FloodGuard};
 pub use health::{Health, HealthLimits, Observation, Standing};
 pub use patience::{Pace, Patience};
 pub use rate_limit::{LimitPace, RateTable, Verdict};

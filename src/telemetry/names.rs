@@ -65,7 +65,8 @@ metrics! {
     CONNECTIONS_OPEN: Gauge "connections_open" {}
         "Connections of clients that are open now.";
     CONNECTIONS_CUT: Counter "connections_cut_total" {why}
-        "Connections of clients that were cut as they were too slow, by why: slow_head, slow_body or slow_reader.";
+        "Connections and bodies of clients that were cut, by why: slow_head, slow_body, slow_reader, or flood (of frames of \
+         HTTP/2).";
     TLS_HANDSHAKES: Counter "tls_handshakes_total" {result}
         "TLS handshakes with clients, by result: completed or failed.";
     REQUEST_DURATION: Histogram "request_duration_seconds" {service, region}

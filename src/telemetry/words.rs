@@ -165,6 +165,8 @@ words! {
         SlowBody = "slow_body",
         /// An answer was taken too slowly.
         SlowReader = "slow_reader",
+        /// Frames of HTTP/2 that carry nothing were too many.
+        Flood = "flood",
     }
 }
 

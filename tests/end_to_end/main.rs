@@ -18,6 +18,7 @@ mod affinity;
 mod agreement;
 mod drains;
 mod failures;
+mod floods;
 mod heads;
 mod hops;
 mod hops_many;

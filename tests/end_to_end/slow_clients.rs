@@ -31,7 +31,7 @@ async fn drip(edge: SocketAddr, start: &str, bytes: &[u8]) -> String {
     }
 }
 
-async fn cut(world: &World, why: &str) -> u32 {
+pub(crate) async fn cut(world: &World, why: &str) -> u32 {
     let line = format!("homeward_connections_cut_total{{why=\"{why}\"}} ");
     let metrics = world.edge.admin("/metrics").await.body;
     metrics.lines().find_map(|found| found.strip_prefix(&line)?.parse().ok()).unwrap_or_default()

@@ -304,6 +304,14 @@ static LIMITS: Record = Record {
              protocol header says whose they are.",
         ),
         Key::new(
+            "streams",
+            Form::Scalar(Scalar::Count { least: 1, most: 1000 }),
+            Or("100"),
+            "250",
+            "The most requests that are open at once on a connection of HTTP/2. Further ones wait with the client; one that \
+             sends them all the same has them refused.",
+        ),
+        Key::new(
             "head_time",
             Form::Scalar(Scalar::Duration { zero: false }),
             Or("10s"),

@@ -159,6 +159,8 @@ pub struct Limits {
     pub headers: usize,
     /// How many connections of clients may be open, at least 1.
     pub connections: ConnectionLimits,
+    /// How many requests may be open at once on a connection of HTTP/2: 1 to 1,000.
+    pub streams: u32,
 }
 
 /// How the edge stops.
@@ -193,6 +195,7 @@ impl Default for Limits {
             head: 64 << 10,
             headers: 100,
             connections,
+            streams: 100,
             head_time: Duration::from_secs(10),
             slowest_body: 500,
             patience: Duration::from_secs(20),

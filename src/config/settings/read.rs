@@ -84,6 +84,7 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
                     .and_then(Node::parse)
                     .unwrap_or(limits.connections.per_client),
             },
+            streams: inside("limits", "streams").and_then(Node::parse).unwrap_or(limits.streams),
             head_time: inside("limits", "head_time")
                 .and_then(|node| quantity::duration(node.text()?).ok())
                 .unwrap_or(limits.head_time),

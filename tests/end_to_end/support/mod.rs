@@ -5,6 +5,7 @@ pub mod client;
 pub mod edge;
 pub mod edits;
 pub mod fleet;
+pub mod frames;
 pub mod recorder;
 pub mod roaming;
 pub mod stepwise;

@@ -1,0 +1,56 @@
+//! The bodies of requests, as they come.
+
+use super::Proxy;
+use super::connection::Phase;
+use super::context::RequestContext;
+use super::refusal::Refusal;
+use crate::live::clock;
+use crate::resilience::Patience;
+use crate::telemetry::CutOff;
+use http::header::CONTENT_TYPE;
+use pingora::proxy::Session;
+
+impl Proxy {
+    /// Begins to wait for the body of a request of HTTP/2, and for its answer to be taken. There the bytes of many requests
+    /// are on a connection, which cannot tell whose are missing.
+    pub(super) fn expect_body(&self, session: &mut Session, context: &mut RequestContext) {
+        // The engine cuts a piece of an answer, of 64 KiB at most, that is not taken within this.
+        session.set_write_timeout(Some(self.body_pace.grace));
+        // A call that streams may be silent for as long as both sides like, and its service.
+        let content_type = session.req_header().headers.get(CONTENT_TYPE);
+        let streams = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+        if !streams && !session.as_mut().is_body_done() {
+            let mut upload = Patience::default();
+            upload.wait(clock::monotonic(), self.body_pace);
+            context.upload = Some(upload);
+        }
+    }
+
+    /// Takes note of the next bytes of a body.
+    ///
+    /// Silence, in which this is not called, ends with the service's time for the next bytes of an answer.
+    ///
+    /// # Errors
+    /// Where they are too many, or took too long.
+    pub(super) fn take_body(&self, bytes: usize, is_last: bool, context: &mut RequestContext) -> Result<(), Refusal> {
+        if is_last {
+            context.enter(Phase::Any);
+        }
+        context.body_received += bytes as u64;
+        let decided = context.decided.as_ref();
+        let service = decided.and_then(|decided| decided.live.table.service(decided.decision.service));
+        if service.and_then(|service| service.largest_body).is_some_and(|largest| context.body_received > largest) {
+            return Err(Refusal::BodyTooLarge);
+        }
+        if let Some(upload) = context.upload.as_mut().filter(|_| !is_last) {
+            let now = clock::monotonic();
+            if now > upload.wait(now, self.body_pace) {
+                self.edge.metrics().cut_off(CutOff::SlowBody);
+                return Err(Refusal::BodyTooSlow);
+            }
+            upload.moved(bytes, now);
+            upload.wait(now, self.body_pace);
+        }
+        Ok(())
+    }
+}
