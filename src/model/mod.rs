@@ -5,6 +5,7 @@
 
 mod balance;
 mod drain;
+mod grpc;
 mod https;
 mod limit;
 mod name;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use balance::{BadBalance, BadFactor, Balance, BalanceFactor, Balancing};
 pub use drain::{Drain, DrainedSessions};
+pub use grpc::{GrpcStatus, is_grpc};
 pub use https::{Hsts, Https};
 pub use ipnet::IpNet as Network;
 pub use jiff::Timestamp;

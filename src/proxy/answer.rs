@@ -3,7 +3,7 @@
 use super::context::RequestContext;
 use super::headers::{HOMEWARD_HOP_REFUSED, X_REQUEST_ID};
 use super::refusal::{Refusal, UpstreamFailure};
-use super::{Proxy, admission};
+use super::{Proxy, admission, grpc};
 use crate::model::Https;
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
@@ -32,8 +32,13 @@ impl Proxy {
         let accept = session.req_header().headers.get(ACCEPT).map_or(&[][..], |accept| accept.as_bytes());
         let (kind, body) = refusal.body(accept, &context.request_id);
         let mut head = ResponseHeader::build(refusal.status(), Some(8))?;
-        head.insert_header(CONTENT_TYPE, kind)?;
-        head.insert_header(CONTENT_LENGTH, body.len())?;
+        let is_call = session.is_http2() && grpc::is_call(session.req_header());
+        if is_call {
+            grpc::refuse(&mut head, refusal, context)?;
+        } else {
+            head.insert_header(CONTENT_TYPE, kind)?;
+            head.insert_header(CONTENT_LENGTH, body.len())?;
+        }
         head.insert_header(CACHE_CONTROL, "no-store")?;
         head.insert_header(X_REQUEST_ID, context.request_id.as_str())?;
         head.insert_header(PROXY_STATUS, format!("homeward; error={}", refusal.proxy_error()))?;
@@ -45,7 +50,7 @@ impl Proxy {
             head.insert_header(RETRY_AFTER, seconds)?;
         }
         admission::explain(&mut head, refusal, context)?;
-        let bodiless = session.req_header().method == Method::HEAD;
+        let bodiless = is_call || session.req_header().method == Method::HEAD;
         session.write_response_header(Box::new(head), bodiless).await?;
         if !bodiless {
             session.write_response_body(Some(Bytes::from(body)), true).await?;

@@ -1,13 +1,12 @@
 //! The bodies of requests, as they come.
 
-use super::Proxy;
 use super::connection::Phase;
 use super::context::RequestContext;
 use super::refusal::Refusal;
+use super::{Proxy, grpc};
 use crate::live::clock;
 use crate::resilience::Patience;
 use crate::telemetry::CutOff;
-use http::header::CONTENT_TYPE;
 use pingora::proxy::Session;
 
 impl Proxy {
@@ -17,9 +16,7 @@ impl Proxy {
         // The engine cuts a piece of an answer, of 64 KiB at most, that is not taken within this.
         session.set_write_timeout(Some(self.body_pace.grace));
         // A call that streams may be silent for as long as both sides like, and its service.
-        let content_type = session.req_header().headers.get(CONTENT_TYPE);
-        let streams = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-        if !streams && !session.as_mut().is_body_done() {
+        if !grpc::is_call(session.req_header()) && !session.as_mut().is_body_done() {
             let mut upload = Patience::default();
             upload.wait(clock::monotonic(), self.body_pace);
             context.upload = Some(upload);

@@ -5,7 +5,7 @@ use super::hop::Forwarded;
 use super::refusal::Refusal;
 use super::replay::Replayed;
 use crate::live::{ActiveRequest, Edge, LiveTable, clock};
-use crate::model::{RegionId, RegionName, Timestamp};
+use crate::model::{GrpcStatus, RegionId, RegionName, Timestamp};
 use crate::resilience::Patience;
 use crate::routing::{Decision, Reasons, SessionState, Way};
 use crate::telemetry::Open;
@@ -47,6 +47,8 @@ pub(crate) struct RequestContext {
     pub(super) replay: Option<Box<Replayed>>,
     /// Whether the answer that was just left is no failure, and the request goes once more.
     pub(super) goes_again: bool,
+    /// How it ended, where it is a gRPC call and that was said.
+    pub(super) grpc_status: Option<GrpcStatus>,
     /// Bytes of its body so far.
     pub(super) body_received: u64,
     /// How long its body was waited for, where that is for the request to say and not for its connection.
@@ -122,6 +124,7 @@ impl RequestContext {
             attempts: Attempts::default(),
             replay: None,
             goes_again: false,
+            grpc_status: None,
             body_received: 0,
             upload: None,
             _open: edge.metrics().open_request(),

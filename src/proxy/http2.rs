@@ -23,11 +23,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
 /// How many bytes of one request's body a client may send ahead of the app server. It bounds an upload's rate over long
-/// distances: to 10 MiB/s where there and back takes 100 ms.
-const STREAM_WINDOW: u32 = 1 << 20;
+/// distances: to 5 MiB/s where there and back takes 50 ms.
+const STREAM_WINDOW: u32 = 256 << 10;
 
 /// The same, of all requests on a connection.
-const CONNECTION_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 512 << 10;
 
 /// How many requests may have been reset by the client before the engine came to them.
 const RESET_UNSEEN: usize = 20;

@@ -8,6 +8,7 @@ mod body;
 mod connection;
 mod context;
 mod door;
+mod grpc;
 mod headers;
 mod hop;
 mod http2;
@@ -182,6 +183,16 @@ impl ProxyHttp for Proxy {
         }
         let is_held = !session.as_ref().retry_buffer_truncated();
         self.take(session.req_header(), head, is_held, context)
+    }
+
+    fn upstream_response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        trailers: &mut http::HeaderMap,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        grpc::take_status(trailers, context);
+        Ok(())
     }
 
     fn error_while_proxy(

@@ -6,7 +6,7 @@ use super::context::{Decided, RequestContext};
 use super::headers::host;
 use super::refusal::{Refusal, UpstreamFailure};
 use crate::live::clock;
-use crate::model::Timestamp;
+use crate::model::{GrpcStatus, Timestamp};
 use crate::routing::{Despite, Outcome, SessionState, Way};
 use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
@@ -25,6 +25,9 @@ impl Proxy {
                 warn_of_ignored_drain(decided, context.time);
                 decided.live.meters.record(&decided.decision, status, duration);
                 count_upstream(decided, context, status, error);
+                if let (Some(grpc), Some(region)) = (context.grpc_status, decided.decision.region()) {
+                    decided.live.meters.grpc(decided.decision.service, region, grpc);
+                }
                 if let (Some(region), true) = (decided.decision.region(), context.attempts.count > 0) {
                     let flopped = decided.session() == SessionState::Flopped;
                     decided.live.served(region, flopped, clock::second());
@@ -63,6 +66,7 @@ impl Proxy {
             path: head.raw_path(),
             protocol: protocol(head.version),
             status,
+            grpc_status: context.grpc_status.map(GrpcStatus::as_str),
             bytes_sent: session.body_bytes_sent() as u64,
             bytes_received: context.body_received,
             duration,
@@ -112,7 +116,9 @@ fn count_upstream(decided: &Decided, context: &RequestContext, status: u16, erro
     let (Some(region), true) = (attempts.region, attempts.count > 0) else { return };
     let Decided { live, decision } = decided;
     let result = match error {
-        None if status >= 500 => UpstreamResult::ServerError,
+        None if status >= 500 || context.grpc_status.is_some_and(GrpcStatus::is_server_error) => {
+            UpstreamResult::ServerError
+        }
         None => UpstreamResult::Answered,
         // It was the answer that asked for what cannot be.
         Some(_) if matches!(context.refusal, Some(Refusal::Replay(_))) => UpstreamResult::Answered,

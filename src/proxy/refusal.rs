@@ -199,7 +199,8 @@ impl Refusal {
         }
     }
 
-    fn detail(self) -> &'static str {
+    /// What people are told.
+    pub(super) fn detail(self) -> &'static str {
         match self {
             Self::BadRequest(why) => why,
             Self::Method => "This method is not forwarded.",

@@ -4,7 +4,7 @@ use super::Proxy;
 use super::context::{Decided, RequestContext};
 use super::headers::{self, HOMEWARD_HOP_REFUSED, HOMEWARD_REPLAY, Received};
 use super::replay::Answer;
-use super::{hop, https};
+use super::{grpc, hop, https};
 use crate::hop::Claims;
 use crate::live::clock;
 use crate::model::RegionId;
@@ -86,6 +86,7 @@ impl Proxy {
                 }
             }
         }
+        grpc::take_status(&head.headers, context);
         https::say_hsts(request, head, context)?;
         headers::to_client(head, by_hop.then_some(&HOMEWARD_REPLAY));
         Ok(())

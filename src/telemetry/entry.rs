@@ -33,6 +33,9 @@ pub struct Entry<'a> {
     pub protocol: &'static str,
     /// The status code that the client got; 0 where it got none.
     pub status: u16,
+    /// How a gRPC call ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc_status: Option<&'static str>,
     /// Bytes of the answer's body.
     pub bytes_sent: u64,
     /// Bytes of the request's body.
@@ -191,6 +194,7 @@ pub(super) mod tests {
             path: b"/cart?item=1",
             protocol: "HTTP/1.1",
             status: 200,
+            grpc_status: None,
             bytes_sent: 5120,
             bytes_received: 0,
             duration: Duration::from_micros(12_345),

@@ -95,6 +95,8 @@ metrics! {
         "1 for each drain in force, with who drains and until when.";
     UPSTREAM_REQUESTS: Counter "upstream_requests_total" {service, region, result}
         "Requests sent to a service's servers in a region, each try counted, by result.";
+    GRPC_CALLS: Counter "grpc_calls_total" {service, region, status}
+        "gRPC calls by the status that they ended with, by service and serving region.";
     UPSTREAM_RETRIES: Counter "upstream_retries_total" {service, region, result}
         "Retries of requests to a service's servers in a region, by result.";
     UPSTREAM_HEALTHY: Gauge "upstream_healthy" {service, region}

@@ -7,7 +7,7 @@
 use super::metrics::{Families, Metrics};
 use super::series::OTHER;
 use super::words::{RetryResult, UpstreamResult};
-use crate::model::{RegionId, ServiceId};
+use crate::model::{GrpcStatus, RegionId, ServiceId};
 use crate::routing::{Arrived, Away, Decision, HomeBy, RoutingTable, SessionKey, SessionState};
 use prometheus::{Histogram, IntCounter};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,6 +69,7 @@ struct Route {
 struct PoolMeters {
     requests: [OnceLock<IntCounter>; UpstreamResult::ALL.len()],
     retries: [OnceLock<IntCounter>; RetryResult::ALL.len()],
+    grpc: [OnceLock<IntCounter>; GrpcStatus::ALL.len()],
 }
 
 fn cells<T>(count: usize) -> Vec<OnceLock<T>> {
@@ -147,6 +148,14 @@ impl RequestMeters {
         count(self.pool(service, region).and_then(|pool| pool.retries.get(result as usize)), || {
             let labels = [self.service_name(service), self.region_name(region), result.as_str()];
             self.families.upstream_retries.get(&labels)
+        });
+    }
+
+    /// Counts a gRPC call of `service` that was served in `region`.
+    pub fn grpc(&self, service: ServiceId, region: RegionId, status: GrpcStatus) {
+        count(self.pool(service, region).and_then(|pool| pool.grpc.get(status as usize)), || {
+            let labels = [self.service_name(service), self.region_name(region), status.as_str()];
+            self.families.grpc_calls.get(&labels)
         });
     }
 
@@ -374,6 +383,7 @@ mod tests {
             meters.upstream(service(), region(1), *result);
         }
         meters.retry(service(), region(1), RetryResult::Succeeded);
+        meters.grpc(service(), region(1), GrpcStatus::Unavailable);
         meters.upstream(service(), region(77), UpstreamResult::Answered);
         expect(
             &metrics,
@@ -382,6 +392,7 @@ mod tests {
                 "upstream_requests_total{region=\"r1\",result=\"client_left\",service=\"portal\"} 1",
                 "upstream_requests_total{region=\"other\",result=\"answered\",service=\"portal\"} 1",
                 "upstream_retries_total{region=\"r1\",result=\"succeeded\",service=\"portal\"} 1",
+                "grpc_calls_total{region=\"r1\",service=\"portal\",status=\"unavailable\"} 1",
             ],
         );
     }
@@ -437,6 +448,7 @@ mod tests {
         meters.no_service(404, Duration::ZERO);
         meters.upstream(service(), region(2), UpstreamResult::Answered);
         meters.retry(service(), region(2), RetryResult::Failed);
+        meters.grpc(service(), region(2), GrpcStatus::Ok);
         metrics.rate_limited("portal");
         metrics.set_regions([RegionRow { region: "r1", share: Share::NONE, away: &[Away::NoPool] }]);
         metrics.set_drains([DrainRow { region: "r1", by: Some("on\"call\\\n\u{e9}"), until: None }]);

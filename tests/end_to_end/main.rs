@@ -19,6 +19,7 @@ mod agreement;
 mod drains;
 mod failures;
 mod floods;
+mod grpc;
 mod heads;
 mod hops;
 mod hops_many;

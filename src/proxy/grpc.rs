@@ -1,0 +1,57 @@
+//! gRPC: a call ends with a status of its own, in a header where nothing else is said, and else in a trailer.
+
+use super::context::RequestContext;
+use super::refusal::{Refusal, ReplayProblem};
+use crate::model::{GrpcStatus, is_grpc};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use pingora::Result;
+use pingora::http::{RequestHeader, ResponseHeader};
+
+const GRPC_STATUS: &str = "grpc-status";
+const GRPC_MESSAGE: &str = "grpc-message";
+
+/// Whether a request is a gRPC call.
+pub(super) fn is_call(head: &RequestHeader) -> bool {
+    head.headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()))
+}
+
+/// Takes in the status of a call that is in these headers or trailers, if it is.
+pub(super) fn take_status(headers: &HeaderMap, context: &mut RequestContext) {
+    if let Some(value) = headers.get(GRPC_STATUS) {
+        context.grpc_status = Some(GrpcStatus::parse(value.as_bytes()));
+    }
+}
+
+/// Makes of `head` the answer to a call that is nothing but trailers (gRPC's `PROTOCOL-HTTP2.md`): libraries make of any
+/// other only a guess.
+///
+/// # Errors
+/// None: what is written are header values.
+pub(super) fn refuse(head: &mut ResponseHeader, refusal: Refusal, context: &mut RequestContext) -> Result<()> {
+    let status = status_of(refusal);
+    context.grpc_status = Some(status);
+    head.set_status(200)?;
+    head.insert_header(CONTENT_TYPE, "application/grpc")?;
+    head.insert_header(GRPC_STATUS, (status as u8).to_string())?;
+    // No character of it would have to be escaped but `%`, which none has.
+    head.insert_header(GRPC_MESSAGE, format!("homeward: {}", refusal.detail()))?;
+    Ok(())
+}
+
+/// The status that says the same as a refusal does.
+fn status_of(refusal: Refusal) -> GrpcStatus {
+    match refusal {
+        Refusal::Replay(ReplayProblem::RegionIsAway) => GrpcStatus::Unavailable,
+        Refusal::BadRequest(_) | Refusal::Method | Refusal::Replay(_) | Refusal::Internal | Refusal::Circle => {
+            GrpcStatus::Internal
+        }
+        Refusal::MethodOfService | Refusal::NoService => GrpcStatus::Unimplemented,
+        Refusal::Denied => GrpcStatus::PermissionDenied,
+        Refusal::TooManyRequests { .. } | Refusal::HeadTooLarge | Refusal::BodyTooLarge => {
+            GrpcStatus::ResourceExhausted
+        }
+        Refusal::BodyTooSlow => GrpcStatus::Cancelled,
+        Refusal::SessionWaits { .. } | Refusal::NoRegion { .. } | Refusal::Upstream(_) => GrpcStatus::Unavailable,
+    }
+}
