@@ -1,5 +1,6 @@
 //! A client's connection: its bytes, and how long they may take.
 
+use super::websocket::WayIn;
 use crate::client::HTTP2_PREFACE;
 use crate::live::clock;
 use crate::resilience::{Pace, Patience};
@@ -58,13 +59,26 @@ pub(super) struct ConnectionState {
     pub peer: SocketAddr,
     /// Whether TLS is spoken.
     pub is_tls: bool,
+    /// Where a stream of it enters the edge anew; of HTTP/2 alone.
+    pub way_in: OnceLock<WayIn>,
     identity: OnceLock<ClientIdentity>,
     phase: AtomicU8,
 }
 
 impl ConnectionState {
     pub(super) fn new(peer: SocketAddr, is_tls: bool) -> Self {
-        Self { peer, is_tls, identity: OnceLock::new(), phase: AtomicU8::new(Phase::Any as u8) }
+        Self {
+            peer,
+            is_tls,
+            way_in: OnceLock::new(),
+            identity: OnceLock::new(),
+            phase: AtomicU8::new(Phase::Any as u8),
+        }
+    }
+
+    /// That of a connection within the process, which a stream of this one has become.
+    pub(super) fn within(&self) -> Self {
+        Self { identity: self.identity.clone(), ..Self::new(self.peer, self.is_tls) }
     }
 
     /// Takes in the certificates that the client has shown, once they have been verified.

@@ -47,6 +47,8 @@ pub(crate) struct RequestContext {
     pub(super) replay: Option<Box<Replayed>>,
     /// Whether the answer that was just left is no failure, and the request goes once more.
     pub(super) goes_again: bool,
+    /// Whether it is carried by a request within the process, which is counted in its place.
+    pub(super) is_carried: bool,
     /// How it ended, where it is a gRPC call and that was said.
     pub(super) grpc_status: Option<GrpcStatus>,
     /// Bytes of its body so far.
@@ -124,6 +126,7 @@ impl RequestContext {
             attempts: Attempts::default(),
             replay: None,
             goes_again: false,
+            is_carried: false,
             grpc_status: None,
             body_received: 0,
             upload: None,

@@ -39,6 +39,7 @@ const RESET_FOR_FAULTS: usize = 100;
 pub(super) fn options(streams: u32, head: usize) -> H2Options {
     let mut options = default_h2_options();
     options
+        .enable_connect_protocol()
         .max_concurrent_streams(streams)
         .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
         .initial_window_size(STREAM_WINDOW)

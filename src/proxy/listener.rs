@@ -3,6 +3,7 @@
 use super::connection::{Connection, ConnectionState, Phase, Tempo};
 use super::door::{Door, Guest};
 use super::http2::Http2Connection;
+use super::websocket::WayIn;
 use super::{CLIENT_KEEPALIVE, Proxy};
 use crate::client::HTTP2_PREFACE;
 use crate::live::clock;
@@ -106,7 +107,11 @@ impl Front {
                 state.enter(Phase::Idle);
                 let mut preface = [0; HTTP2_PREFACE.len()];
                 let Ok(Ok(_)) = timeout(CLIENT_KEEPALIVE, connection.try_peek(&mut preface)).await else { return };
-                if preface == *HTTP2_PREFACE { self.http2(Box::new(connection), &state) } else { Box::new(connection) }
+                if preface == *HTTP2_PREFACE {
+                    self.http2(Box::new(connection), &state, &stop)
+                } else {
+                    Box::new(connection)
+                }
             }
             None => {
                 state.enter(Phase::Idle);
@@ -121,7 +126,7 @@ impl Front {
                 self.metrics.tls_handshake(true);
                 state.identify(stream.get_ssl().and_then(TlsRef::peer_cert_chain_der));
                 if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-                    self.http2(Box::new(stream), &state)
+                    self.http2(Box::new(stream), &state, &stop)
                 } else {
                     state.enter(Phase::Idle);
                     Box::new(stream)
@@ -133,8 +138,11 @@ impl Front {
     }
 
     /// Many requests are on it at once, so that it is its frames that are timed.
-    fn http2(&self, stream: Stream, state: &ConnectionState) -> Stream {
+    fn http2(&self, stream: Stream, state: &ConnectionState, stop: &watch::Receiver<bool>) -> Stream {
         state.enter(Phase::Any);
+        let way_in = WayIn { engine: Arc::clone(&self.proxy), stop: stop.clone() };
+        // It is said once: a connection is of one version.
+        let _ = state.way_in.set(way_in);
         Box::new(Http2Connection::new(stream, self.tempo, Arc::clone(&self.metrics)))
     }
 }

@@ -22,6 +22,7 @@ mod request_id;
 mod route;
 mod server;
 mod transit;
+mod websocket;
 
 use crate::config::ForwardedHeader;
 use crate::live::{Edge, clock};
@@ -83,6 +84,10 @@ impl ProxyHttp for Proxy {
             client: context.connection.as_ref().map(|connection| connection.peer),
             edge: session.server_addr().and_then(|address| address.as_inet()).copied(),
         };
+        if websocket::is_asked_for(session.req_header()) {
+            self.websocket(session, context).await?;
+            return Ok(true);
+        }
         // On a connection of HTTP/2 there are other requests.
         let has_body = session.req_header().version != http::Version::HTTP_2
             && !session.is_upgrade_req()
@@ -218,7 +223,9 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
-        self.record(session, error, context);
+        if !context.is_carried {
+            self.record(session, error, context);
+        }
         if session.req_header().version != http::Version::HTTP_2 {
             context.enter(Phase::Idle);
         }

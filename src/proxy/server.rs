@@ -92,6 +92,7 @@ impl ProxyServer {
             options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
             options.h2_idle_timeout = Some(super::CLIENT_KEEPALIVE);
             options.h2c = is_h2c;
+            options.allow_connect_method_proxying = true; // for WebSockets over HTTP/2; any other is refused by our own hand
             let mut engine = http_proxy(&conf, proxy());
             engine.server_options = Some(options);
             engine.h2_options = Some(http2::options(settings.limits.streams, settings.limits.head));

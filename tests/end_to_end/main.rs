@@ -34,3 +34,4 @@ mod slow_clients;
 mod streams;
 mod support;
 mod tls;
+mod websockets_http2;
