@@ -31,6 +31,7 @@ async fn serve(listener: TcpListener, name: &'static str, heard: Arc<Mutex<Heard
     while let Ok((stream, _)) = listener.accept().await {
         let heard = Arc::clone(&heard);
         tokio::spawn(async move {
+            #[allow(clippy::result_large_err, reason = "the library wants it so")]
             let take = |request: &server::Request, mut answer: server::Response| {
                 heard.lock().unwrap().heads.push((request.uri().to_string(), request.headers().clone()));
                 answer.headers_mut().insert("sec-websocket-protocol", "chat".parse().unwrap());
