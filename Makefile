@@ -45,9 +45,9 @@ bench: ## Measure decision, choice of a server, cookies and places
 fuzz: ## Fuzz each target for SECONDS (default 60); needs a nightly toolchain and cargo-fuzz
 	@scripts/fuzz.sh $(or $(SECONDS_EACH),60)
 
-heavy: ## Run what takes long: 500 edits under load, 2 GiB bodies, shares of 4,000 visitors; prints its figures
+heavy: ## Run what takes long: edits and attacks under load, 2 GiB bodies, 10,000 connections; prints its figures
 	@scripts/setup.sh heavy
-	$(CARGO) test --test heavy -- --ignored --nocapture --test-threads=1
+	$(CARGO) test --profile heavy --test heavy -- --ignored --nocapture --test-threads=1
 
 test-apps: setup ## Run real apps behind edges that mint their session keys: Express, Flask, axum; curl and Chromium visit them
 	@scripts/setup.sh apps

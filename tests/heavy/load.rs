@@ -21,10 +21,15 @@ pub(crate) struct Outcome {
 impl Load {
     /// Begins `generators` of them, each with 32 connections.
     pub(crate) fn start(edge: SocketAddr, generators: usize) -> Self {
+        Self::start_with(edge, generators, 32)
+    }
+
+    /// The same, each with `connections`.
+    pub(crate) fn start_with(edge: SocketAddr, generators: usize, connections: usize) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/heavy/load.lua");
         let one = |seed: usize| {
             Command::new("wrk")
-                .args(["-t1", "-c32", "-d3600s", "--timeout", "30s", "-s"])
+                .args(["-t1", &format!("-c{connections}"), "-d3600s", "--timeout", "30s", "-s"])
                 .arg(&script)
                 .arg(format!("http://{edge}/"))
                 .arg(seed.to_string())

@@ -5,7 +5,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the figures are what it is for")]
 #![allow(clippy::disallowed_methods, reason = "a test measures with the clock itself")]
 
+mod attacks;
 mod bodies;
+mod crowds;
 mod edits;
 mod flops;
 mod load;

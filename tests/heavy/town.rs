@@ -36,6 +36,11 @@ pub(crate) fn edge_addresses(block: &Block) -> (SocketAddr, SocketAddr) {
 
 /// Starts an edge in us-west that believes 127.0.0.1. Its access log is written, and kept nowhere: it would be gigabytes.
 pub(crate) async fn start_edge(block: &Block, table: &str) -> EdgeProcess {
+    start_edge_with(block, table, "", "").await
+}
+
+/// The same, with more listeners and more settings.
+pub(crate) async fn start_edge_with(block: &Block, table: &str, listeners: &str, more: &str) -> EdgeProcess {
     let directory = tempfile::tempdir().unwrap();
     let (address, admin) = edge_addresses(block);
     let places = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("geoip/fixture.mmdb");
@@ -43,14 +48,14 @@ pub(crate) async fn start_edge(block: &Block, table: &str) -> EdgeProcess {
     let settings = format!(
         "version: 1\n\
          region: us-west\n\
-         listen: [{{address: \"{address}\"}}]\n\
+         listen: [{{address: \"{address}\"}}{listeners}]\n\
          admin: {{address: \"{admin}\"}}\n\
          trusted_proxies: [127.0.0.1/32]\n\
          geoip: {{database: places.mmdb}}\n\
          routing: {{file: routing.yaml}}\n\
          access_log: {{format: json, file: /dev/null}}\n\
          state: run\n\
-         threads: 2\n"
+         threads: 2\n{more}"
     );
     std::fs::write(directory.path().join("homeward.yaml"), settings).unwrap();
     std::fs::write(directory.path().join("routing.yaml"), table).unwrap();
