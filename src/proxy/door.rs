@@ -3,8 +3,8 @@
 use crate::client::{LONGEST_PROXY_HEADER, ProxyOrigin, ProxyReading, is_trusted, read_proxy_header};
 use crate::live::clock;
 use crate::model::Network;
-use crate::resilience::{Connections, OpenConnection};
-use crate::telemetry::{ConnectionRefusal, Metrics, Occasionally};
+use crate::resilience::{Connections, Offenders, OpenConnection};
+use crate::telemetry::{ConnectionRefusal, CutOff, Metrics, Occasionally};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,9 +15,12 @@ use tokio::time::timeout;
 /// How long a load balancer may take for its PROXY protocol header. It is the first thing that it sends.
 const HEADER: Duration = Duration::from_secs(5);
 
+const FLOODED: &str = "it has flooded three connections, and is kept out until it has been quiet for ten seconds";
+
 /// What all listeners let in together.
 pub(super) struct Door {
     connections: Arc<Connections>,
+    offenders: Offenders,
     trusted_proxies: Vec<Network>,
     metrics: Arc<Metrics>,
 }
@@ -33,14 +36,19 @@ pub(super) struct Guest {
 
 impl Door {
     pub(super) fn new(connections: Arc<Connections>, trusted_proxies: Vec<Network>, metrics: Arc<Metrics>) -> Self {
-        Self { connections, trusted_proxies, metrics }
+        Self { connections, offenders: Offenders::default(), trusted_proxies, metrics }
     }
 
     /// Lets a connection in as its peer's, if it is none too many. That of a trusted proxy may be anybody's: it counts for
     /// no single client.
     pub(super) fn let_in(&self, peer: SocketAddr) -> Option<Guest> {
-        let opened =
-            if self.trusts(peer) { self.connections.try_open_for_many() } else { self.connections.try_open(peer.ip()) };
+        let opened = if self.trusts(peer) {
+            self.connections.try_open_for_many()
+        } else if self.offenders.keep_out(peer.ip(), clock::second()) {
+            return self.refuse(ConnectionRefusal::Flooding, peer, FLOODED);
+        } else {
+            self.connections.try_open(peer.ip())
+        };
         match opened {
             Ok(open) => Some(Guest { peer, open }),
             Err(why) => self.refuse(why.into(), peer, why),
@@ -71,10 +79,21 @@ impl Door {
             Ok(Err(Unread::Gone)) => None, // somebody who only looked whether the edge is there
             Ok(Err(Unread::Refused(why, text))) => self.refuse(why, proxy, text),
             Ok(Ok(ProxyOrigin::Local | ProxyOrigin::Unknown)) => Some(guest),
+            Ok(Ok(ProxyOrigin::Client { source, .. })) if self.offenders.keep_out(source.ip(), clock::second()) => {
+                self.refuse(ConnectionRefusal::Flooding, source, FLOODED)
+            }
             Ok(Ok(ProxyOrigin::Client { source, destination: _ })) => match guest.open.of(source.ip()) {
                 Ok(open) => Some(Guest { peer: source, open }),
                 Err(why) => self.refuse(why.into(), source, why),
             },
+        }
+    }
+
+    /// Takes note of a connection of `peer` that was cut for a flood. What a trusted proxy passes on may be of anybody.
+    pub(super) fn flooded(&self, peer: SocketAddr) {
+        self.metrics.cut_off(CutOff::Flood);
+        if !self.trusts(peer) {
+            self.offenders.flooded(peer.ip(), clock::second());
         }
     }
 
@@ -98,6 +117,9 @@ fn hint(why: ConnectionRefusal) -> &'static str {
         ConnectionRefusal::TooManyOfClient => {
             "limits: {connections_per_client: ...} says how many; many clients behind one load balancer need it in \
              trusted_proxies:"
+        }
+        ConnectionRefusal::Flooding => {
+            "docs/hostile-clients.md says what a flood is; many clients behind one load balancer need it in trusted_proxies:"
         }
         ConnectionRefusal::NoProxyHeader | ConnectionRefusal::BadProxyHeader | ConnectionRefusal::SlowProxyHeader => {
             "let the load balancer send one (HAProxy: send-proxy-v2), or take proxy_protocol from the listener"

@@ -1,6 +1,7 @@
 //! An HTTP/2 connection of a client: its frames are counted, and may not take for ever.
 
 use super::connection::Tempo;
+use super::door::Door;
 use crate::client::{FrameHead, FrameHeads, FrameKind, HTTP2_PREFACE};
 use crate::live::clock;
 use crate::resilience::{Flood, FloodGuard};
@@ -15,6 +16,7 @@ use pingora::protocols::{
 };
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -55,6 +57,8 @@ pub(super) struct Http2Connection {
     stream: Stream,
     tempo: Tempo,
     metrics: Arc<Metrics>,
+    door: Arc<Door>,
+    peer: SocketAddr,
     received: FrameHeads,
     sent: FrameHeads,
     guard: FloodGuard,
@@ -73,12 +77,15 @@ struct Unfinished {
 }
 
 impl Http2Connection {
-    pub(super) fn new(stream: Stream, tempo: Tempo, metrics: Arc<Metrics>) -> Self {
+    /// A connection of `peer`.
+    pub(super) fn new(stream: Stream, peer: SocketAddr, tempo: Tempo, door: Arc<Door>, metrics: Arc<Metrics>) -> Self {
         let now = clock::monotonic();
         Self {
             stream,
             tempo,
             metrics,
+            door,
+            peer,
             received: FrameHeads::after(u32::try_from(HTTP2_PREFACE.len()).unwrap_or_default()),
             sent: FrameHeads::default(),
             guard: FloodGuard::new(now),
@@ -136,7 +143,7 @@ impl Http2Connection {
             if head.kind == FrameKind::Data {
                 self.guard.sent();
             } else if head.is_calling_for_calm() {
-                self.metrics.cut_off(CutOff::Flood); // the engine has limits of its own
+                self.door.flooded(self.peer); // the engine has limits of its own
             }
         }
     }
@@ -163,7 +170,7 @@ impl AsyncRead for Http2Connection {
             Poll::Ready(Ok(())) => {
                 let taken = self.took(&into.filled()[before..]);
                 Poll::Ready(taken.map_err(|flood| {
-                    self.metrics.cut_off(CutOff::Flood);
+                    self.door.flooded(self.peer);
                     io::Error::other(flood)
                 }))
             }

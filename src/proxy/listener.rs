@@ -143,6 +143,12 @@ impl Front {
         let way_in = WayIn { engine: Arc::clone(&self.proxy), stop: stop.clone() };
         // It is said once: a connection is of one version.
         let _ = state.way_in.set(way_in);
-        Box::new(Http2Connection::new(stream, self.tempo, Arc::clone(&self.metrics)))
+        Box::new(Http2Connection::new(
+            stream,
+            state.peer,
+            self.tempo,
+            Arc::clone(&self.door),
+            Arc::clone(&self.metrics),
+        ))
     }
 }

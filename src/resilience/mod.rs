@@ -4,11 +4,13 @@
 mod connections;
 mod flood;
 mod health;
+mod offenders;
 mod patience;
 mod rate_limit;
 
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
 pub use flood::{Flood, FloodGuard};
 pub use health::{Health, HealthLimits, Observation, Standing};
+pub use offenders::Offenders;
 pub use patience::{Pace, Patience};
 pub use rate_limit::{LimitPace, RateTable, Verdict};

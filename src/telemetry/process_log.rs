@@ -62,7 +62,9 @@ fn targets(level: LogLevel) -> Targets {
     }
     let quiet = level.min(LogLevel::Warn);
     targets
-        .with_targets(["pingora", "hyper", "h2", "rustls", "hickory", "notify"].map(|target| (target, filter(quiet))))
+        .with_targets(["pingora", "hyper", "rustls", "hickory", "notify"].map(|target| (target, filter(quiet))))
+        // Whoever floods an edge would write its log; the metrics have it.
+        .with_target("h2", LevelFilter::OFF)
         // An idle connection that its server has just closed is an error to it, and a new connection to everybody else.
         .with_target("pingora_core::connectors", LevelFilter::OFF)
 }
@@ -85,6 +87,7 @@ mod tests {
         assert!(!usual.would_enable("pingora_core::server", &Level::INFO));
         assert!(usual.would_enable("pingora_core::server", &Level::WARN));
         assert!(targets(LogLevel::Debug).would_enable("pingora_core::server", &Level::DEBUG));
+        assert!(!usual.would_enable("h2::proto::streams::recv", &Level::WARN));
         assert!(!targets(LogLevel::Error).would_enable("pingora_core::server", &Level::WARN));
     }
 

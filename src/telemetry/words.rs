@@ -119,6 +119,8 @@ words! {
         TooMany = "too_many",
         /// As many of its client's are open as may be.
         TooManyOfClient = "too_many_of_client",
+        /// Its client has flooded others, again and again.
+        Flooding = "flooding",
         /// It is a trusted proxy's, and does not begin with a PROXY protocol header.
         NoProxyHeader = "no_proxy_header",
         /// It is a trusted proxy's, and its PROXY protocol header is not of its form.

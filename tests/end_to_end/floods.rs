@@ -7,7 +7,7 @@ use crate::support::frames::{
     WINDOW_UPDATE, frame, head,
 };
 use crate::support::{client, edge, eventually};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A world whose second listener takes HTTP/2 without TLS.
 struct Plain {
@@ -29,7 +29,9 @@ impl Plain {
     /// Sends a flood; asserts that it was cut for that and early, and that another client was served while it went on.
     async fn cuts(&self, what: &str, most: u32, bytes: impl FnMut(u32) -> Vec<u8> + Send + 'static) {
         let before = cut(&self.world, "flood").await;
-        let flood = tokio::spawn(Frames::connect(self.http2).await.flood(most, bytes));
+        // From an address of its own, as who floods again and again is kept out.
+        let from = IpAddr::from([127, 66, 0, what.len().try_into().unwrap()]);
+        let flood = tokio::spawn(Frames::connect_from(from, self.http2).await.flood(most, bytes));
         loop {
             let served = client::get(self.world.edge.address, edge::NEW_YORK, "/", &[]).await;
             assert_eq!(served.status, 200, "{what}");
@@ -171,4 +173,23 @@ async fn more_requests_at_once_than_the_limit_are_refused() {
     }
     let refused = frames.next_of(RESET).await.unwrap();
     assert_eq!((refused.stream, refused.payload), (7, vec![0, 0, 0, 7]), "REFUSED_STREAM: it may be sent again");
+}
+
+#[tokio::test]
+async fn who_floods_three_times_is_kept_out_and_nobody_else_is() {
+    let plain = Plain::start("").await;
+    let flood =
+        || async { Frames::connect(plain.http2).await.flood(100_000, |_| frame(PING, 0, 0, b"pingpong")).await };
+    for nth in 1..=3 {
+        flood().await;
+        eventually("the cut", async || (cut(&plain.world, "flood").await == nth).then_some(())).await;
+    }
+    let mut stream = tokio::net::TcpStream::connect(plain.http2).await.unwrap();
+    assert_eq!(tokio::io::AsyncReadExt::read(&mut stream, &mut [0]).await.unwrap_or(0), 0, "closed at once");
+    let refused = plain.world.edge.admin("/metrics").await.body;
+    assert!(refused.contains("homeward_connections_refused_total{why=\"flooding\"} "), "{refused}");
+    assert!(!refused.contains("homeward_connections_refused_total{why=\"flooding\"} 0"), "{refused}");
+    assert_eq!(client::get(plain.world.edge.address, edge::NEW_YORK, "/", &[]).await.status, 200, "from elsewhere");
+    let log = plain.world.edge.log();
+    assert!(log.contains("it has flooded three connections") && !log.contains("h2::"), "{log}");
 }

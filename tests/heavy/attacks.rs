@@ -5,7 +5,7 @@ use crate::support::frames::{CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PIN
 use crate::support::{Block, EdgeProcess, edge};
 use crate::town::{Server, start_edge_with};
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +16,9 @@ const ROUNDS: usize = 5;
 
 /// How long each lasts.
 const ROUND: Duration = Duration::from_secs(4);
+
+/// From how many addresses an attack of many comes.
+const BOTNET: u32 = 1000;
 
 /// The least share of its throughput that the rest must keep.
 const KEPT: f64 = 0.8;
@@ -33,8 +36,7 @@ fn pin_thread(core: u8) {
     assert!(pinned.status.success(), "{pinned:?}");
 }
 
-/// Attacks until it is told to stop, on one connection after the other. `chunk` gives what is sent first on each, and then
-/// over and over.
+/// Attacks until it is told to stop, on one connection after the other.
 struct Attack {
     stop: Arc<AtomicBool>,
     connections: Arc<AtomicU64>,
@@ -45,14 +47,15 @@ struct Attack {
 type Chunks = (Vec<u8>, Vec<Vec<u8>>);
 
 impl Attack {
-    fn start(to: SocketAddr, (first, chunks): Chunks) -> Self {
+    /// From as many `addresses`, by turns. What is sent first on each connection comes first, then the chunks.
+    fn start(to: SocketAddr, addresses: u32, (first, chunks): Chunks) -> Self {
         let (stop, connections, bytes) = <(Arc<AtomicBool>, Arc<AtomicU64>, Arc<AtomicU64>)>::default();
         let (told, opened, sent) = (Arc::clone(&stop), Arc::clone(&connections), Arc::clone(&bytes));
         let thread = std::thread::spawn(move || {
             pin_thread(0);
             while !told.load(Ordering::Relaxed) {
-                let Ok(mut stream) = TcpStream::connect(to) else { continue };
-                opened.fetch_add(1, Ordering::Relaxed);
+                let nth = u32::try_from(opened.fetch_add(1, Ordering::Relaxed)).unwrap();
+                let Ok(mut stream) = connect(nth % addresses, to) else { continue };
                 if stream.write_all(&first).is_err() {
                     continue;
                 }
@@ -74,6 +77,14 @@ impl Attack {
         self.thread.join().unwrap();
         (self.connections.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
+}
+
+fn connect(nth: u32, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let from = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 70, 0, 1)) + nth);
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(from.into(), 0).into())?;
+    socket.connect(&to.into())?;
+    Ok(socket.into())
 }
 
 fn hello() -> Vec<u8> {
@@ -130,12 +141,18 @@ async fn attacks_from_one_core_leave_the_other_to_everybody_else() {
     let edge = start_edge_with(&block, &table, &listener, "").await;
     pin(1, &edge.id().to_string());
     pin(1, &std::process::id().to_string());
-    for (name, chunks) in [("rapid reset", rapid_reset()), ("CONTINUATION", continuation()), ("pings", pings())] {
+    for (name, addresses, chunks) in [
+        ("rapid reset", 1, rapid_reset()),
+        ("rapid reset", BOTNET, rapid_reset()),
+        ("CONTINUATION", 1, continuation()),
+        ("CONTINUATION", BOTNET, continuation()),
+        ("pings", BOTNET, pings()),
+    ] {
         let (mut quiet, mut attacked_by) = (Vec::new(), Vec::new());
         let (mut connections, mut bytes) = (0, 0);
         for _ in 0..ROUNDS {
             quiet.push(throughput(&edge).await);
-            let attack = Attack::start(attacked, chunks.clone());
+            let attack = Attack::start(attacked, addresses, chunks.clone());
             attacked_by.push(throughput(&edge).await);
             let of_round = attack.stop();
             (connections, bytes) = (connections + of_round.0, bytes + of_round.1);
@@ -143,7 +160,7 @@ async fn attacks_from_one_core_leave_the_other_to_everybody_else() {
         let (quiet, attacked_by) = (median(&mut quiet), median(&mut attacked_by));
         let seconds = (ROUND * u32::try_from(ROUNDS).unwrap()).as_secs_f64();
         println!(
-            "{name}: {quiet:.0} requests/s in quiet, {attacked_by:.0} under attack ({:.1} % kept); the attacker made {:.0} \
+            "{name} from {addresses} address(es): {quiet:.0} requests/s in quiet, {attacked_by:.0} under attack ({:.1} % kept); the attacker made {:.0} \
              connections/s and got rid of {:.1} MiB/s",
             100.0 * attacked_by / quiet,
             connections as f64 / seconds,

@@ -1,10 +1,10 @@
 //! A client of HTTP/2 that sends whatever frames it is told to, one after another.
 
 use super::PATIENCE;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 pub const DATA: u8 = 0;
@@ -68,7 +68,18 @@ pub struct Frames {
 impl Frames {
     /// Connects and says that it speaks HTTP/2.
     pub async fn connect(edge: SocketAddr) -> Self {
-        let (read, write) = TcpStream::connect(edge).await.unwrap().into_split();
+        Self::speak(TcpStream::connect(edge).await.unwrap()).await
+    }
+
+    /// The same, from an address of one's choice.
+    pub async fn connect_from(from: IpAddr, edge: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(from, 0)).unwrap();
+        Self::speak(socket.connect(edge).await.unwrap()).await
+    }
+
+    async fn speak(stream: TcpStream) -> Self {
+        let (read, write) = stream.into_split();
         let mut frames = Self { read, write };
         frames.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
         frames.send(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
