@@ -26,12 +26,13 @@ async def run() -> Results:
     pool, log = free_port(), os.pipe()
     # llhttp knows methods by a list of its own; any other ends its reading, so that the edge is told to refuse it.
     methods = "    methods: [GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, PURGE]\n"
-    plan = Plan(table(server(pool), more=methods), settings="limits: {connections_per_client: 100000}\n", log_to=log[1])
+    servers = ", ".join(f'"127.0.0.{number}:{pool}"' for number in range(1, 5))
+    plan = Plan(table(f"here: [{servers}]", more=methods), settings="limits: {connections_per_client: 100000}\n", log_to=log[1])
     async with edge(plan) as running:
         os.close(log[1])
         begun = time.monotonic()
         streams = await asyncio.create_subprocess_exec(
-            os.environ["STREAMS_PROGRAM"], f"{HOST}:{running.port()}", f"{HOST}:{pool}", str(FIRST), str(COUNT), str(SEED),
+            os.environ["STREAMS_PROGRAM"], f"{HOST}:{running.port()}", str(pool), str(FIRST), str(COUNT), str(SEED),
             str(HERE / "streams/llhttp.mjs"), stdin=log[0], stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         os.close(log[0])
@@ -52,6 +53,7 @@ async def run() -> Results:
         "requests that the edge did not ask for, by its own log": found["unasked"],
         "requests beyond what the log says": max(0, found["requests"] - found["asked"]),
         "lines that the log is short of": int(dropped),
+        "requests for which no server was left": found["statuses"].get("502", 0),
         "streams of which none came through": int(found["requests"] == 0),
     }
     wrong = {what: count for what, count in problems.items() if count}

@@ -34,7 +34,10 @@ pub async fn read(log: impl AsyncRead + Unpin) -> std::io::Result<Log> {
             continue;
         }
         let path = line["path"].as_str().unwrap_or_default();
-        let path = path.strip_prefix("http://streams.test").unwrap_or(path);
+        // A target that came as a URL reaches the pool as its path; a scheme may be in any letters.
+        const URL: &str = "http://streams.test";
+        let is_url = path.get(..URL.len()).is_some_and(|start| start.eq_ignore_ascii_case(URL));
+        let path = if is_url { &path[URL.len()..] } else { path };
         if let Some(id) = grammar::id_of(path.as_bytes()) {
             *log.asked_for.entry(id).or_default() += u32::try_from(attempts).unwrap_or(u32::MAX);
         }

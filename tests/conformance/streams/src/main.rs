@@ -1,5 +1,5 @@
 //! Sends streams of requests, right and wrong ones, through an edge to a pool that records what comes, and compares how two parsers
-//! read that: `homeward-streams EDGE POOL FIRST COUNT SEED LLHTTP < ACCESS_LOG`. It says `sent` when all streams are; once the access
+//! read that: `homeward-streams EDGE PORT FIRST COUNT SEED LLHTTP < ACCESS_LOG`. It says `sent` when all streams are; once the access
 //! log ends, what was found, as JSON.
 //!
 //! `homeward-streams show SEED NUMBER` prints one stream.
@@ -33,10 +33,10 @@ fn main() -> Result<(), Failure> {
             }
             Ok(())
         }
-        [edge, pool, first, count, seed, script] => {
+        [edge, port, first, count, seed, script] => {
             let run = Run {
                 edge: edge.parse()?,
-                pool: pool.parse()?,
+                port: port.parse()?,
                 first: first.parse()?,
                 count: count.parse()?,
                 seed: seed.parse()?,
@@ -44,13 +44,14 @@ fn main() -> Result<(), Failure> {
             };
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(run.go())
         }
-        _ => Err("homeward-streams EDGE POOL FIRST COUNT SEED LLHTTP, or show SEED NUMBER".into()),
+        _ => Err("homeward-streams EDGE PORT FIRST COUNT SEED LLHTTP, or show SEED NUMBER".into()),
     }
 }
 
 struct Run {
     edge: SocketAddr,
-    pool: SocketAddr,
+    /// The pool's.
+    port: u16,
     first: u64,
     count: u64,
     seed: u64,
@@ -81,7 +82,7 @@ impl Run {
         let script = self.script.clone();
         let (records, recorded) = mpsc::channel(1024);
         let comparing = tokio::spawn(async move { comparison::compare(&script, recorded).await });
-        let pool = pool::serve(self.pool, records).await?;
+        let pool = pool::serve(self.port, records).await?;
         let reading = tokio::spawn(log::read(tokio::io::stdin()));
         self.ready().await?;
 
@@ -102,7 +103,7 @@ impl Run {
 
         // Whoever started the edge ends it now, which ends the log, and the connections to the pool.
         let log = reading.await??;
-        pool.abort();
+        pool.iter().for_each(tokio::task::JoinHandle::abort);
         let comparison = comparing.await??;
         report(&totals, &log, &comparison)
     }

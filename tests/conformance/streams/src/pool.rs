@@ -1,7 +1,7 @@
 //! The pool: it records every byte that comes, and where the requests in them begin and end.
 
 use crate::boundaries::{Message, Reading, read};
-use std::net::SocketAddr;
+use std::net::Ipv4Addr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Sender;
@@ -25,22 +25,33 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const LAST_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// Serves at `address` until the task that is given back is aborted; each connection's record is sent when it ends.
+/// On how many addresses of loopback the pool listens, so that an edge that opens hundreds of connections a second to it does not
+/// run out of ports.
+pub const ADDRESSES: u8 = 4;
+
+/// Serves at the port on 127.0.0.1 and the next addresses until the tasks that are given back are aborted; each connection's record
+/// is sent when it ends.
 ///
 /// # Errors
 /// The address cannot be had.
-pub async fn serve(address: SocketAddr, records: Sender<Record>) -> std::io::Result<JoinHandle<()>> {
-    let listener = TcpListener::bind(address).await?;
-    Ok(tokio::spawn(async move {
-        while let Ok((tcp, _)) = listener.accept().await {
-            let records = records.clone();
-            tokio::spawn(async move {
-                let record = converse(tcp).await;
-                // Nobody hears it only where the run has failed already.
-                let _ = records.send(record).await;
-            });
-        }
-    }))
+pub async fn serve(port: u16, records: Sender<Record>) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let mut serving = Vec::new();
+    for number in 1..=ADDRESSES {
+        let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, number), port)).await?;
+        serving.push(tokio::spawn(take(listener, records.clone())));
+    }
+    Ok(serving)
+}
+
+async fn take(listener: TcpListener, records: Sender<Record>) {
+    while let Ok((tcp, _)) = listener.accept().await {
+        let records = records.clone();
+        tokio::spawn(async move {
+            let record = converse(tcp).await;
+            // Nobody hears it only where the run has failed already.
+            let _ = records.send(record).await;
+        });
+    }
 }
 
 async fn converse(mut tcp: TcpStream) -> Record {
