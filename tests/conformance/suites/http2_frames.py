@@ -20,6 +20,8 @@ from fleet.pool import Pool, pool
 from results import Results, version
 
 Problem = str | None
+# What no known difference excuses.
+HARM = "harm"
 Case = Callable[[Client], Awaitable[Problem]]
 CASES: dict[str, Case] = {}
 # Heads that must not reach the pool, whatever the client hears.
@@ -45,6 +47,7 @@ KNOWN = {
     "HPACK 5.2 the end of Huffman's string in it": GENERIC,
     "HPACK 6.1 index 0": GENERIC,
     "HPACK 6.3 a table over its size": GENERIC,
+    "8.1 a pseudo header in trailers": "trailers are left out, and a body whose trailers are malformed ends with them",
     "8.3.1 :path with a fragment": "the engine cuts a fragment off before anything is decided ([requests.md](requests.md))",
 }
 
@@ -512,6 +515,7 @@ for title, head in {
     "8.3.1 :path with a line's end": instead(":path", "/ HTTP/1.1\r\nHost: conformance.test\r\n\r\nGET /smuggled"),
     "8.3.1 :path with a space": instead(":path", "/a b HTTP/1.1"),
     "8.3.1 :path with a tab": instead(":path", "/a\tb"),
+    "8.1 a pseudo header in trailers": "trailers are left out, and a body whose trailers are malformed ends with them",
     "8.3.1 :path with a fragment": instead(":path", "/a#b"),
     "8.3.1 :path with dots": instead(":path", "/a/../b"),
     "8.3.1 :method with a space": instead(":method", "GET /smuggled HTTP/1.1\r\nX: "),
@@ -588,10 +592,12 @@ async def play(name: str, function: Case, port: int, records: Pool, tls: object)
         except AssertionError as error:
             return str(error)
     came = records.requests[before:]
+    if any(request.target == "/smuggled" for request in came):
+        return f"{HARM}: a request was smuggled"
+    if "trailers" in name and any(request.body not in (b"x", b"ab") for request in came):
+        return f"{HARM}: a body was lost"
     if name in MALFORMED and came:
         return f"it reached the pool: {[(request.method, request.target, request.headers, request.body) for request in came]}"
-    if any(request.target == "/smuggled" for request in came):
-        return "a request was smuggled"
     return problem
 
 
@@ -607,7 +613,7 @@ async def run() -> Results:
                 assert inspect.iscoroutinefunction(function)
                 problem = await play(name, function, running.port(listener), records, context)
                 title = f"{name} ({listener})"
-                if problem and name in KNOWN and not problem.startswith("a request was smuggled"):
+                if problem and name in KNOWN and not problem.startswith(HARM):
                     results.differs(title, KNOWN[name])
                 else:
                     results.check(title, problem)
