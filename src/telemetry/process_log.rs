@@ -65,6 +65,8 @@ fn targets(level: LogLevel) -> Targets {
         .with_targets(["pingora", "hyper", "h2", "rustls", "hickory", "notify"].map(|target| (target, filter(quiet))))
         // An idle connection that its server has just closed is an error to it, and a new connection to everybody else.
         .with_target("pingora_core::connectors", LevelFilter::OFF)
+        // A client that leaves in the midst of a head is an error to it: a line that anybody could have written at will.
+        .with_target("pingora_proxy", LevelFilter::OFF)
 }
 
 /// <https://no-color.org>: set to anything but nothing.
@@ -84,6 +86,7 @@ mod tests {
         assert!(!usual.would_enable("homeward::proxy", &Level::DEBUG));
         assert!(!usual.would_enable("pingora_core::server", &Level::INFO));
         assert!(usual.would_enable("pingora_core::server", &Level::WARN));
+        assert!(!usual.would_enable("pingora_proxy", &Level::ERROR), "clients could fill the log");
         assert!(targets(LogLevel::Debug).would_enable("pingora_core::server", &Level::DEBUG));
         assert!(!targets(LogLevel::Error).would_enable("pingora_core::server", &Level::WARN));
     }

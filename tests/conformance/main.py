@@ -17,6 +17,7 @@ SUITES = [
     "http1_gunicorn",
     "http1_differential",
     "http2_frames",
+    "http2_heads",
     "http2_floods",
     "websocket_autobahn",
     "websocket_messages",

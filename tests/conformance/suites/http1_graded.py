@@ -24,7 +24,7 @@ KNOWN = {
     "TE with custom parameters": CODINGS,
     "Different Transfer-Encoding headers": CODINGS,
     "chunked;custom_param": CODINGS,
-    "Compliant URL": "a target with a fragment, a backslash, `<`, `>` or `\"` is refused ([requests.md](requests.md))",
+    "Compliant URL": 'a target with a fragment, a backslash, `<`, `>` or `"` is refused ([requests.md](requests.md))',
     "Empty URI": "a request line without a target is refused",
 }
 
@@ -38,7 +38,10 @@ def text(value: object) -> bytes:
 
 
 def requests(case: dict) -> Iterator[tuple[bytes, bytes | None]]:
-    """The case as bytes, once for each way in which its body can be meant; and the body that it has then, if that is sent whole."""
+    """The case as bytes, once for each way in which its body can be meant.
+
+    With each the body that it has then, if that is sent whole.
+    """
     headers = [(text(header["name"]), text(header["value"])) for header in case.get("headers") or []]
     if not any(name.strip().lower() == b"host" for name, _ in headers):
         headers.insert(0, (b"Host", b" conformance.test"))
@@ -46,7 +49,9 @@ def requests(case: dict) -> Iterator[tuple[bytes, bytes | None]]:
     head = line + b"\r\n" + b"".join(name + b":" + value + b"\r\n" for name, value in headers) + b"\r\n"
 
     lengths = [value for name, value in headers if name.strip().lower() == b"content-length"]
-    is_chunked = any(b"chunked" in value.lower() for name, value in headers if name.strip().lower() == b"transfer-encoding")
+    is_chunked = any(
+        b"chunked" in value.lower() for name, value in headers if name.strip().lower() == b"transfer-encoding"
+    )
     digits = [int(value) for value in lengths if value.strip().isdigit()]
     for length in digits:
         body = (SMUGGLED * (min(length, LONGEST) // len(SMUGGLED) + 1))[:length]

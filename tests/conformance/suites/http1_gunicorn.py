@@ -15,6 +15,7 @@ CASES = Path(os.environ["GUNICORN_TESTS"]) / "requests"
 
 PIPELINED = "a second request that is pipelined is not read: the connection ends after the first answer"
 CODINGS = "codings other than `chunked` alone are refused ([requests.md](requests.md))"
+LAST_CHUNK = "the last chunk ends the body; the connection is closed where no end of trailers follows"
 LIMITS = "a limit of gunicorn's own, or of the case"
 NO_DIGITS = "a chunk whose size line has no digits ends the body; the connection is closed ([requests.md](requests.md))"
 TRAILERS = "trailers are read and left out, whatever they are called"
@@ -39,10 +40,10 @@ KNOWN = {
     "invalid/rfc9110_trailer_forbidden_cl_01": TRAILERS,
     "invalid/rfc9110_trailer_forbidden_host_01": TRAILERS,
     "invalid/rfc9110_trailer_forbidden_te_01": TRAILERS,
-    "invalid/rfc9112_chunked_missing_final_crlf_01": "the last chunk ends the body; the connection is closed where no end of trailers follows",
+    "invalid/rfc9112_chunked_missing_final_crlf_01": LAST_CHUNK,
     "invalid/rfc9112_leading_crlf_02": "several empty lines before a request are passed over",
     "valid/005": "a fragment in the target is refused",
-    "valid/014": "`\"` in the target is refused",
+    "valid/014": '`"` in the target is refused',
     "valid/018": PIPELINED,
     "valid/022": PIPELINED,
     "valid/023": PIPELINED,
@@ -73,7 +74,9 @@ def requests_of(file: Path) -> tuple[bytes, list[dict]]:
     data = re.sub(rb"\\x([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), data)
     if not re.search(rb"(?im)^host\s*:", data):
         # An edge serves hosts; a server has one of its own.
-        data = re.sub(rb"\A((?:PROXY[^\r]*\r\n)?.*?\r\n)", rb"\1Host: conformance.test\r\n", data, count=1, flags=re.DOTALL)
+        data = re.sub(
+            rb"\A((?:PROXY[^\r]*\r\n)?.*?\r\n)", rb"\1Host: conformance.test\r\n", data, count=1, flags=re.DOTALL
+        )
     words: dict = {"uri": lambda text: text, "cfg": Settings()}
     exec(compile(file.with_suffix(".py").read_text(), file.name, "exec"), words)
     expected = words["request"]

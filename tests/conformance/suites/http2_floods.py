@@ -27,9 +27,16 @@ async def flood(port: int, kind: str) -> list[dict]:
     """Attacks on a few connections at once, each from a process of its own."""
     attacks = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "fleet.attack", str(port), kind, str(SECONDS), cwd=HERE, stdout=asyncio.subprocess.PIPE,
+            sys.executable,
+            "-m",
+            "fleet.attack",
+            str(port),
+            kind,
+            str(SECONDS),
+            cwd=HERE,
+            stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(HERE)},
-        )  # fmt: skip
+        )
         for _ in range(CONNECTIONS)
     ]
     return [json.loads((await attack.communicate())[0]) for attack in attacks]
@@ -41,7 +48,7 @@ async def stalled_windows(port: int) -> str | None:
         dots = [*GET[:2], (":path", "/../"), GET[3]]
         for stream in range(1, 201, 2):
             client.send(client.request(stream, dots))
-        over = lambda: client.heard.closed or client.heard.goaway() is not None or client.heard.reset(1) is not None  # noqa: E731
+        over = lambda: client.heard.closed or client.heard.goaway() is not None or client.heard.reset(1) is not None
         await client.hear_until(over, 15)
         return None if over() else "the answers are held for more than 15 s"
 
@@ -53,7 +60,7 @@ async def run() -> Results:
     listeners = {"plain": "http2: true"}
     async with pool() as records, edge(Plan(table(server(records.port)), listeners, settings=settings)) as running:
         quiet = await visited(running.port(), SECONDS)
-        results.figures.append(f"quiet: p99 {quiet.p99():.1f} ms")
+        results.figures.append(f"quiet, {quiet}")
         for kind in KINDS:
             before = running.memory()
             visitors = Visitors(running.port())
@@ -71,10 +78,7 @@ async def run() -> Results:
             name = kind.replace("_", " ")
             results.check(name, problem)
             results.figures.append(
-                f"{name}: ended after {frames // CONNECTIONS:,} frames; others: {len(served.seconds):,} requests, {len(served.errors)} "
-                f"errors, p99 {served.p99():.1f} ms; memory {grown / (1 << 20):+.1f} MiB"
+                f"{name}: ended after {frames // CONNECTIONS:,} frames; {served}; memory {grown / (1 << 20):+.1f} MiB"
             )
         results.check("windows that stay shut", await stalled_windows(running.port()))
     return results
-
-

@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from proxyprotocol.result import (
-    ProxyResult, ProxyResultIPv4, ProxyResultIPv6, ProxyResultLocal, ProxyResultUnix, ProxyResultUnknown,
-)  # fmt: skip
+    ProxyResult,
+    ProxyResultIPv4,
+    ProxyResultIPv6,
+    ProxyResultLocal,
+    ProxyResultUnix,
+    ProxyResultUnknown,
+)
 from proxyprotocol.tlv import ProxyProtocolSSLTLV, ProxyProtocolTLV
 from proxyprotocol.v1 import ProxyProtocolV1
 from proxyprotocol.v2 import ProxyProtocolV2
@@ -46,11 +51,19 @@ VECTORS: list[Vector] = [
     ("v2: LOCAL without addresses", SIGNATURE + b"\x20\x00\x00\x00", PEER),
     ("v2: LOCAL with addresses, which do not count", SIGNATURE + b"\x20\x11\x00\x0c" + INET, PEER),
     ("v2: PROXY, TCP over IPv4", SIGNATURE + b"\x21\x11\x00\x0c" + INET, "192.0.2.1"),
-    ("v2: PROXY, TCP over IPv6", SIGNATURE + b"\x21\x21\x00\x24" + b"\x20\x01\x0d\xb8" + bytes(11) + b"\x07" + bytes(15) + b"\x01\0\x50\1\xbb", "2001:db8::7"),
+    (
+        "v2: PROXY, TCP over IPv6",
+        SIGNATURE + b"\x21\x21\x00\x24" + b"\x20\x01\x0d\xb8" + bytes(11) + b"\x07" + bytes(15) + b"\x01\0\x50\1\xbb",
+        "2001:db8::7",
+    ),
     ("v2: PROXY, UDP over IPv4", SIGNATURE + b"\x21\x12\x00\x0c" + INET, PEER),
     ("v2: PROXY, a UNIX stream", SIGNATURE + b"\x21\x31\x00\xd8" + b"/a".ljust(108, b"\0") * 2, PEER),
     ("v2: PROXY, UNSPEC", SIGNATURE + b"\x21\x00\x00\x00", PEER),
-    ("v2: values behind the addresses are skipped", SIGNATURE + b"\x21\x11\x00\x13" + INET + b"\xe0\x00\x04abcd", "192.0.2.1"),
+    (
+        "v2: values behind the addresses are skipped",
+        SIGNATURE + b"\x21\x11\x00\x13" + INET + b"\xe0\x00\x04abcd",
+        "192.0.2.1",
+    ),
     ("v2: an empty value", SIGNATURE + b"\x21\x11\x00\x0f" + INET + b"\x04\x00\x00", "192.0.2.1"),
     ("v2: another version", SIGNATURE + b"\x31\x11\x00\x0c" + INET, CLOSED),
     ("v2: another command", SIGNATURE + b"\x22\x11\x00\x0c" + INET, CLOSED),
@@ -59,7 +72,7 @@ VECTORS: list[Vector] = [
     ("v2: a checksum that is wrong", SIGNATURE + b"\x21\x11\x00\x13" + INET + b"\x03\x00\x04abcd", CLOSED),
     ("a connection without a header", b"", CLOSED),
     ("a header twice", b"PROXY UNKNOWN\r\n" * 2, CLOSED),
-]  # fmt: skip
+]
 
 
 async def told(running: Edge, records: Pool, header: bytes, in_pieces: bool = False) -> str | None:
@@ -85,7 +98,7 @@ async def told(running: Edge, records: Pool, header: bytes, in_pieces: bool = Fa
 
 def addresses(chance: random.Random) -> tuple[ProxyResult, str]:
     """A random pair of addresses with what is behind them, and whose the connection is."""
-    port = lambda: chance.randrange(1, 65536)  # noqa: E731
+    port = lambda: chance.randrange(1, 65536)
     name = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz.", k=chance.randrange(1, 60)))
     values = ProxyProtocolTLV(
         alpn=chance.choice([None, b"h2", b"http/1.1"]),
@@ -104,11 +117,15 @@ def addresses(chance: random.Random) -> tuple[ProxyResult, str]:
             return ProxyResultUnix("/run/a", "/run/b", protocol=socket.SOCK_STREAM, tlv=values), PEER
         case 3 | 4:
             four = [IPv4Address(chance.randrange(1 << 32)) for _ in range(2)]
-            return ProxyResultIPv4((four[0], port()), (four[1], port()), protocol=socket.SOCK_STREAM, tlv=values), str(four[0])
+            return ProxyResultIPv4((four[0], port()), (four[1], port()), protocol=socket.SOCK_STREAM, tlv=values), str(
+                four[0]
+            )
         case _:
             # An IPv4 address in IPv6's clothes is that IPv4 address.
             six = [IPv6Address(chance.randrange(1 << 125, 1 << 126)) for _ in range(2)]
-            return ProxyResultIPv6((six[0], port()), (six[1], port()), protocol=socket.SOCK_STREAM, tlv=values), str(six[0])
+            return ProxyResultIPv6((six[0], port()), (six[1], port()), protocol=socket.SOCK_STREAM, tlv=values), str(
+                six[0]
+            )
 
 
 def headers(chance: random.Random) -> Iterator[tuple[str, bytes, str]]:
@@ -137,7 +154,9 @@ async def run() -> Results:
                 results.check(title, None if got == whose else f"{got}, not {whose}")
         for name, header, whose in headers(random.Random(1)):
             got = await told(running, records, header)
-            results.check(f"written by proxy-protocol: {name}", None if got == whose else f"{got}, not {whose}: {header!r}")
+            results.check(
+                f"written by proxy-protocol: {name}", None if got == whose else f"{got}, not {whose}: {header!r}"
+            )
     for kind, reads in (("v1", ProxyProtocolV1()), ("v2", ProxyProtocolV2())):
         await sent(results, kind, reads, settings)
     return results
@@ -164,7 +183,10 @@ async def sent(results: Results, kind: str, reads: ProxyProtocolV1 | ProxyProtoc
             for number in range(100):
                 result, whose = addresses(chance)
                 reader, writer = await asyncio.open_connection(HOST, running.port())
-                writer.write(ProxyProtocolV2().pack(result) + b"GET / HTTP/1.1\r\nHost: conformance.test\r\nConnection: close\r\n\r\n")
+                writer.write(
+                    ProxyProtocolV2().pack(result)
+                    + b"GET / HTTP/1.1\r\nHost: conformance.test\r\nConnection: close\r\n\r\n"
+                )
                 answered = await reader.read()
                 writer.close()
                 header = got[-1] if got else b""
@@ -172,4 +194,6 @@ async def sent(results: Results, kind: str, reads: ProxyProtocolV1 | ProxyProtoc
                 read = reads.unpack(header[:end])
                 source = str(read.source[0]) if isinstance(read, ProxyResultIPv4 | ProxyResultIPv6) else None
                 fine = answered.startswith(b"HTTP/1.1 200") and source == whose and header[end:].startswith(b"GET / ")
-                results.check(f"read by proxy-protocol: {kind} #{number}", None if fine else f"{read}, not {whose}: {header!r}")
+                results.check(
+                    f"read by proxy-protocol: {kind} #{number}", None if fine else f"{read}, not {whose}: {header!r}"
+                )

@@ -51,10 +51,26 @@ async def attack(running: Edge, name: str, arguments: list[str]) -> dict[str, in
     """Runs slowhttptest; how its connections stood at the end, and how many were open at most."""
     prefix = f"attack-{re.sub(r'[^a-z]', '', name)}"
     process = await asyncio.create_subprocess_exec(
-        "slowhttptest", *arguments, "-c", str(CONNECTIONS), "-r", "200", "-l", str(SECONDS), "-p", "3", "-g", "-o", prefix,
-        "-u", f"http://{HOST}:{running.port()}/", cwd=running.directory, stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        "slowhttptest",
+        *arguments,
+        "-c",
+        str(CONNECTIONS),
+        "-r",
+        "200",
+        "-l",
+        str(SECONDS),
+        "-p",
+        "3",
+        "-g",
+        "-o",
+        prefix,
+        "-u",
+        f"http://{HOST}:{running.port()}/",
+        cwd=running.directory,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     await process.wait()
     return statistics(running.directory / f"{prefix}.csv")
 
@@ -72,7 +88,10 @@ async def alone(running: Edge) -> int:
 def statistics(file: Path) -> dict[str, int]:
     """What it has written down."""
     with file.open() as text:
-        rows = [{str(key).strip(): int(value) for key, value in row.items() if key and str(value).strip().isdigit()} for row in csv.DictReader(text)]
+        rows = [
+            {str(key).strip(): int(value) for key, value in row.items() if key and str(value).strip().isdigit()}
+            for row in csv.DictReader(text)
+        ]
     return {
         "most open": max(row["Connected"] for row in rows),
         "seconds without service": sum(row["Service Available"] == 0 for row in rows if row["Seconds"] > 0),
@@ -81,13 +100,15 @@ def statistics(file: Path) -> dict[str, int]:
 
 async def run() -> Results:
     """Runs the attacks one after the other."""
-    said = (await (await asyncio.create_subprocess_exec("slowhttptest", "-h", stdout=asyncio.subprocess.PIPE)).communicate())[0].decode()
+    said = (
+        await (await asyncio.create_subprocess_exec("slowhttptest", "-h", stdout=asyncio.subprocess.PIPE)).communicate()
+    )[0].decode()
     found = re.search(r"version - (\S+)|version (\S+)", said)
     results = Results("Slow clients", f"slowhttptest {(found[1] or found[2]) if found else ''} (Debian)")
     port = free_port()
     async with await asyncio.start_server(app, HOST, port), edge(Plan(table(server(port)), settings=LIMITS)) as running:
         quiet = await visited(running.port(), 10)
-        results.figures.append(f"{CONNECTIONS} connections each, up to {SECONDS} s; quiet: {len(quiet.seconds):,} requests, p99 {quiet.p99():.1f} ms")
+        results.figures.append(f"{CONNECTIONS} connections each, for {SECONDS} s at most; quiet, {quiet}")
         for name, arguments in ATTACKS.items():
             before, cut = running.memory(), await running.metric("homeward_connections_cut_total")
             visitors = Visitors(running.port())
@@ -108,7 +129,6 @@ async def run() -> Results:
                 problem = f"slowhttptest was not served for {stands['seconds without service']} s"
             results.check(name, problem)
             results.figures.append(
-                f"{name}: at most {stands['most open']} open at once, {cut} cut; others: "
-                f"{len(served.seconds):,} requests, {len(served.errors)} errors, p99 {served.p99():.1f} ms; memory {grown:+.1f} MiB"
+                f"{name}: at most {stands['most open']} open at once, {cut} cut; {served}; memory {grown:+.1f} MiB"
             )
     return results

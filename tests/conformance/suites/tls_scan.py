@@ -32,10 +32,26 @@ async def scan(running: Edge, profile: str, directory: Path) -> list[dict]:
     (directory / "ca.pem").write_bytes((directory / "roots.pem").read_bytes())
     file = directory / f"{profile}.json"
     process = await asyncio.create_subprocess_exec(
-        "testssl", "--quiet", "--warnings", "batch", "--color", "0", "--nodns", "min", "--ip", "127.0.0.1", "--add-ca",
-        str(directory / "ca.pem"), "--jsonfile", str(file), f"https://{NAME}:{running.port(profile)}",
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=directory,
-    )  # fmt: skip
+        "testssl",
+        "--quiet",
+        "--warnings",
+        "batch",
+        "--color",
+        "0",
+        "--nodns",
+        "min",
+        "--ip",
+        "127.0.0.1",
+        "--add-ca",
+        str(directory / "ca.pem"),
+        "--jsonfile",
+        str(file),
+        f"https://{NAME}:{running.port(profile)}",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd=directory,
+    )
     async with asyncio.timeout(300):
         await process.wait()
     return json.loads(file.read_text())
@@ -50,7 +66,12 @@ async def run() -> Results:
     authority = Authority()
     keys = "certificate: edge.pem, key: edge.key"
     listeners = {profile: f"tls: {{{keys}, profile: {profile}}}" for profile in PROMISES}
-    async with pool() as records, edge(Plan(table(server(records.port), more="    hsts: {max_age: 365d}\n"), listeners, files=authority.files())) as running:
+    async with (
+        pool() as records,
+        edge(
+            Plan(table(server(records.port), more="    hsts: {max_age: 365d}\n"), listeners, files=authority.files())
+        ) as running,
+    ):
         for profile, promises in PROMISES.items():
             findings = await scan(running, profile, running.directory)
             take(results, profile, findings, promises | ALWAYS)

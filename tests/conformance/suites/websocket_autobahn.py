@@ -1,5 +1,5 @@
-"""The cases of the Autobahn test suite, played by kosoku, through an edge: against a server of the `websockets` package, and to its
-client. What ends otherwise than without the edge is wrong.
+"""The cases of the Autobahn test suite, played by kosoku, through an edge: against a server of the `websockets` package,
+and to its client. What ends otherwise than without the edge is wrong.
 
 Those of compression run for minutes; AUTOBAHN=all runs them all.
 """
@@ -17,7 +17,11 @@ from websockets.exceptions import WebSocketException
 from fleet.edge import HOST, Plan, edge, server, table
 from results import Results, version
 
-CASES = ["*"] if os.environ.get("AUTOBAHN") == "all" else [*(f"{number}.*" for number in (1, 2, 3, 4, 5, 6, 7, 9, 10)), "12.*.1", "12.*.2", "13.*.1"]
+CASES = (
+    ["*"]
+    if os.environ.get("AUTOBAHN") == "all"
+    else [*(f"{number}.*" for number in (1, 2, 3, 4, 5, 6, 7, 9, 10)), "12.*.1", "12.*.2", "13.*.1"]
+)
 AT_ONCE = 4
 
 Verdicts = dict[str, tuple[str, str]]
@@ -54,9 +58,10 @@ async def of_client(cases: list[str], through: bool) -> Verdicts:
         else:
             await play(suite.port)
         try:
-            return verdicts(await suite.get_result())
+            found = await suite.get_result()
         except FailureError as failure:
-            return verdicts(failure.results)
+            found = failure.results
+    return verdicts(found)
 
 
 async def play(port: int) -> None:
@@ -67,7 +72,10 @@ async def play(port: int) -> None:
     for number in range(1, count + 1):
         try:
             async with connect(
-                f"{url}/runCase?case={number}&agent=websockets", max_size=None, compression="deflate", ping_interval=None
+                f"{url}/runCase?case={number}&agent=websockets",
+                max_size=None,
+                compression="deflate",
+                ping_interval=None,
             ) as socket:
                 async for message in socket:
                     await socket.send(message)

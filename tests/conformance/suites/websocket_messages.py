@@ -72,7 +72,7 @@ async def a_message_of_64_MiB(open_: Open) -> str | None:
     message = os.urandom(1 << 20) * (LARGE >> 20)
     async with open_("/") as socket:
         sending = asyncio.create_task(socket.send(message))
-        back = await socket.recv()
+        back = await socket.recv(decode=False)
         await sending
     return None if hashlib.sha256(back).digest() == hashlib.sha256(message).digest() else "another message"
 
@@ -102,7 +102,7 @@ async def fragments(open_: Open) -> str | None:
     async with open_("/", **COMPRESSED) as socket:
         pieces = [secrets.token_bytes(size) for size in (1, 70_000, 0, 125, 3)]
 
-        async def piecewise():  # noqa: ANN202
+        async def piecewise():
             for piece in pieces:
                 yield piece
                 await asyncio.sleep(0.01)
@@ -115,7 +115,7 @@ async def fragments(open_: Open) -> str | None:
 async def fragments_with_pings_between(open_: Open) -> str | None:
     async with open_("/") as socket:
 
-        async def piecewise():  # noqa: ANN202
+        async def piecewise():
             for piece in ("a", "b", "c"):
                 yield piece
                 await (await socket.ping())
@@ -176,7 +176,11 @@ async def subprotocols(open_: Open) -> str | None:
 async def the_app_is_told_of_the_request(open_: Open) -> str | None:
     async with open_("/headers") as socket:
         told = str(await socket.recv()).lower()
-    missing = [name for name in ("x-forwarded-for: 127.0.0.1", "homeward-region: here", "upgrade: websocket") if name not in told]
+    missing = [
+        name
+        for name in ("x-forwarded-for: 127.0.0.1", "homeward-region: here", "upgrade: websocket")
+        if name not in told
+    ]
     return f"not told {missing}" if missing else None
 
 
@@ -245,5 +249,3 @@ async def every(results: Results, way: str, open_: Open) -> None:
         except (OSError, TimeoutError, ConnectionClosed, InvalidStatus) as error:
             problem = f"{type(error).__name__}: {error}"
         results.check(f"{name} ({way})", problem)
-
-
