@@ -113,7 +113,7 @@ async def ends(client: Client, *codes: int) -> Problem:
 
 
 async def resets(client: Client, stream: int, *codes: int, answers: bool = False) -> Problem:
-    """The stream ends with one of these codes, or the connection does; where that will do, an answer of 400 may come."""
+    """The stream ends with one of these codes, or the connection does; where that will do, an answer of 400 comes."""
     heard = client.heard
     await client.hear_until(
         lambda: heard.closed or heard.goaway() is not None or heard.reset(stream) is not None or stream in client.ended

@@ -1,5 +1,5 @@
-"""The cases of the Autobahn test suite, played by kosoku, through an edge: against a server of the `websockets` package,
-and to its client. What ends otherwise than without the edge is wrong.
+"""The cases of the Autobahn test suite, played by kosoku, through an edge: against a server of the `websockets`
+package, and to its client. What ends otherwise than without the edge is wrong.
 
 Those of compression run for minutes; AUTOBAHN=all runs them all.
 """
