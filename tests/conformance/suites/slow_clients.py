@@ -106,7 +106,7 @@ async def run() -> Results:
     found = re.search(r"version - (\S+)|version (\S+)", said)
     results = Results("Slow clients", f"slowhttptest {(found[1] or found[2]) if found else ''} (Debian)")
     port = free_port()
-    async with await asyncio.start_server(app, HOST, port), edge(Plan(table(server(port)), settings=LIMITS)) as running:
+    async with await asyncio.start_server(app, HOST, port, backlog=1024), edge(Plan(table(server(port)), settings=LIMITS)) as running:
         quiet = await visited(running.port(), 10)
         results.figures.append(f"{CONNECTIONS} connections each, for {SECONDS} s at most; quiet, {quiet}")
         for name, arguments in ATTACKS.items():
