@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy test-apps geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy test-apps conformance geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -52,6 +52,10 @@ heavy: ## Run what takes long: edits and attacks under load, 2 GiB bodies, 10,00
 test-apps: setup ## Run real apps behind edges that mint their session keys: Express, Flask, axum; curl and Chromium visit them
 	@scripts/setup.sh apps
 	@CARGO="$(CARGO)" tests/apps/run.sh
+
+conformance: setup ## Run suites that others wrote against edges; SUITES names some, STREAMS says how many streams (20000)
+	@scripts/setup.sh conformance
+	@CARGO="$(CARGO)" tests/conformance/run.sh $(SUITES)
 
 geoip: ## Install a current city database (DB-IP city lite, CC BY 4.0) into geoip/
 	@geoip/install-city.sh

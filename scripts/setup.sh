@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes sure that what building (build), testing (tests), the long tests (heavy) or the tests with real apps (apps) need is
-# there: installs Debian's packages where it may, and says what to install where it may not.
+# Makes sure that what building (build), testing (tests), the long tests (heavy), the tests with real apps (apps) or the suites
+# that others wrote (conformance) need is there: installs Debian's packages where it may, and says what to install where it may
+# not.
 set -eu
 
 need=${1:-build}
@@ -24,6 +25,13 @@ fi
 if [ "$need" = apps ]; then
     want curl curl
     want chromium chromium
+fi
+if [ "$need" = conformance ]; then
+    want openssl openssl
+    want slowhttptest slowhttptest
+    want testssl testssl.sh
+fi
+if [ "$need" = apps ] || [ "$need" = conformance ]; then
     want node nodejs
     want npm npm
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"

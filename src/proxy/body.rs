@@ -8,6 +8,24 @@ use crate::live::clock;
 use crate::resilience::Patience;
 use crate::telemetry::CutOff;
 use pingora::proxy::Session;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Whether the body of a request of HTTP/2 that has no more bytes has ended, and not been given up: the engine holds a stream
+/// that was reset for its malformed trailers to be one without a body.
+///
+/// # Errors
+/// Where the stream was reset.
+pub(super) async fn check_end(session: &mut Session) -> Result<(), Box<pingora::Error>> {
+    if !session.as_mut().is_body_done() {
+        return Ok(());
+    }
+    // Looked at once, not waited for: where the end is not there yet, nothing is.
+    match timeout(Duration::ZERO, session.as_mut().read_request_body()).await {
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
+}
 
 impl Proxy {
     /// Begins to wait for the body of a request of HTTP/2, and for its answer to be taken. There the bytes of many requests

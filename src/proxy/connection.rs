@@ -1,5 +1,6 @@
 //! A client's connection: its bytes, and how long they may take.
 
+use super::http1::LineSeen;
 use super::websocket::WayIn;
 use crate::client::HTTP2_PREFACE;
 use crate::live::clock;
@@ -63,6 +64,7 @@ pub(super) struct ConnectionState {
     pub way_in: OnceLock<WayIn>,
     identity: OnceLock<ClientIdentity>,
     phase: AtomicU8,
+    line: AtomicU8,
 }
 
 impl ConnectionState {
@@ -73,6 +75,7 @@ impl ConnectionState {
             way_in: OnceLock::new(),
             identity: OnceLock::new(),
             phase: AtomicU8::new(Phase::Any as u8),
+            line: AtomicU8::new(LineSeen::Awaited as u8),
         }
     }
 
@@ -97,6 +100,16 @@ impl ConnectionState {
     /// Says what the next bytes are.
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// What is known of the line of the request.
+    pub(super) fn line(&self) -> LineSeen {
+        LineSeen::from_bits(self.line.load(Ordering::Relaxed))
+    }
+
+    /// Says what is known of it.
+    pub(super) fn saw_line(&self, seen: LineSeen) {
+        self.line.store(seen as u8, Ordering::Relaxed);
     }
 
     fn phase(&self) -> Phase {

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, ConnectionState, Phase, Tempo};
 use super::door::{Door, Guest};
+use super::http1::Http1Connection;
 use super::http2::Http2Connection;
 use super::websocket::WayIn;
 use super::{CLIENT_KEEPALIVE, Proxy};
@@ -110,12 +111,12 @@ impl Front {
                 if preface == *HTTP2_PREFACE {
                     self.http2(Box::new(connection), &state, &stop)
                 } else {
-                    Box::new(connection)
+                    http1(Box::new(connection), &state)
                 }
             }
             None => {
                 state.enter(Phase::Idle);
-                Box::new(connection)
+                http1(Box::new(connection), &state)
             }
             Some(tls) => {
                 let acceptor = Acceptor::from_server_config(tls.config());
@@ -129,7 +130,7 @@ impl Front {
                     self.http2(Box::new(stream), &state, &stop)
                 } else {
                     state.enter(Phase::Idle);
-                    Box::new(stream)
+                    http1(Box::new(stream), &state)
                 }
             }
         };
@@ -151,4 +152,9 @@ impl Front {
             Arc::clone(&self.metrics),
         ))
     }
+}
+
+/// One request at a time is on it.
+fn http1(stream: Stream, state: &Arc<ConnectionState>) -> Stream {
+    Box::new(Http1Connection::new(stream, Arc::clone(state)))
 }

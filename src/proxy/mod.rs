@@ -11,6 +11,7 @@ mod door;
 mod grpc;
 mod headers;
 mod hop;
+mod http1;
 mod http2;
 mod https;
 mod intake;
@@ -34,6 +35,7 @@ use bytes::Bytes;
 use connection::{ConnectionState, Phase};
 use context::{Ends, RequestContext};
 use headers::Received;
+use http1::LineSeen;
 use intake::HeadLimits;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
@@ -94,6 +96,7 @@ impl ProxyHttp for Proxy {
             && !session.as_mut().is_body_done();
         context.enter(if has_body { Phase::Body } else { Phase::Any });
         if session.is_http2() {
+            body::check_end(session).await?;
             self.expect_body(session, context);
         }
         let peer = context.peer();
@@ -228,6 +231,11 @@ impl ProxyHttp for Proxy {
         }
         if session.req_header().version != http::Version::HTTP_2 {
             context.enter(Phase::Idle);
+            // What is left of a body comes before the next line.
+            let next = if session.as_mut().is_body_done() { LineSeen::Awaited } else { LineSeen::Unknown };
+            if let Some(connection) = &context.connection {
+                connection.saw_line(next);
+            }
         }
     }
 

@@ -50,6 +50,9 @@ impl Proxy {
         let live = self.edge.table();
         context.forwarded = live.as_ref().and_then(|live| self.forwarded(head, live));
         self.identify(head, peer, context);
+        if context.connection.as_ref().is_some_and(|connection| connection.line().is_odd(head.raw_path())) {
+            return Err(Refusal::BadRequest("The request line has characters that must be percent-encoded."));
+        }
         let host = checked_host(head, wire, self.head_limits)?;
         if context.told.as_ref().is_some_and(|told| told.is_malformed) {
             return Err(Refusal::BadRequest("The Forwarded header is not of its form."));

@@ -67,6 +67,8 @@ fn targets(level: LogLevel) -> Targets {
         .with_target("h2", LevelFilter::OFF)
         // An idle connection that its server has just closed is an error to it, and a new connection to everybody else.
         .with_target("pingora_core::connectors", LevelFilter::OFF)
+        // A client that leaves in the midst of a head is an error to it: a line that anybody could have written at will.
+        .with_target("pingora_proxy", LevelFilter::OFF)
 }
 
 /// <https://no-color.org>: set to anything but nothing.
@@ -86,6 +88,7 @@ mod tests {
         assert!(!usual.would_enable("homeward::proxy", &Level::DEBUG));
         assert!(!usual.would_enable("pingora_core::server", &Level::INFO));
         assert!(usual.would_enable("pingora_core::server", &Level::WARN));
+        assert!(!usual.would_enable("pingora_proxy", &Level::ERROR), "clients could fill the log");
         assert!(targets(LogLevel::Debug).would_enable("pingora_core::server", &Level::DEBUG));
         assert!(!usual.would_enable("h2::proto::streams::recv", &Level::WARN));
         assert!(!targets(LogLevel::Error).would_enable("pingora_core::server", &Level::WARN));

@@ -136,6 +136,16 @@ async fn targets_that_mean_more_than_one_thing() {
         "/a\\b",
         "/a%00b",
         "/a<b>",
+        "/a b<c>",
+        "/a\"b",
+        "/a\tb",
+        "/a\tHTTP/1.1",
+        "/a\rb",
+        "/a\rHTTP/1.1",
+        "/a?b\r",
+        "/a\u{1}",
+        "/a?\u{7f}",
+        "/a \u{e9}",
         "/\u{e9}",
     ] {
         bench.refused(format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n\r\n").as_bytes(), 400).await;

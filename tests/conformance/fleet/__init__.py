@@ -1,0 +1,1 @@
+"""Edges, pools and certificates for the suites; all on loopback."""
