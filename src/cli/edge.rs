@@ -3,7 +3,7 @@
 use crate::admin::{AdminError, AdminServer};
 use crate::config::{Problems, Settings};
 use crate::live::{Edge, clock, log_transition};
-use crate::proxy::{BindError, ProxyServer};
+use crate::proxy::{BindError, Farewell, ProxyServer};
 use crate::source::{
     CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile,
 };
@@ -96,7 +96,8 @@ impl RunningEdge {
             AdminServer::start(&settings.admin, Arc::clone(&edge), stopped)?
         };
         // The listeners come last: nothing can fail any more once a client may be connected.
-        let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls)?;
+        let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls, |_| None)?;
+        proxy.open();
         edge.begin_to_serve();
         let grace = settings.stop.grace;
         for address in proxy.addresses() {
@@ -135,7 +136,7 @@ impl RunningEdge {
     #[must_use]
     pub fn stop(self) -> usize {
         self.edge.begin_to_stop();
-        let unfinished = self.proxy.stop(self.grace);
+        let unfinished = self.proxy.stop(&Farewell::for_good(self.grace));
         // Whoever no longer listens has stopped already.
         let _ = self.stop.send(true);
         drop(self.sources);
