@@ -83,6 +83,8 @@ fn all_settings() {
             threads: Some(4),
             hop_keys: Some("conf/hop.key".into()),
             stop: Stop { grace: Duration::from_mins(1) },
+            handover: Handover { ready_within: Duration::from_secs(20), grace: Duration::from_mins(15) },
+            watchdog: Watchdog { stalled_after: Duration::from_secs(5) },
         }
     );
 }

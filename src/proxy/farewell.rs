@@ -53,7 +53,9 @@ impl Farewell {
         *ends = Ends { idle: ends.idle.min(within.idle), all: ends.all.min(within.all) };
     }
 
-    pub(super) fn has_successor(&self) -> bool {
+    /// Whether another process takes new connections.
+    #[must_use]
+    pub fn has_successor(&self) -> bool {
         self.has_successor
     }
 

@@ -172,10 +172,9 @@ impl ProxyServer {
         self.doors.send_replace(Doors::Open);
     }
 
-    /// Its sockets, in the order of the settings.
-    #[must_use]
-    pub fn sockets(&self) -> &[ListeningSocket] {
-        &self.sockets
+    /// Its sockets, in the order of the settings; once. Each stays open for as long as it is held.
+    pub fn take_sockets(&mut self) -> Vec<ListeningSocket> {
+        std::mem::take(&mut self.sockets)
     }
 
     /// The event loop of each of its threads.
@@ -251,9 +250,7 @@ struct Bound {
 /// Takes a listener over or binds it; where the port is 0, with the one that the system chose.
 fn bind(address: SocketAddr, given: &mut impl FnMut(SocketAddr) -> Option<StdListener>) -> Result<Bound, BindError> {
     let listener = match given(address) {
-        Some(listener) => {
-            listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener))
-        }
+        Some(listener) => listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)),
         None => fresh(address),
     };
     let bound = |listener: TcpListener| {

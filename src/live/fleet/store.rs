@@ -6,6 +6,7 @@ use super::purpose::Purpose;
 use super::server::{Server, ServerKey};
 use super::servers::Servers;
 use super::status::Transition;
+use crate::live::memory::{Heritage, ServerMemory};
 use crate::model::{Pool, RegionName, ServerHost};
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,17 @@ pub(super) struct Store {
     pub(super) names: HashMap<Box<str>, Weak<DnsName>>,
     /// More than one where a pool was edited and requests still use the older one.
     pub(super) pools: HashMap<(Purpose, RegionName), Vec<Weak<PoolState>>>,
+    /// What another process knew, until this one knows enough itself.
+    pub(super) heritage: Heritage,
+}
+
+impl Heritage {
+    fn of(&self, server: &Server) -> Option<&ServerMemory> {
+        let purpose = server.purpose().to_string();
+        self.servers.iter().find(|memory| {
+            memory.address == server.address() && memory.region == server.region().as_str() && memory.purpose == purpose
+        })
+    }
 }
 
 impl Store {
@@ -67,6 +79,9 @@ impl Store {
             return known;
         }
         let name = Arc::new(DnsName::new(text));
+        if let Some(memory) = self.heritage.names.iter().find(|memory| memory.name == text) {
+            name.resolved(memory.addresses.clone());
+        }
         self.names.insert(text.into(), Arc::downgrade(&name));
         name
     }
@@ -113,8 +128,10 @@ impl Store {
             return known;
         }
         let server = Arc::new(Server::new(key));
-        if is_cold {
-            server.warm_up();
+        match self.heritage.of(&server) {
+            Some(memory) => server.recall(memory),
+            None if is_cold => server.warm_up(),
+            None => {}
         }
         self.servers.insert(server.key().clone(), Arc::downgrade(&server));
         server
