@@ -64,6 +64,7 @@ pub struct RunningEdge {
     control: Runtime,
     stop: watch::Sender<bool>,
     sources: Sources,
+    /// Until another process serves.
     watchdog: Watchdog,
     grace: Duration,
 }
@@ -112,10 +113,6 @@ impl RunningEdge {
 
         let mut sources = Sources::default();
         let tls = sources.follow_certificates(settings, &edge)?;
-        sources.follow_hop_keys(settings, &edge)?;
-        sources.follow_places(settings, &edge)?;
-        sources.follow_table(settings, &edge, &control)?;
-
         let threads = settings.threads.unwrap_or_else(cores);
         let (admin_stop, admin_stopped) = watch::channel(false);
         let admin = {
@@ -126,9 +123,17 @@ impl RunningEdge {
             };
             AdminServer::prepare(&settings.admin, given, Arc::clone(&edge), admin_stopped)?
         };
-        let mut given = |address| sockets.take_tcp(SocketUse::Listen, address);
-        let proxy =
-            ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls, &mut given)?;
+        let given = |address| sockets.take_tcp(SocketUse::Listen, address);
+        let proxy = std::thread::scope(|scope| {
+            // It reads whom this machine believes; meanwhile there are files to be read and servers to be probed.
+            let start =
+                || ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls, given);
+            let proxy = std::thread::Builder::new().name("proxy".to_owned()).spawn_scoped(scope, start)?;
+            let followed = sources.follow_all(settings, &edge, &control);
+            let proxy = proxy.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            followed?;
+            Ok::<_, StartError>(proxy?)
+        })?;
         let mut loops: Vec<_> =
             proxy.event_loops().into_iter().enumerate().map(|(nth, of)| (format!("proxy {nth}"), of)).collect();
         loops.push(("control".to_owned(), control.handle().clone()));
@@ -191,13 +196,14 @@ impl RunningEdge {
     #[must_use]
     pub fn leave(self, farewell: &Farewell) -> usize {
         self.edge.begin_to_stop();
+        // What is left is nobody's but this process's to wait for, and systemd looks after another one.
+        drop(self.watchdog);
         if farewell.has_successor() {
             // Whoever asks at the admin address is answered by the one that serves. The socket's file is that one's too.
             self.admin_is_given_away.store(true, Ordering::Release);
             let _ = self.admin_stop.send(true);
         }
         let unfinished = self.proxy.stop(farewell);
-        drop(self.watchdog);
         // Whoever no longer listens has stopped already.
         let _ = self.admin_stop.send(true);
         let _ = self.stop.send(true);
@@ -251,6 +257,12 @@ struct Sources {
 }
 
 impl Sources {
+    fn follow_all(&mut self, settings: &Settings, edge: &Arc<Edge>, control: &Runtime) -> Result<(), StartError> {
+        self.follow_hop_keys(settings, edge)?;
+        self.follow_places(settings, edge)?;
+        self.follow_table(settings, edge, control)
+    }
+
     fn follow_places(&mut self, settings: &Settings, edge: &Arc<Edge>) -> io::Result<()> {
         if settings.geoip.is_empty() {
             return Ok(());
