@@ -60,7 +60,9 @@ pub(super) struct Front {
     /// Whether the edge stops. Nobody waits on this one, so that each connection that gets a clone of it hears of a stop
     /// that began before it came.
     pub stop: watch::Receiver<bool>,
-    /// Whether the time for that is over.
+    /// Whether the time for that is over for connections on which nothing is asked.
+    pub quiet: watch::Receiver<bool>,
+    /// Whether it is over for all.
     pub cut: watch::Receiver<bool>,
 }
 
@@ -134,7 +136,14 @@ impl Front {
                 // What is no HTTP/2 is known by its first byte, and a client that sends none is as an idle one.
                 state.enter(Phase::Idle);
                 let mut preface = [0; HTTP2_PREFACE.len()];
-                let Ok(Ok(_)) = timeout(CLIENT_KEEPALIVE, connection.try_peek(&mut preface)).await else { return };
+                let mut quiet = self.quiet.clone();
+                tokio::select! {
+                    biased;
+                    peeked = timeout(CLIENT_KEEPALIVE, connection.try_peek(&mut preface)) => {
+                        let Ok(Ok(_)) = peeked else { return };
+                    }
+                    () = async { drop(quiet.wait_for(|quiet| *quiet).await) } => return,
+                }
                 if preface == *HTTP2_PREFACE {
                     self.http2(Box::new(connection), &state, &stop)
                 } else {

@@ -66,6 +66,7 @@ pub struct ProxyServer {
     listening: Vec<JoinHandle<()>>,
     doors: watch::Sender<Doors>,
     stop: watch::Sender<bool>,
+    quiet: watch::Sender<bool>,
     cut: watch::Sender<bool>,
     sockets: Vec<ListeningSocket>,
     addresses: Vec<SocketAddr>,
@@ -142,8 +143,8 @@ impl ProxyServer {
                 settings.listen.iter().map(|listener| Ok((listener, bind(listener.address, &mut given)?))).collect();
             bound?
         };
-        let ((doors, shut), (stop, stopped), (cut, not_cut)) =
-            (watch::channel(Doors::Shut), watch::channel(false), watch::channel(false));
+        let (doors, shut) = watch::channel(Doors::Shut);
+        let [(stop, stopped), (quiet, not_quiet), (cut, not_cut)] = [(); 3].map(|()| watch::channel(false));
         let (mut addresses, mut sockets, mut listening) = (Vec::new(), Vec::new(), Vec::new());
         for ((of_settings, bound), tls) in listeners.into_iter().zip(tls) {
             // With TLS the two sides settle on a version of HTTP by ALPN.
@@ -157,6 +158,7 @@ impl ProxyServer {
                 tempo,
                 metrics: Arc::clone(edge.metrics()),
                 stop: stopped.clone(),
+                quiet: not_quiet.clone(),
                 cut: not_cut.clone(),
             };
             listening.push(runtime.get_handle().spawn(listen(bound.listener, front, shut.clone())));
@@ -164,7 +166,7 @@ impl ProxyServer {
             sockets.push(ListeningSocket { address: of_settings.address, socket: bound.socket });
         }
         let engines = engines.into_iter().flatten().collect();
-        Ok(Self { edge, runtime, engines, listening, doors, stop, cut, sockets, addresses })
+        Ok(Self { edge, runtime, engines, listening, doors, stop, quiet, cut, sockets, addresses })
     }
 
     /// Begins to take connections.
@@ -222,6 +224,7 @@ impl ProxyServer {
                 break;
             }
             if now >= ends.idle {
+                self.quiet.send_replace(true);
                 for engine in engines.drain(..) {
                     // Connections on which nothing is asked are closed.
                     self.runtime.get_handle().spawn(async move { engine.cleanup().await });
