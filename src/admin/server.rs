@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// Why operators could not reach the edge, so that it does not start. The message says where, why and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +97,7 @@ pub struct AdminServer {
     is_given_away: Arc<AtomicBool>,
     tcp: OwnedFd,
     unix: Option<OwnedFd>,
+    serving: Vec<JoinHandle<()>>,
 }
 
 impl AdminServer {
@@ -134,25 +136,31 @@ impl AdminServer {
         };
 
         let (opened, shut) = watch::channel(false);
+        let mut serving = Vec::new();
         if let Some(socket) = socket {
             let router = routes(Arc::clone(&edge), Door::Socket);
             let (stopped, shut) = (stopped.clone(), shut.clone());
-            tokio::spawn(async move {
+            serving.push(tokio::spawn(async move {
                 let accept = async || socket.listener.accept().await.map(|(stream, _)| stream);
                 serve_once(shut, accept, router, stopped).await;
-            });
+            }));
         }
         let router = routes(edge, Door::Tcp);
-        tokio::spawn(async move {
+        serving.push(tokio::spawn(async move {
             let accept = async || listener.accept().await.map(|(stream, _)| stream);
             serve_once(shut, accept, router, stopped).await;
-        });
-        Ok(Self { address, opened, is_given_away, tcp, unix })
+        }));
+        Ok(Self { address, opened, is_given_away, tcp, unix, serving })
     }
 
     /// Begins to answer.
     pub fn open(&self) {
         self.opened.send_replace(true);
+    }
+
+    /// What ends when everybody has been answered, after it was told to stop; once.
+    pub fn take_serving(&mut self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut self.serving)
     }
 
     /// Its sockets, to be handed to another process: that of the admin address, and the Unix socket.

@@ -18,6 +18,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
+use tokio::task;
+use tokio::time::timeout;
+
+/// How long who is at the admin address may take to be answered when the edge stops.
+const ADMIN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the last lines of the access log may take to be written when the edge stops.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -60,6 +65,7 @@ pub struct RunningEdge {
     admin_address: SocketAddr,
     admin_stop: watch::Sender<bool>,
     admin_is_given_away: Arc<AtomicBool>,
+    admin_serving: Vec<task::JoinHandle<()>>,
     access_log: Arc<AccessLog>,
     control: Runtime,
     stop: watch::Sender<bool>,
@@ -115,7 +121,7 @@ impl RunningEdge {
         let tls = sources.follow_certificates(settings, &edge)?;
         let threads = settings.threads.unwrap_or_else(cores);
         let (admin_stop, admin_stopped) = watch::channel(false);
-        let admin = {
+        let mut admin = {
             let _inside = control.enter();
             let given = GivenSockets {
                 address: sockets.take_tcp(SocketUse::Admin, settings.admin.address),
@@ -144,6 +150,7 @@ impl RunningEdge {
             admin_address: admin.address(),
             admin_stop,
             admin_is_given_away: admin.given_away(),
+            admin_serving: admin.take_serving(),
             access_log,
             control,
             stop,
@@ -206,6 +213,12 @@ impl RunningEdge {
         let unfinished = self.proxy.stop(farewell);
         // Whoever no longer listens has stopped already.
         let _ = self.admin_stop.send(true);
+        let answered = async {
+            for serving in self.admin_serving {
+                let _ = serving.await;
+            }
+        };
+        let _ = self.control.block_on(async { timeout(ADMIN_PATIENCE, answered).await });
         let _ = self.stop.send(true);
         drop(self.sources);
         self.control.shutdown_timeout(Duration::from_secs(1));

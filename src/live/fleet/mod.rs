@@ -28,7 +28,7 @@ use crate::routing::RoutingTable;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use store::Store;
+use store::{Remembered, Store};
 use tokio::sync::watch;
 
 /// The servers and names of all tables that are in use. One for the life of the process, shared by everyone.
@@ -193,12 +193,12 @@ impl Fleet {
 
     /// Takes in what another process knew of servers and names, for those that come until [`Self::forget`].
     pub fn recall(&self, heritage: Heritage) {
-        self.store().heritage = heritage;
+        self.store().remembered = Remembered::new(heritage);
     }
 
     /// Forgets what another process knew of what has not come.
     pub fn forget(&self) {
-        self.store().heritage = Heritage::default();
+        self.store().remembered = Remembered::default();
     }
 
     /// The store is whole between any two statements that change it, so that a panic elsewhere leaves it usable.

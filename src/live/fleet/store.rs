@@ -24,15 +24,29 @@ pub(super) struct Store {
     /// More than one where a pool was edited and requests still use the older one.
     pub(super) pools: HashMap<(Purpose, RegionName), Vec<Weak<PoolState>>>,
     /// What another process knew, until this one knows enough itself.
-    pub(super) heritage: Heritage,
+    pub(super) remembered: Remembered,
 }
 
-impl Heritage {
-    fn of(&self, server: &Server) -> Option<&ServerMemory> {
+/// What another process knew, by what it is about.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    servers: HashMap<SocketAddr, Vec<ServerMemory>>,
+    names: HashMap<String, Vec<IpAddr>>,
+}
+
+impl Remembered {
+    pub(super) fn new(heritage: Heritage) -> Self {
+        let mut servers: HashMap<_, Vec<_>> = HashMap::new();
+        for memory in heritage.servers {
+            servers.entry(memory.address).or_default().push(memory);
+        }
+        Self { servers, names: heritage.names.into_iter().map(|memory| (memory.name, memory.addresses)).collect() }
+    }
+
+    fn server(&self, server: &Server) -> Option<&ServerMemory> {
         let purpose = server.purpose().to_string();
-        self.servers.iter().find(|memory| {
-            memory.address == server.address() && memory.region == server.region().as_str() && memory.purpose == purpose
-        })
+        let of_address = self.servers.get(&server.address())?;
+        of_address.iter().find(|memory| memory.region == server.region().as_str() && memory.purpose == purpose)
     }
 }
 
@@ -79,8 +93,8 @@ impl Store {
             return known;
         }
         let name = Arc::new(DnsName::new(text));
-        if let Some(memory) = self.heritage.names.iter().find(|memory| memory.name == text) {
-            name.resolved(memory.addresses.clone());
+        if let Some(addresses) = self.remembered.names.get(text) {
+            name.resolved(addresses.clone());
         }
         self.names.insert(text.into(), Arc::downgrade(&name));
         name
@@ -128,7 +142,7 @@ impl Store {
             return known;
         }
         let server = Arc::new(Server::new(key));
-        match self.heritage.of(&server) {
+        match self.remembered.server(&server) {
             Some(memory) => server.recall(memory),
             None if is_cold => server.warm_up(),
             None => {}

@@ -59,7 +59,7 @@ async fn a_program_that_crashes_at_its_start_leaves_the_old_one_serving() {
     }
     let log = world.edge.log();
     let sleeper =
-        log.lines().filter_map(|line| line.split_once("as process ")?.1.split(',').next()?.parse().ok()).last();
+        log.lines().filter_map(|line| line.split_once("as process ")?.1.split(',').next()?.parse().ok()).next_back();
     eventually("the end of the one that slept", async || has_ended(sleeper.unwrap()).then_some(())).await;
     std::fs::remove_file(&program).unwrap();
     symlink(env!("CARGO_BIN_EXE_homeward"), &program).unwrap();
