@@ -81,9 +81,9 @@ where
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(LARGEST_HEAD).max_headers(64);
     let asked = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&asked);
-    let router = router.layer(map_request(async move |request: Request| {
+    let router = router.layer(map_request(move |request: Request| {
         heard.store(true, Ordering::Relaxed);
-        request
+        std::future::ready(request)
     }));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
     tokio::select! {

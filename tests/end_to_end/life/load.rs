@@ -27,8 +27,13 @@ async fn start(settings: &str) -> (EdgeProcess, App) {
     (EdgeProcess::start_in(directory, address, admin).await, app)
 }
 
-const ALL: [(Kind, &str); 5] =
-    [(Kind::Http1, "HTTP/1.1"), (Kind::Seldom, "seldom"), (Kind::Http2, "HTTP/2"), (Kind::WebSocket, "WebSocket"), (Kind::Download, "download")];
+const ALL: [(Kind, &str); 5] = [
+    (Kind::Http1, "HTTP/1.1"),
+    (Kind::Seldom, "seldom"),
+    (Kind::Http2, "HTTP/2"),
+    (Kind::WebSocket, "WebSocket"),
+    (Kind::Download, "download"),
+];
 
 fn visit(edge: &EdgeProcess) -> Steady {
     let mut visitors = Steady::new();
@@ -109,8 +114,10 @@ async fn a_stop_answers_what_it_has_accepted() {
     assert!(lost.is_empty(), "{lost:?}\n{}", edge.log());
     assert_eq!(tally.of("WebSocket orderly ends"), 1, "{tally:?}");
     let asked = app.seen().len() as u64;
-    let answered =
-        ["HTTP/1.1", "seldom", "HTTP/2", "download"].map(|name| tally.of(&format!("{name} requests"))).iter().sum::<u64>();
+    let answered = ["HTTP/1.1", "seldom", "HTTP/2", "download"]
+        .map(|name| tally.of(&format!("{name} requests")))
+        .iter()
+        .sum::<u64>();
     assert_eq!(asked, answered, "{tally:?}");
     assert!(edge.log().contains("1 request(s) were cut off"), "{}", edge.log());
 }
