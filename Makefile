@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy test-apps conformance geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy system-calls test-apps conformance geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,9 +45,12 @@ bench: ## Measure decision, choice of a server, cookies and places
 fuzz: ## Fuzz each target for SECONDS (default 60); needs a nightly toolchain and cargo-fuzz
 	@scripts/fuzz.sh $(or $(SECONDS_EACH),60)
 
-heavy: ## Run what takes long: edits and attacks under load, 2 GiB bodies, 10,000 connections; prints its figures
+heavy: ## Run what takes long: edits, hand-overs and attacks under load, 2 GiB bodies, 10,000 connections; prints its figures
 	@scripts/setup.sh heavy
 	$(CARGO) test --profile heavy --test heavy -- --ignored --nocapture --test-threads=1
+
+system-calls: setup ## Check that the systemd unit allows every system call of an edge; needs strace
+	@scripts/system-calls.sh
 
 test-apps: setup ## Run real apps behind edges that mint their session keys: Express, Flask, axum; curl and Chromium visit them
 	@scripts/setup.sh apps

@@ -21,6 +21,8 @@ pub mod cli;
 #[cfg(feature = "edge")]
 pub mod demo;
 #[cfg(feature = "edge")]
+pub mod life;
+#[cfg(feature = "edge")]
 pub mod live;
 #[cfg(feature = "edge")]
 pub mod proxy;

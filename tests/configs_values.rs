@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use homeward::config::{
-    AccessLog, AccessLogFormat, Admin, CertificateFiles, ClientAuthority, ClientCertificates, ForwardedHeader, Limits,
-    Listener, Log, LogFormat, LogLevel, Settings, Source, Stop, Tls, TlsProfile, read_drains, read_routing,
-    read_settings,
+    AccessLog, AccessLogFormat, Admin, CertificateFiles, ClientAuthority, ClientCertificates, ForwardedHeader,
+    Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings, Source, Stop, Tls, TlsProfile, Watchdog,
+    read_drains, read_routing, read_settings,
 };
 use homeward::model::*;
 use homeward::resilience::ConnectionLimits;
@@ -83,6 +83,8 @@ fn all_settings() {
             threads: Some(4),
             hop_keys: Some("conf/hop.key".into()),
             stop: Stop { grace: Duration::from_mins(1) },
+            handover: Handover { ready_within: Duration::from_secs(20), grace: Duration::from_mins(15) },
+            watchdog: Watchdog { stalled_after: Duration::from_secs(5) },
         }
     );
 }

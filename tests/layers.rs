@@ -12,14 +12,17 @@ const FLOORS: [&[&str]; 9] = [
     &["config"],
     &["telemetry", "tls"],
     &["live"],
-    &["admin", "proxy", "source", "upstream"],
+    &["admin", "life", "proxy", "source", "upstream"],
     &["demo"],
     &["cli"],
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 10] = [
+const CONFINED: [(&str, &str); 13] = [
     ("pingora", "proxy"),
+    ("listenfd", "life"),
+    ("rustix", "life proxy"),
+    ("sd_notify", "life"),
     ("hickory_resolver", "upstream"),
     ("notify", "source"),
     ("axum", "admin demo"),

@@ -24,5 +24,5 @@ pub mod status;
 mod tests;
 
 pub use question::{BadQuestion, Question};
-pub use server::{AdminError, AdminServer};
+pub use server::{AdminError, AdminServer, GivenSockets};
 pub use status::Status;

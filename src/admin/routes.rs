@@ -105,6 +105,8 @@ async fn readyz(State(context): State<Context>) -> (StatusCode, &'static str) {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
     } else if context.edge.table().is_none() {
         (StatusCode::SERVICE_UNAVAILABLE, "no routing table is live\n")
+    } else if context.edge.is_stalled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "a thread is stuck\n")
     } else if !context.edge.is_ready() {
         (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
     } else {

@@ -4,15 +4,20 @@ use super::connections::serve;
 use super::routes::{Door, routes};
 use crate::config::Admin;
 use crate::live::Edge;
+use axum::Router;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// Why operators could not reach the edge, so that it does not start. The message says where, why and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -74,10 +79,25 @@ fn socket_hint(error: &io::Error) -> &'static str {
     }
 }
 
+/// Sockets that another process has bound.
+#[derive(Debug, Default)]
+pub struct GivenSockets {
+    /// That of the admin address.
+    pub address: Option<StdTcpListener>,
+    /// The Unix socket; its file is there already.
+    pub socket: Option<StdUnixListener>,
+}
+
 /// The servers of the admin address and of the Unix socket. They run until they are told to stop.
 #[derive(Debug)]
 pub struct AdminServer {
     address: SocketAddr,
+    opened: watch::Sender<bool>,
+    /// Whether the file of the Unix socket is another process's from now on.
+    is_given_away: Arc<AtomicBool>,
+    tcp: OwnedFd,
+    unix: Option<OwnedFd>,
+    serving: Vec<JoinHandle<()>>,
 }
 
 impl AdminServer {
@@ -89,24 +109,70 @@ impl AdminServer {
     /// # Errors
     /// Where one of them cannot be had; then neither is.
     pub fn start(admin: &Admin, edge: Arc<Edge>, stopped: watch::Receiver<bool>) -> Result<Self, AdminError> {
-        let (listener, address) =
-            bind(admin.address).map_err(|error| AdminError::Address { address: admin.address, error })?;
-        let socket = admin.socket.as_deref().map(Socket::bind).transpose()?;
+        let server = Self::prepare(admin, GivenSockets::default(), edge, stopped)?;
+        server.open();
+        Ok(server)
+    }
 
+    /// The same with sockets that may be `given`. Whoever connects waits in the queues of the sockets until [`Self::open`].
+    ///
+    /// # Errors
+    /// As above.
+    pub fn prepare(
+        admin: &Admin,
+        given: GivenSockets,
+        edge: Arc<Edge>,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<Self, AdminError> {
+        let failed = |error| AdminError::Address { address: admin.address, error };
+        let (listener, address) = bind(admin.address, given.address).map_err(failed)?;
+        let tcp = listener.as_fd().try_clone_to_owned().map_err(failed)?;
+        let is_given_away = Arc::new(AtomicBool::new(false));
+        let socket =
+            admin.socket.as_deref().map(|path| Socket::bind(path, given.socket, &is_given_away)).transpose()?;
+        let unix = match &socket {
+            Some(socket) => Some(socket.listener.as_fd().try_clone_to_owned().map_err(failed)?),
+            None => None,
+        };
+
+        let (opened, shut) = watch::channel(false);
+        let mut serving = Vec::new();
         if let Some(socket) = socket {
             let router = routes(Arc::clone(&edge), Door::Socket);
-            let stopped = stopped.clone();
-            tokio::spawn(async move {
+            let (stopped, shut) = (stopped.clone(), shut.clone());
+            serving.push(tokio::spawn(async move {
                 let accept = async || socket.listener.accept().await.map(|(stream, _)| stream);
-                serve(accept, router, stopped).await;
-            });
+                serve_once(shut, accept, router, stopped).await;
+            }));
         }
         let router = routes(edge, Door::Tcp);
-        tokio::spawn(async move {
+        serving.push(tokio::spawn(async move {
             let accept = async || listener.accept().await.map(|(stream, _)| stream);
-            serve(accept, router, stopped).await;
-        });
-        Ok(Self { address })
+            serve_once(shut, accept, router, stopped).await;
+        }));
+        Ok(Self { address, opened, is_given_away, tcp, unix, serving })
+    }
+
+    /// Begins to answer.
+    pub fn open(&self) {
+        self.opened.send_replace(true);
+    }
+
+    /// What ends when everybody has been answered, after it was told to stop; once.
+    pub fn take_serving(&mut self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut self.serving)
+    }
+
+    /// Its sockets, to be handed to another process: that of the admin address, and the Unix socket.
+    #[must_use]
+    pub fn into_sockets(self) -> (OwnedFd, Option<OwnedFd>) {
+        (self.tcp, self.unix)
+    }
+
+    /// Says, if it is set, that the file of the Unix socket is another process's, and stays at the end.
+    #[must_use]
+    pub fn given_away(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_given_away)
     }
 
     /// Where it listens; with the port that the system chose, where the settings leave that to it.
@@ -116,8 +182,23 @@ impl AdminServer {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = std::net::TcpListener::bind(address)?;
+/// Serves from the moment on that `shut` says that the doors are open; never, where whoever says so is gone before.
+async fn serve_once<S, A>(
+    mut shut: watch::Receiver<bool>,
+    accept: impl FnMut() -> A,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Future<Output = io::Result<S>>,
+{
+    if shut.wait_for(|opened| *opened).await.is_ok() {
+        serve(accept, router, stopped).await;
+    }
+}
+
+fn bind(address: SocketAddr, given: Option<StdTcpListener>) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = given.map_or_else(|| StdTcpListener::bind(address), Ok)?;
     listener.set_nonblocking(true)?;
     let bound = listener.local_addr()?;
     Ok((TcpListener::from_std(listener)?, bound))
@@ -128,10 +209,15 @@ struct Socket {
     listener: UnixListener,
     path: PathBuf,
     identity: Option<(u64, u64)>,
+    is_given_away: Arc<AtomicBool>,
 }
 
 impl Socket {
-    fn bind(path: &Path) -> Result<Self, AdminError> {
+    fn bind(path: &Path, given: Option<StdUnixListener>, is_given_away: &Arc<AtomicBool>) -> Result<Self, AdminError> {
+        let failed = |error| AdminError::Socket { path: path.to_owned(), error };
+        if let Some(listener) = given {
+            return Self::of(listener, path, is_given_away).map_err(failed);
+        }
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(AdminError::NoSocket { path: path.to_owned() });
@@ -141,12 +227,19 @@ impl Socket {
             }
             Ok(_) | Err(_) => {}
         }
-        Self::make(path).map_err(|error| AdminError::Socket { path: path.to_owned(), error })
+        Self::make(path).and_then(|listener| Self::of(listener, path, is_given_away)).map_err(failed)
+    }
+
+    fn of(listener: StdUnixListener, path: &Path, is_given_away: &Arc<AtomicBool>) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        let is_given_away = Arc::clone(is_given_away);
+        Ok(Self { listener, path: path.to_owned(), identity: identity(path), is_given_away })
     }
 
     /// Makes the socket beside its place and moves it there, so that it is never there with wider permissions, and what
     /// a dead process left gives way in one step.
-    fn make(path: &Path) -> io::Result<Self> {
+    fn make(path: &Path) -> io::Result<StdUnixListener> {
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
@@ -156,7 +249,6 @@ impl Socket {
         let listener = StdUnixListener::bind(&beside)?;
         let placed = (|| {
             fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
-            listener.set_nonblocking(true)?;
             fs::rename(&beside, path)
         })();
         if let Err(error) = placed {
@@ -164,15 +256,15 @@ impl Socket {
             let _ = fs::remove_file(&beside);
             return Err(error);
         }
-        let listener = UnixListener::from_std(listener)?;
-        Ok(Self { listener, path: path.to_owned(), identity: identity(path) })
+        Ok(listener)
     }
 }
 
 impl Drop for Socket {
     /// Takes the socket away, unless another one is in its place by now. A start that fails later leaves nothing behind.
     fn drop(&mut self) {
-        if self.identity.is_some() && identity(&self.path) == self.identity {
+        let is_given_away = self.is_given_away.load(Ordering::Acquire);
+        if !is_given_away && self.identity.is_some() && identity(&self.path) == self.identity {
             // A file that stays behind is replaced by the next start.
             let _ = fs::remove_file(&self.path);
         }

@@ -1,9 +1,10 @@
 //! Puts an edge together and takes it apart again.
 
-use crate::admin::{AdminError, AdminServer};
+use crate::admin::{AdminError, AdminServer, GivenSockets};
 use crate::config::{Problems, Settings};
-use crate::live::{Edge, clock, log_transition};
-use crate::proxy::{BindError, ProxyServer};
+use crate::life::{Offer, SocketUse, Sockets, Watchdog};
+use crate::live::{Edge, Heritage, clock, log_transition};
+use crate::proxy::{BindError, Farewell, ProxyServer};
 use crate::source::{
     CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile,
 };
@@ -12,10 +13,16 @@ use crate::upstream::{dns, probe};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
+use tokio::task;
+use tokio::time::timeout;
+
+/// How long who is at the admin address may take to be answered when the edge stops.
+const ADMIN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the last lines of the access log may take to be written when the edge stops.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -44,18 +51,35 @@ pub enum StartError {
     Discovery(#[from] dns::CannotDiscover),
     #[error("the system gives no more threads: {0}")]
     Thread(#[from] io::Error),
+    #[error(
+        "the service manager passes sockets that nobody would listen on: {0}; name them under listen: or admin: as they stand \
+         here, or take them out of the socket unit (there, ListenStream=8080 is [::]:8080)"
+    )]
+    SocketsLeft(String),
 }
 
 /// An edge that serves.
 pub struct RunningEdge {
     edge: Arc<Edge>,
     proxy: ProxyServer,
-    admin: AdminServer,
+    admin_address: SocketAddr,
+    admin_stop: watch::Sender<bool>,
+    admin_is_given_away: Arc<AtomicBool>,
+    admin_serving: Vec<task::JoinHandle<()>>,
     access_log: Arc<AccessLog>,
     control: Runtime,
     stop: watch::Sender<bool>,
     sources: Sources,
+    /// Until another process serves.
+    watchdog: Watchdog,
     grace: Duration,
+}
+
+/// An edge that could serve at once. Whoever connects to it waits.
+pub struct PreparedEdge {
+    running: RunningEdge,
+    admin: AdminServer,
+    settings: Settings,
 }
 
 impl RunningEdge {
@@ -64,13 +88,22 @@ impl RunningEdge {
     /// # Errors
     /// Where it cannot serve; nothing of it is left then.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        Ok(Self::prepare(settings, &mut Sockets::default(), Heritage::default())?.serve().0)
+    }
+
+    /// Makes an edge ready to serve: on those of the `sockets` that the settings name, where they are there, and with what
+    /// another process knew.
+    ///
+    /// # Errors
+    /// Where it could not serve; nothing of it is left then.
+    pub fn prepare(settings: &Settings, sockets: &mut Sockets, heritage: Heritage) -> Result<PreparedEdge, StartError> {
         let region = settings.region.clone().ok_or(StartError::RegionMissing)?;
         let started = clock::now();
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), started)?);
         let log = &settings.access_log;
         let destination = log.file.clone().map_or(Destination::Stdout, Destination::File);
         let access_log = Arc::new(AccessLog::open(log.format, destination, &metrics)?);
-        let edge = Arc::new(Edge::new(region, metrics));
+        let edge = Arc::new(Edge::heir(region, metrics, heritage));
 
         // What looks after the edge, beside the threads that serve.
         let control = tokio::runtime::Builder::new_multi_thread()
@@ -86,24 +119,46 @@ impl RunningEdge {
 
         let mut sources = Sources::default();
         let tls = sources.follow_certificates(settings, &edge)?;
-        sources.follow_hop_keys(settings, &edge)?;
-        sources.follow_places(settings, &edge)?;
-        sources.follow_table(settings, &edge, &control)?;
-
         let threads = settings.threads.unwrap_or_else(cores);
-        let admin = {
+        let (admin_stop, admin_stopped) = watch::channel(false);
+        let mut admin = {
             let _inside = control.enter();
-            AdminServer::start(&settings.admin, Arc::clone(&edge), stopped)?
+            let given = GivenSockets {
+                address: sockets.take_tcp(SocketUse::Admin, settings.admin.address),
+                socket: settings.admin.socket.as_deref().and_then(|path| sockets.take_unix(path)),
+            };
+            AdminServer::prepare(&settings.admin, given, Arc::clone(&edge), admin_stopped)?
         };
-        // The listeners come last: nothing can fail any more once a client may be connected.
-        let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls)?;
-        edge.begin_to_serve();
-        let grace = settings.stop.grace;
-        for address in proxy.addresses() {
-            tracing::info!("{} serves on {address}", edge.local());
-        }
-        tracing::info!("the admin address is http://{}", admin.address());
-        Ok(Self { edge, proxy, admin, access_log, control, stop, sources, grace })
+        let given = |address| sockets.take_tcp(SocketUse::Listen, address);
+        let proxy = std::thread::scope(|scope| {
+            // It reads whom this machine believes; meanwhile there are files to be read and servers to be probed.
+            let start =
+                || ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls, given);
+            let proxy = std::thread::Builder::new().name("proxy".to_owned()).spawn_scoped(scope, start)?;
+            let followed = sources.follow_all(settings, &edge, &control);
+            let proxy = proxy.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            followed?;
+            Ok::<_, StartError>(proxy?)
+        })?;
+        let mut loops: Vec<_> =
+            proxy.event_loops().into_iter().enumerate().map(|(nth, of)| (format!("proxy {nth}"), of)).collect();
+        loops.push(("control".to_owned(), control.handle().clone()));
+        let watchdog = Watchdog::start(loops, settings.watchdog.stalled_after, Arc::clone(&edge))?;
+        let running = Self {
+            edge,
+            proxy,
+            admin_address: admin.address(),
+            admin_stop,
+            admin_is_given_away: admin.given_away(),
+            admin_serving: admin.take_serving(),
+            access_log,
+            control,
+            stop,
+            sources,
+            watchdog,
+            grace: settings.stop.grace,
+        };
+        Ok(PreparedEdge { running, admin, settings: settings.clone() })
     }
 
     /// The edge.
@@ -121,7 +176,13 @@ impl RunningEdge {
     /// Where operators reach it.
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
-        self.admin.address()
+        self.admin_address
+    }
+
+    /// What looks after it runs here.
+    #[must_use]
+    pub fn control(&self) -> &Handle {
+        self.control.handle()
     }
 
     /// Reads table, places, keys and certificates anew, and opens the access log's file anew.
@@ -134,9 +195,30 @@ impl RunningEdge {
     /// lines of the access log. Gives back how many requests did not finish. It blocks.
     #[must_use]
     pub fn stop(self) -> usize {
+        let farewell = Farewell::for_good(self.grace);
+        self.leave(&farewell)
+    }
+
+    /// The same, for as long as the `farewell` says.
+    #[must_use]
+    pub fn leave(self, farewell: &Farewell) -> usize {
         self.edge.begin_to_stop();
-        let unfinished = self.proxy.stop(self.grace);
+        // What is left is nobody's but this process's to wait for, and systemd looks after another one.
+        drop(self.watchdog);
+        if farewell.has_successor() {
+            // Whoever asks at the admin address is answered by the one that serves. The socket's file is that one's too.
+            self.admin_is_given_away.store(true, Ordering::Release);
+            let _ = self.admin_stop.send(true);
+        }
+        let unfinished = self.proxy.stop(farewell);
         // Whoever no longer listens has stopped already.
+        let _ = self.admin_stop.send(true);
+        let answered = async {
+            for serving in self.admin_serving {
+                let _ = serving.await;
+            }
+        };
+        let _ = self.control.block_on(async { timeout(ADMIN_PATIENCE, answered).await });
         let _ = self.stop.send(true);
         drop(self.sources);
         self.control.shutdown_timeout(Duration::from_secs(1));
@@ -144,6 +226,39 @@ impl RunningEdge {
             tracing::warn!("the last lines of the access log could not be written");
         }
         unfinished
+    }
+}
+
+impl PreparedEdge {
+    /// The edge.
+    #[must_use]
+    pub fn edge(&self) -> &Arc<Edge> {
+        &self.running.edge
+    }
+
+    /// Begins to serve. The sockets can be offered to a process that comes after this one; they stay open for as long as the
+    /// offer is there.
+    #[must_use]
+    pub fn serve(self) -> (RunningEdge, Offer) {
+        let Self { mut running, admin, settings } = self;
+        // Nothing can fail any more once a client may be connected.
+        running.edge.begin_to_serve();
+        running.proxy.open();
+        admin.open();
+        for address in running.proxy.addresses() {
+            tracing::info!("{} serves on {address}", running.edge.local());
+        }
+        tracing::info!("the admin address is http://{}", running.admin_address);
+        let mut offer = Offer::default();
+        for listening in running.proxy.take_sockets() {
+            offer.add(SocketUse::Listen, listening.address, listening.socket);
+        }
+        let (tcp, unix) = admin.into_sockets();
+        offer.add(SocketUse::Admin, settings.admin.address, tcp);
+        if let (Some(path), Some(unix)) = (&settings.admin.socket, unix) {
+            offer.add(SocketUse::AdminSocket, path.display(), unix);
+        }
+        (running, offer)
     }
 }
 
@@ -155,6 +270,12 @@ struct Sources {
 }
 
 impl Sources {
+    fn follow_all(&mut self, settings: &Settings, edge: &Arc<Edge>, control: &Runtime) -> Result<(), StartError> {
+        self.follow_hop_keys(settings, edge)?;
+        self.follow_places(settings, edge)?;
+        self.follow_table(settings, edge, control)
+    }
+
     fn follow_places(&mut self, settings: &Settings, edge: &Arc<Edge>) -> io::Result<()> {
         if settings.geoip.is_empty() {
             return Ok(());

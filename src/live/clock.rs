@@ -18,15 +18,18 @@ pub fn monotonic() -> Instant {
     Instant::now()
 }
 
-/// The whole seconds since this clock was first asked, by the clock that never goes back: for counting by the second.
+/// The whole seconds of [`elapsed`], by the clock that never goes back: for counting by the second.
 #[must_use]
 pub fn second() -> u64 {
     elapsed().as_secs()
 }
 
-/// The time since this clock was first asked, by the clock that never goes back.
+/// The time by the clock that never goes back. It began at a minute when it was first asked, so that there is a past for
+/// what another process has counted before.
 #[must_use]
 pub fn elapsed() -> Duration {
     static BEGINNING: LazyLock<Instant> = LazyLock::new(monotonic);
-    monotonic().duration_since(*BEGINNING)
+    PAST + monotonic().duration_since(*BEGINNING)
 }
+
+const PAST: Duration = Duration::from_mins(1);

@@ -3,8 +3,10 @@
 use super::certificates::LiveCertificate;
 use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
+use super::hash_key::HashKey;
 use super::learned::LearnedHomes;
 use super::limits::RateLimiter;
+use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
 use super::revision::Revision;
 use super::table::{LiveTable, Origin, RegionTraffic};
@@ -62,8 +64,10 @@ pub struct Edge {
     hop_keys_problem: ArcSwapOption<FileProblem>,
     certificates: ArcSwap<Vec<LiveCertificate>>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
+    hash_key: HashKey,
     serving: AtomicBool,
     stopping: AtomicBool,
+    stalled: AtomicBool,
 }
 
 /// The table does not have the region that the edge stands in.
@@ -80,11 +84,21 @@ impl Edge {
     /// An edge in the region `local`, without a table and without places.
     #[must_use]
     pub fn new(local: RegionName, metrics: Arc<Metrics>) -> Self {
+        Self::heir(local, metrics, Heritage::default())
+    }
+
+    /// The same, which goes on with what another process knew.
+    #[must_use]
+    pub fn heir(local: RegionName, metrics: Arc<Metrics>, heritage: Heritage) -> Self {
+        let hash_key = heritage.hash_key.unwrap_or_else(HashKey::fresh);
+        let fleet = Arc::<Fleet>::default();
+        fleet.recall(heritage);
         Self {
+            hash_key,
             local,
             started: clock::now(),
             metrics,
-            fleet: Arc::default(),
+            fleet,
             table: ArcSwapOption::empty(),
             table_problem: ArcSwapOption::empty(),
             places: ArcSwap::default(),
@@ -95,6 +109,7 @@ impl Edge {
             traffic: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
         }
     }
 
@@ -112,6 +127,7 @@ impl Edge {
 
     /// Says that it takes requests: from now on it is ready.
     pub fn begin_to_serve(&self) {
+        self.fleet.forget();
         self.serving.store(true, Ordering::Release);
     }
 
@@ -120,10 +136,22 @@ impl Edge {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Whether it should get requests: a table is live, the listeners are open, and it is not about to stop.
+    /// Whether it should get requests: a table is live, the listeners are open, it is not about to stop, and none of its
+    /// threads is stuck.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.table.load().is_some() && self.serving.load(Ordering::Acquire) && !self.is_stopping()
+        self.table.load().is_some() && self.serving.load(Ordering::Acquire) && !self.is_stopping() && !self.is_stalled()
+    }
+
+    /// Says whether a thread of it is stuck: while it is, the edge is not ready.
+    pub fn set_stalled(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::Release);
+    }
+
+    /// Whether a thread of it is stuck.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Acquire)
     }
 
     /// Whether it is about to stop.
@@ -238,7 +266,7 @@ impl Edge {
         };
         let of_service = |service: &Service| {
             let rules = service.session.as_ref()?.learn?;
-            Some(held(&service.name, rules).unwrap_or_else(|| Arc::new(LearnedHomes::new(rules))))
+            Some(held(&service.name, rules).unwrap_or_else(|| Arc::new(LearnedHomes::new(rules, self.hash_key))))
         };
         table.services().iter().map(of_service).collect()
     }
@@ -254,9 +282,29 @@ impl Edge {
         let of_service = |service: &Service| {
             let rule = service.rate_limit.as_ref()?;
             let held = held.get(&service.name).filter(|limiter| limiter.rule() == rule);
-            Some(held.map_or_else(|| Arc::new(RateLimiter::new(rule.clone())), |limiter| Arc::clone(limiter)))
+            let fresh = || Arc::new(RateLimiter::new(rule.clone(), self.hash_key));
+            Some(held.map_or_else(fresh, |limiter| Arc::clone(limiter)))
         };
         table.services().iter().map(of_service).collect()
+    }
+
+    /// What another process has to know before it has a table.
+    #[must_use]
+    pub fn heritage(&self) -> Heritage {
+        Heritage { hash_key: Some(self.hash_key), ..self.fleet.memory() }
+    }
+
+    /// What was counted up to now, for another process.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.table().map(|live| live.counts(clock::elapsed())).unwrap_or_default()
+    }
+
+    /// Takes in what another process has counted up to now, of what the live table knows too.
+    pub fn recall(&self, counts: &Counts) {
+        if let Some(live) = self.table() {
+            live.recall(counts, clock::elapsed());
+        }
     }
 
     /// The keys that hops are signed with; `None` where hops are off.

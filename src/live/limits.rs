@@ -1,9 +1,9 @@
 //! What services were asked for by whom, where they have a limit.
 
+use super::hash_key::HashKey;
 use crate::client::ClientSource;
 use crate::model::RateLimit;
 use crate::resilience::{LimitPace, RateTable, Verdict};
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct RateLimiter {
     rule: RateLimit,
-    secret: RandomState,
+    secret: HashKey,
     table: RateTable,
 }
 
 impl RateLimiter {
     /// One that has let nothing through yet.
     #[must_use]
-    pub fn new(rule: RateLimit) -> Self {
+    pub fn new(rule: RateLimit, secret: HashKey) -> Self {
         let table = RateTable::new(LimitPace::new(&rule));
-        Self { rule, secret: RandomState::new(), table }
+        Self { rule, secret, table }
     }
 
     /// By what it lets through.
@@ -43,15 +43,30 @@ impl RateLimiter {
     /// Where it is one too many: the whole seconds after which it would not be, at least 1.
     pub fn take(&self, key: Option<&[u8]>, client: IpAddr, now: Duration) -> Result<(), u32> {
         let hash = match key {
-            Some(key) => self.secret.hash_one((1_u8, key)),
-            None => self.secret.hash_one((0_u8, ClientSource::from(client))),
+            Some(key) => self.secret.hash((1_u8, key)),
+            None => self.secret.hash((0_u8, ClientSource::from(client))),
         };
-        // A process does not run for 500 years.
-        match self.table.take(hash, u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)) {
+        match self.table.take(hash, nanoseconds(now)) {
             Verdict::Allowed => Ok(()),
             Verdict::Wait(wait) => Err(u32::try_from(wait.div_ceil(1_000_000_000)).unwrap_or(u32::MAX)),
         }
     }
+
+    /// What is not paid off at `now`, for another process: hashes, and in how many nanoseconds each is.
+    #[must_use]
+    pub fn debts(&self, now: Duration) -> Vec<(u64, u64)> {
+        self.table.debts(nanoseconds(now))
+    }
+
+    /// Takes in what is not paid off at `now`. The hashes must be of the same secret.
+    pub fn recall(&self, debts: &[(u64, u64)], now: Duration) {
+        debts.iter().for_each(|(hash, ahead)| self.table.recall(*hash, *ahead, nanoseconds(now)));
+    }
+}
+
+/// A process does not run for 500 years.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -62,7 +77,7 @@ mod tests {
     #[test]
     fn clients_and_keys_are_told_apart() {
         let rule = RateLimit { key: LimitKey::Session, rate: Rate::new(0.4).unwrap(), burst: 1 };
-        let limiter = RateLimiter::new(rule);
+        let limiter = RateLimiter::new(rule, HashKey::fresh());
         let now = Duration::from_secs(7);
         let take =
             |key: Option<&str>, client: &str, now| limiter.take(key.map(str::as_bytes), client.parse().unwrap(), now);
@@ -74,5 +89,32 @@ mod tests {
         assert_eq!(take(None, "2001:db8::1", now + Duration::from_millis(1600)), Err(1));
         assert_eq!(take(None, "2001:db8::1", now + Duration::from_secs(3)), Ok(()));
         assert_eq!(limiter.window(), 3);
+    }
+
+    #[test]
+    fn another_process_goes_on_where_this_one_is() {
+        let rule = RateLimit { key: LimitKey::Client, rate: Rate::new(0.5).unwrap(), burst: 2 };
+        let secret = HashKey::fresh();
+        let (before, after) = (RateLimiter::new(rule.clone(), secret), RateLimiter::new(rule, secret));
+        let client = "192.0.2.1".parse().unwrap();
+        let now = Duration::from_secs(100);
+        assert_eq!((before.take(None, client, now), before.take(None, client, now)), (Ok(()), Ok(())));
+        assert_eq!(before.take(None, client, now), Err(2));
+        let (then, elsewhere) = (now + Duration::from_secs(1), Duration::from_secs(7));
+        after.recall(&before.debts(then), elsewhere);
+        assert_eq!(after.take(None, client, elsewhere), Err(1), "a second of the two has passed");
+        assert_eq!(after.take(None, client, elsewhere + Duration::from_secs(1)), Ok(()));
+        assert_eq!(after.take(None, "192.0.2.2".parse().unwrap(), elsewhere), Ok(()), "nobody else is known");
+        assert_eq!(before.debts(now + Duration::from_secs(4)), [], "what is paid off is not carried");
+    }
+
+    #[test]
+    fn nobody_owes_more_than_a_burst() {
+        let rule = RateLimit { key: LimitKey::Client, rate: Rate::new(1.0).unwrap(), burst: 1 };
+        let secret = HashKey::fresh();
+        let limiter = RateLimiter::new(rule, secret);
+        let hash = secret.hash((0_u8, ClientSource::from("192.0.2.1".parse::<IpAddr>().unwrap())));
+        limiter.recall(&[(hash, u64::MAX)], Duration::from_secs(7));
+        assert_eq!(limiter.take(None, "192.0.2.1".parse().unwrap(), Duration::from_secs(8)), Ok(()));
     }
 }

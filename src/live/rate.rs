@@ -31,6 +31,27 @@ impl RateMeter {
         slot.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How many seconds before `second` how many events were counted, for another process.
+    #[must_use]
+    pub fn counted(&self, second: u64) -> Vec<(u64, u32)> {
+        let slot = |slot: &AtomicU64| {
+            let held = slot.load(Ordering::Relaxed);
+            let age = u64::from((second as u32).wrapping_sub((held >> 32) as u32));
+            (held != 0 && age <= WINDOW).then_some((age, held as u32))
+        };
+        self.slots.iter().filter_map(slot).collect()
+    }
+
+    /// Takes in what was counted before `second`, in place of what was counted in those seconds here.
+    pub fn recall(&self, counted: &[(u64, u32)], second: u64) {
+        for (age, count) in counted.iter().filter(|(age, _)| *age <= WINDOW.min(second)) {
+            let then = second - age;
+            if let Some(slot) = self.slots.get((then % SLOTS as u64) as usize) {
+                slot.store(then << 32 | u64::from(*count), Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Events per second over the five full seconds before `second`.
     #[must_use]
     pub fn per_second(&self, second: u64) -> f64 {
@@ -59,6 +80,21 @@ mod tests {
         assert_eq!(meter.per_second(109), 30.0, "the second that is being counted is left out");
         assert_eq!(meter.per_second(112), 18.0, "silence counts");
         assert_eq!(meter.per_second(200), 0.0, "old seconds do not");
+    }
+
+    #[test]
+    fn another_process_goes_on_counting() {
+        let (before, after) = (RateMeter::default(), RateMeter::default());
+        for second in 100..110 {
+            (0..20).for_each(|_| before.record(second));
+        }
+        before.record(110);
+        after.recall(&before.counted(110), 63);
+        assert_eq!(after.per_second(63), before.per_second(110));
+        after.record(63);
+        assert_eq!(after.per_second(64), (4.0 * 20.0 + 2.0) / 5.0);
+        after.recall(&[(9, 1000), (u64::MAX, 1000)], 63);
+        assert_eq!(after.per_second(64), (4.0 * 20.0 + 2.0) / 5.0, "what is too old is passed over");
     }
 
     #[test]

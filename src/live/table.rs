@@ -3,6 +3,7 @@
 use super::fleet::Pools;
 use super::learned::LearnedHomes;
 use super::limits::RateLimiter;
+use super::memory::{Counts, HomesMemory, LimitMemory, MOST_ENTRIES, TrafficMemory};
 use super::rate::RateMeter;
 use super::revision::Revision;
 use crate::model::{RegionId, ServiceId, Timestamp};
@@ -10,6 +11,7 @@ use crate::routing::{FleetView, RoutingTable};
 use crate::telemetry::RequestMeters;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A table that is or was live. A request holds one from beginning to end, whatever comes after it.
 pub struct LiveTable {
@@ -106,6 +108,56 @@ impl LiveTable {
     #[must_use]
     pub fn flops_per_second(&self, region: RegionId, second: u64) -> f64 {
         self.traffic.get(region.index()).map_or(0.0, |traffic| traffic.flops.per_second(second))
+    }
+
+    pub(super) fn counts(&self, now: Duration) -> Counts {
+        let (mut room, mut counts) = ([MOST_ENTRIES; 2], Counts::default());
+        for (id, service) in self.table.services_by_id() {
+            let name = || service.name.to_string();
+            if let (Some(limiter), [room, _]) = (self.rate_limiter(id), &mut room) {
+                let mut keys = limiter.debts(now);
+                counts.left_behind += keys.len().saturating_sub(*room);
+                keys.truncate(*room);
+                *room -= keys.len();
+                counts.limits.push(LimitMemory { service: name(), rule: format!("{:?}", limiter.rule()), keys });
+            }
+            if let (Some(learned), [_, room]) = (self.learned(id), &mut room) {
+                let (homes, more) = learned.remembered(now.as_secs(), *room);
+                counts.left_behind += more;
+                *room -= homes.len();
+                counts.homes.push(HomesMemory { service: name(), rules: format!("{:?}", learned.rules()), homes });
+            }
+        }
+        for (region, traffic) in self.table.regions().iter().zip(&self.traffic) {
+            counts.traffic.push(TrafficMemory {
+                region: region.name.to_string(),
+                served: traffic.served.counted(now.as_secs()),
+                flops: traffic.flops.counted(now.as_secs()),
+            });
+        }
+        counts
+    }
+
+    pub(super) fn recall(&self, counts: &Counts, now: Duration) {
+        for (id, service) in self.table.services_by_id() {
+            let name = service.name.as_str();
+            if let Some(limiter) = self.rate_limiter(id) {
+                let rule = format!("{:?}", limiter.rule());
+                let of_service = counts.limits.iter().filter(|memory| memory.service == name && memory.rule == rule);
+                of_service.for_each(|memory| limiter.recall(&memory.keys, now));
+            }
+            if let Some(learned) = self.learned(id) {
+                let rules = format!("{:?}", learned.rules());
+                let of_service = counts.homes.iter().filter(|memory| memory.service == name && memory.rules == rules);
+                of_service.for_each(|memory| learned.recall(&memory.homes, now.as_secs()));
+            }
+        }
+        for (region, traffic) in self.table.regions().iter().zip(&self.traffic) {
+            for memory in counts.traffic.iter().filter(|memory| memory.region == region.name.as_str()) {
+                traffic.served.recall(&memory.served, now.as_secs());
+                traffic.flops.recall(&memory.flops, now.as_secs());
+            }
+        }
     }
 
     /// The fleet as it is in `second`, for a decision.

@@ -15,21 +15,26 @@ use pingora::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
     UniqueIDType,
 };
+use rustix::net::RecvFlags;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep_until};
+use tokio::sync::watch;
+use tokio::time::{Sleep, sleep_until, timeout};
 
 /// What is gathered before it is written: the head of an answer and the beginning of its body are one packet.
 const WRITE_BUFFER: usize = 1460;
+
+/// How long what a client still sends is read once it was told that the connection ends.
+const PARTING: Duration = Duration::from_millis(300);
 
 /// How slow clients may be.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +70,10 @@ pub(super) struct ConnectionState {
     identity: OnceLock<ClientIdentity>,
     phase: AtomicU8,
     line: AtomicU8,
+    /// What the engine has let go of.
+    left: Mutex<Option<TcpStream>>,
+    /// Whether nobody asks for it any more.
+    is_over: AtomicBool,
 }
 
 impl ConnectionState {
@@ -76,12 +85,33 @@ impl ConnectionState {
             identity: OnceLock::new(),
             phase: AtomicU8::new(Phase::Any as u8),
             line: AtomicU8::new(LineSeen::Awaited as u8),
+            left: Mutex::default(),
+            is_over: AtomicBool::new(false),
         }
     }
 
     /// That of a connection within the process, which a stream of this one has become.
     pub(super) fn within(&self) -> Self {
         Self { identity: self.identity.clone(), ..Self::new(self.peer, self.is_tls) }
+    }
+
+    /// The engine is done with the connection.
+    fn leave(&self, tcp: TcpStream) {
+        if !self.is_over.load(Ordering::Acquire) {
+            *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(tcp);
+        }
+    }
+
+    /// Ends the connection. Where it does so `orderly`, the client hears of the end before anything else: a socket that is
+    /// closed while bytes of the client are unread is reset, and what was on its way to the client may be lost.
+    pub(super) async fn end(&self, orderly: bool) {
+        self.is_over.store(true, Ordering::Release);
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut tcp) = left.filter(|_| orderly) else { return };
+        if tcp.shutdown().await.is_ok() {
+            // Whether the client ends its side in time or not: it was told.
+            let _ = timeout(PARTING, tokio::io::copy(&mut tcp, &mut tokio::io::sink())).await;
+        }
     }
 
     /// Takes in the certificates that the client has shown, once they have been verified.
@@ -124,7 +154,8 @@ impl ConnectionState {
 
 /// A client's connection. It errs with [`io::ErrorKind::TimedOut`] where a head or a body takes longer than its tempo lets.
 pub(super) struct Connection {
-    tcp: BufWriter<TcpStream>,
+    /// There until it is dropped.
+    tcp: Option<BufWriter<TcpStream>>,
     state: Arc<ConnectionState>,
     tempo: Tempo,
     metrics: Arc<Metrics>,
@@ -140,6 +171,8 @@ pub(super) struct Connection {
     reading_in: Phase,
     writing: Patience,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the edge stops.
+    stop: watch::Receiver<bool>,
 }
 
 impl Connection {
@@ -152,6 +185,7 @@ impl Connection {
         state: Arc<ConnectionState>,
         tempo: Tempo,
         metrics: Arc<Metrics>,
+        stop: watch::Receiver<bool>,
     ) -> pingora::Result<Self> {
         // The engine hands this on to the hooks of every request on the connection: the only way to tell them of it.
         let user_data: Box<dyn std::any::Any + Send + Sync> = Box::new(Arc::clone(&state));
@@ -160,7 +194,7 @@ impl Connection {
         // Told here, the address is never asked of the system again.
         let _ = socket.peer_addr.set(Some(EngineAddress::Inet(state.peer)));
         Ok(Self {
-            tcp: BufWriter::with_capacity(WRITE_BUFFER, tcp),
+            tcp: Some(BufWriter::with_capacity(WRITE_BUFFER, tcp)),
             state,
             tempo,
             metrics,
@@ -173,7 +207,30 @@ impl Connection {
             reading_in: Phase::Any,
             writing: Patience::default(),
             timer: None,
+            stop,
         })
+    }
+
+    fn tcp(&mut self) -> io::Result<Pin<&mut BufWriter<TcpStream>>> {
+        self.tcp.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Where the edge stops and nothing was asked: what has come in that nobody has been told of yet. An idle connection is
+    /// about to be closed then, and a request that is here already is to be answered.
+    fn take_late(&mut self, into: &mut ReadBuf<'_>) -> Option<io::Result<()>> {
+        if self.state.phase() != Phase::Idle || !*self.stop.borrow() {
+            return None;
+        }
+        let tcp = self.tcp.as_ref()?.get_ref();
+        match rustix::net::recv(tcp, into.initialize_unfilled(), RecvFlags::DONTWAIT) {
+            Ok((_, count)) => {
+                into.advance(count);
+                self.took(count);
+                Some(Ok(()))
+            }
+            // There is nothing, or what is wrong will be heard of in the usual way.
+            Err(_) => None,
+        }
     }
 
     /// Bytes came.
@@ -255,27 +312,31 @@ impl AsyncRead for Connection {
             self.put_back.drain(..count);
             return Poll::Ready(Ok(()));
         }
-        if !self.tcp.buffer().is_empty() {
+        let before = into.filled().len();
+        let mut tcp = self.tcp()?;
+        if !tcp.buffer().is_empty() {
             // The engine listens to the client because it has no more for it: what was gathered goes out now.
-            if let Poll::Ready(Err(error)) = Pin::new(&mut self.tcp).poll_flush(context) {
+            if let Poll::Ready(Err(error)) = tcp.as_mut().poll_flush(context) {
                 return Poll::Ready(Err(error));
             }
         }
-        let before = into.filled().len();
-        match Pin::new(self.tcp.get_mut()).poll_read(context, into) {
+        match Pin::new(tcp.get_mut().get_mut()).poll_read(context, into) {
             Poll::Ready(Ok(())) => {
                 self.took(into.filled().len() - before);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => self.poll_reading(context),
+            Poll::Pending => match self.take_late(into) {
+                Some(taken) => Poll::Ready(taken),
+                None => self.poll_reading(context),
+            },
         }
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.tcp).poll_write(context, bytes);
+        let polled = self.tcp()?.poll_write(context, bytes);
         self.wrote(polled, context)
     }
 
@@ -284,21 +345,21 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.tcp).poll_write_vectored(context, parts);
+        let polled = self.tcp()?.poll_write_vectored(context, parts);
         self.wrote(polled, context)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.tcp.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.tcp).poll_flush(context);
+        let polled = self.tcp()?.poll_flush(context);
         self.wrote(polled.map_ok(|()| 0), context).map_ok(drop)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(context)
+        self.tcp()?.poll_shutdown(context)
     }
 }
 
@@ -330,7 +391,7 @@ impl Shutdown for Connection {
 
 impl UniqueID for Connection {
     fn id(&self) -> UniqueIDType {
-        self.tcp.get_ref().as_raw_fd()
+        self.tcp.as_ref().map_or(-1, |tcp| tcp.get_ref().as_raw_fd())
     }
 }
 
@@ -351,6 +412,14 @@ impl GetProxyDigest for Connection {
 impl GetSocketDigest for Connection {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
         Some(Arc::clone(&self.socket))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(tcp) = self.tcp.take() {
+            self.state.leave(tcp.into_inner());
+        }
     }
 }
 

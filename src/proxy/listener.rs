@@ -29,6 +29,23 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long no connection is taken after the system gave none, e.g. for want of file handles: until some are closed.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The most connections that are taken out of a socket's queue once it is to be closed. More than that were not waiting
+/// when the stop began.
+const MOST_WAITING: usize = super::server::BACKLOG as usize;
+
+/// What listeners do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doors {
+    /// Nothing yet: connections wait in the queues of the sockets.
+    Shut,
+    /// They take connections.
+    Open,
+    /// No more, and nobody else does. Those that wait to be taken are; they would be reset otherwise.
+    Closed,
+    /// No more: another process takes them from the same sockets.
+    Left,
+}
+
 /// What becomes of the connections of one listener.
 #[derive(Clone)]
 pub(super) struct Front {
@@ -41,27 +58,39 @@ pub(super) struct Front {
     pub is_h2c: bool,
     pub tempo: Tempo,
     pub metrics: Arc<Metrics>,
+    /// Whether the edge stops. Nobody waits on this one, so that each connection that gets a clone of it hears of a stop
+    /// that began before it came.
+    pub stop: watch::Receiver<bool>,
+    /// Whether the time for that is over for connections on which nothing is asked.
+    pub quiet: watch::Receiver<bool>,
+    /// Whether it is over for all.
+    pub cut: watch::Receiver<bool>,
 }
 
-/// Takes connections until `stop` says `true` or its sender is gone.
-pub(super) async fn listen(listener: TcpListener, front: Front, mut stop: watch::Receiver<bool>) {
+/// Takes connections while the doors are open.
+pub(super) async fn listen(listener: TcpListener, front: Front, mut doors: watch::Receiver<Doors>) {
+    // Where whoever opens them is gone, they never will be.
+    if doors.wait_for(|doors| *doors != Doors::Shut).await.is_err() {
+        return;
+    }
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            stopped = stop.wait_for(|stop| *stop) => {
-                // Whoever could say it is gone: there is nothing more to wait for.
-                drop(stopped);
+            closed = doors.wait_for(|doors| *doors != Doors::Open) => {
+                drop(closed);
                 break;
             }
         };
         match accepted {
-            Ok((tcp, peer)) => front.open(tcp, peer, &stop),
+            Ok((tcp, peer)) => front.open(tcp, peer),
             Err(error) => not_accepted(&error).await,
         }
     }
-    // Those that have been waiting to be taken are; they would be reset otherwise.
-    while let Ok(Ok((tcp, peer))) = timeout(Duration::ZERO, listener.accept()).await {
-        front.open(tcp, peer, &stop);
+    if *doors.borrow() == Doors::Closed {
+        for _ in 0..MOST_WAITING {
+            let Ok(Ok((tcp, peer))) = timeout(Duration::ZERO, listener.accept()).await else { break };
+            front.open(tcp, peer);
+        }
     }
 }
 
@@ -82,23 +111,24 @@ async fn not_accepted(error: &io::Error) {
 
 impl Front {
     /// Serves a connection, on another thread each time: connections are spread over all of them.
-    fn open(&self, tcp: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
+    fn open(&self, tcp: TcpStream, peer: SocketAddr) {
         let Some(guest) = self.door.let_in(peer) else { return };
-        let (front, stop) = (self.clone(), stop.clone());
+        let front = self.clone();
         let open = self.metrics.open_connection();
         pingora_runtime::current_handle().spawn(async move {
-            front.serve(tcp, guest, stop).await;
+            front.serve(tcp, guest).await;
             drop(open);
         });
     }
 
-    async fn serve(self, mut tcp: TcpStream, guest: Guest, stop: watch::Receiver<bool>) {
+    async fn serve(self, mut tcp: TcpStream, guest: Guest) {
         let introduced = if self.proxy_protocol { self.door.introduce(guest, &mut tcp).await } else { Some(guest) };
         let Some(Guest { peer, open: _open }) = introduced else { return };
         // Without it, small answers would wait for acknowledgements; where it cannot be set, they do.
         let _ = tcp.set_nodelay(true);
         let state = Arc::new(ConnectionState::new(peer, self.tls.is_some()));
-        let Ok(connection) = Connection::new(tcp, Arc::clone(&state), self.tempo, Arc::clone(&self.metrics)) else {
+        let (stop, metrics) = (self.stop.clone(), Arc::clone(&self.metrics));
+        let Ok(connection) = Connection::new(tcp, Arc::clone(&state), self.tempo, metrics, stop.clone()) else {
             return;
         };
         let stream: Stream = match &self.tls {
@@ -107,7 +137,14 @@ impl Front {
                 // What is no HTTP/2 is known by its first byte, and a client that sends none is as an idle one.
                 state.enter(Phase::Idle);
                 let mut preface = [0; HTTP2_PREFACE.len()];
-                let Ok(Ok(_)) = timeout(CLIENT_KEEPALIVE, connection.try_peek(&mut preface)).await else { return };
+                let mut quiet = self.quiet.clone();
+                tokio::select! {
+                    biased;
+                    peeked = timeout(CLIENT_KEEPALIVE, connection.try_peek(&mut preface)) => {
+                        let Ok(Ok(_)) = peeked else { return };
+                    }
+                    () = async { drop(quiet.wait_for(|quiet| *quiet).await) } => return,
+                }
                 if preface == *HTTP2_PREFACE {
                     self.http2(Box::new(connection), &state, &stop)
                 } else {
@@ -134,8 +171,15 @@ impl Front {
                 }
             }
         };
-        // The engine serves all requests of the connection, and gives nothing back.
-        let _ = self.proxy.process_new(stream, &stop).await;
+        let mut cut = self.cut;
+        tokio::select! {
+            biased;
+            // The engine serves all requests of the connection, and gives nothing back.
+            _ = self.proxy.process_new(stream, &stop) => {}
+            () = async { drop(cut.wait_for(|cut| *cut).await) } => {}
+        }
+        let stops = *stop.borrow();
+        state.end(stops).await;
     }
 
     /// Many requests are on it at once, so that it is its frames that are timed.

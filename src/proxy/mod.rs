@@ -8,6 +8,7 @@ mod body;
 mod connection;
 mod context;
 mod door;
+mod farewell;
 mod grpc;
 mod headers;
 mod hop;
@@ -45,7 +46,8 @@ use pingora::{Error, ErrorType, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use server::{BindError, ProxyServer};
+pub use farewell::Farewell;
+pub use server::{BindError, ListeningSocket, ProxyServer};
 
 /// How long an idle connection of a client is kept.
 const CLIENT_KEEPALIVE: Duration = Duration::from_secs(75);
@@ -188,6 +190,9 @@ impl ProxyHttp for Proxy {
         context.attempts.first_byte = context.attempts.began.map(|began| clock::monotonic().duration_since(began));
         if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
             context.enter(Phase::Any);
+        }
+        if self.edge.is_stopping() && !head.status.is_informational() {
+            session.set_keepalive(None); // and the client hears so: the next request is another process's
         }
         let is_held = !session.as_ref().retry_buffer_truncated();
         self.take(session.req_header(), head, is_held, context)

@@ -12,7 +12,7 @@ pub enum Observation {
 }
 
 /// Where a server stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// Nothing is known yet. It counts as healthy, so that an edge serves from its first moment on.
@@ -65,6 +65,18 @@ impl Health {
     #[must_use]
     pub fn is_healthy(self) -> bool {
         self.standing != Standing::Unhealthy
+    }
+
+    /// How many observations in a row speak against where it stands.
+    #[must_use]
+    pub fn against(self) -> u8 {
+        self.against
+    }
+
+    /// The health that another process knew of.
+    #[must_use]
+    pub fn recalled(standing: Standing, against: u8) -> Self {
+        if standing == Standing::Untried { Self::UNTRIED } else { Self { standing, against } }
     }
 
     /// The health after one more observation. In the usual case (healthy, and reached again) nothing changes.

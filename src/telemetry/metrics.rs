@@ -2,7 +2,9 @@
 
 use super::names;
 use super::series::Series;
-use super::words::{ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, TlsReload};
+use super::words::{
+    ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult, ReplayResult, TlsReload,
+};
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
@@ -66,6 +68,8 @@ pub(super) struct Families {
     certificate_expiry: Series<Gauge>,
     tls_reloads: Vec<IntCounter>,
     access_log_dropped: IntCounter,
+    handovers: Vec<IntCounter>,
+    stalled: Series<IntGauge>,
 }
 
 /// What is shown of one region.
@@ -174,6 +178,8 @@ impl Metrics {
             certificate_expiry: reals(names::CERTIFICATE_EXPIRY)?,
             tls_reloads: each(counters(names::TLS_RELOADS)?, &mut TlsReload::ALL.iter().map(|word| word.as_str())),
             access_log_dropped: counters(names::ACCESS_LOG_DROPPED)?.get(&[]),
+            handovers: each(counters(names::HANDOVERS)?, &mut HandoverResult::ALL.iter().map(|word| word.as_str())),
+            stalled: gauges(names::RUNTIME_STALLED)?,
         };
         Ok(Self { registry, families: Arc::new(families) })
     }
@@ -358,6 +364,18 @@ impl Metrics {
         if let Some(counter) = self.families.tls_reloads.get(result as usize) {
             counter.inc();
         }
+    }
+
+    /// Counts a hand-over.
+    pub fn handover(&self, result: HandoverResult) {
+        if let Some(counter) = self.families.handovers.get(result as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Shows whether a thread of the edge is stuck.
+    pub fn stalled(&self, thread: &str, is_stuck: bool) {
+        self.families.stalled.get(&[thread]).set(is_stuck.into());
     }
 
     /// What counts the lines that the access log lost.

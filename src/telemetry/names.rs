@@ -121,6 +121,10 @@ metrics! {
         "Readings of certificates, keys and client CAs: applied, unchanged or refused.";
     ACCESS_LOG_DROPPED: Counter "access_log_dropped_total" {}
         "Lines of the access log that were lost because it could not be written fast enough, or not at all.";
+    HANDOVERS: Counter "handovers_total" {result}
+        "Hand-overs to a new process that this one was asked for, by result: completed, failed or refused.";
+    RUNTIME_STALLED: Gauge "runtime_stalled" {thread}
+        "1 while a thread of the edge is stuck, else 0, by thread.";
     BUILD: Gauge "build_info" {version}
         "1 for the version that runs.";
     PROCESS_START: Gauge "process_start_time_seconds" {}

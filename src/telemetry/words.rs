@@ -64,6 +64,18 @@ words! {
 }
 
 words! {
+    /// What became of a hand-over to a new process.
+    HandoverResult {
+        /// The new process serves.
+        Completed = "completed",
+        /// It did not become ready, and the running one goes on.
+        Failed = "failed",
+        /// It was not its turn.
+        Refused = "refused",
+    }
+}
+
+words! {
     /// What was found of a token between edges.
     HopResult {
         /// It is good.

@@ -1,7 +1,12 @@
 //! The life of an edge: how it starts, stops, reloads and comes back.
 
+mod activation;
 mod admin;
 mod clients;
+mod handover;
+mod heirs;
+mod load;
+mod service_manager;
 mod start;
 mod stop;
 

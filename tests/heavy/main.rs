@@ -10,6 +10,7 @@ mod bodies;
 mod crowds;
 mod edits;
 mod flops;
+mod handovers;
 mod load;
 mod memory;
 mod sessions;

@@ -109,6 +109,20 @@ pub(in crate::config) static SETTINGS: Record = Record {
             "How requests are forwarded to the edges of other regions, and taken from them.",
         ),
         Key::new("stop", Form::Record(&STOP), Else("the defaults of its keys"), "{grace: 10s}", "How the edge stops."),
+        Key::new(
+            "handover",
+            Form::Record(&HANDOVER),
+            Else("the defaults of its keys"),
+            "{grace: 15m}",
+            "How the edge hands over to a new process; [life-cycle.md](../life-cycle.md) tells all of it.",
+        ),
+        Key::new(
+            "watchdog",
+            Form::Record(&WATCHDOG),
+            Else("the defaults of its keys"),
+            "{stalled_after: 30s}",
+            "What looks after the threads of the edge.",
+        ),
     ],
 };
 
@@ -346,5 +360,42 @@ static STOP: Record = Record {
         Or("10s"),
         "30s",
         "How long a graceful stop waits for the requests in flight.",
+    )],
+};
+
+static HANDOVER: Record = Record {
+    noun: "the hand-over",
+    doc: "",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "ready_within",
+            Form::Scalar(Scalar::Duration { zero: false }),
+            Or("30s"),
+            "1m",
+            "How long a new process may take to be ready. Beyond it the running one goes on serving.",
+        ),
+        Key::new(
+            "grace",
+            Form::Scalar(Scalar::Duration { zero: true }),
+            Or("5m"),
+            "15m",
+            "How long the old process then goes on with the connections that it has. It takes no new ones, and ends before \
+             that where all of them have ended.",
+        ),
+    ],
+};
+
+static WATCHDOG: Record = Record {
+    noun: "the watchdog",
+    doc: "",
+    choices: &[],
+    keys: &[Key::new(
+        "stalled_after",
+        Form::Scalar(Scalar::Duration { zero: false }),
+        Or("10s"),
+        "30s",
+        "How long a thread that serves may be stuck. Beyond it the edge is not ready, says so, and no longer tells systemd \
+         that all is well.",
     )],
 };

@@ -44,6 +44,10 @@ pub struct Settings {
     pub hop_keys: Option<PathBuf>,
     /// How the edge stops.
     pub stop: Stop,
+    /// How it hands over to a new process.
+    pub handover: Handover,
+    /// What looks after its threads.
+    pub watchdog: Watchdog,
 }
 
 /// A header in which proxies say whose a request is.
@@ -168,6 +172,34 @@ pub struct Limits {
 pub struct Stop {
     /// How long it waits for the requests in flight; may be zero.
     pub grace: Duration,
+}
+
+/// How the edge hands over to a new process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handover {
+    /// How long the new process may take to be ready.
+    pub ready_within: Duration,
+    /// How long the old one then goes on with what it has; may be zero.
+    pub grace: Duration,
+}
+
+/// What looks after the threads of the edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watchdog {
+    /// How long one of them may be stuck.
+    pub stalled_after: Duration,
+}
+
+impl Default for Handover {
+    fn default() -> Self {
+        Self { ready_within: Duration::from_secs(30), grace: Duration::from_mins(5) }
+    }
+}
+
+impl Default for Watchdog {
+    fn default() -> Self {
+        Self { stalled_after: Duration::from_secs(10) }
+    }
 }
 
 impl Default for Admin {

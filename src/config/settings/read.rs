@@ -2,7 +2,8 @@
 
 use super::addresses::{listeners, socket_is_free};
 use super::{
-    AccessLog, AccessLogFormat, Admin, ForwardedHeader, Limits, Listener, Log, LogFormat, LogLevel, Settings, Stop,
+    AccessLog, AccessLogFormat, Admin, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings,
+    Stop, Watchdog,
 };
 use crate::config::form;
 use crate::config::problem::{Problems, Source};
@@ -28,6 +29,8 @@ pub fn read_settings(source: &Source) -> Result<Settings, Problems> {
 fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
     let inside = |key: &str, inner: &str| root.get(key).and_then(|record| record.get(inner));
     let path = |node: &Node<'_>| node.text().map(PathBuf::from);
+    let duration = |key, inner_key| inside(key, inner_key).and_then(|node| quantity::duration(node.text()?).ok());
+    let handover = Handover::default();
     let database = inside("geoip", "database");
     let one = database.and_then(path);
     let several = database.map(Node::items).unwrap_or_default().iter().filter_map(path);
@@ -100,5 +103,11 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
         stop: inside("stop", "grace")
             .and_then(|node| quantity::duration(node.text()?).ok())
             .map_or_else(Stop::default, |grace| Stop { grace }),
+        handover: Handover {
+            ready_within: duration("handover", "ready_within").unwrap_or(handover.ready_within),
+            grace: duration("handover", "grace").unwrap_or(handover.grace),
+        },
+        watchdog: duration("watchdog", "stalled_after")
+            .map_or_else(Watchdog::default, |stalled_after| Watchdog { stalled_after }),
     }
 }

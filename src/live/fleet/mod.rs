@@ -21,13 +21,14 @@ pub use server::{ActiveRequest, Server};
 pub use servers::Servers;
 pub use status::{NameStatus, PoolStatus, ServerStatus, Transition};
 
+use super::memory::{Heritage, NameMemory};
 use crate::model::RegionId;
 use crate::resilience::{HealthLimits, Observation, Standing};
 use crate::routing::RoutingTable;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use store::Store;
+use store::{Remembered, Store};
 use tokio::sync::watch;
 
 /// The servers and names of all tables that are in use. One for the life of the process, shared by everyone.
@@ -177,6 +178,27 @@ impl Fleet {
         name.failed(why);
         drop(store);
         count_up(&self.progress);
+    }
+
+    /// What is known of servers and names, for another process.
+    #[must_use]
+    pub fn memory(&self) -> Heritage {
+        let names = self.names().into_iter().filter_map(|name| {
+            let answer = name.answer();
+            answer.asked.then(|| NameMemory { name: name.text().to_owned(), addresses: answer.addresses.clone() })
+        });
+        let servers = self.servers().into_iter().filter_map(|server| server.memory());
+        Heritage { hash_key: None, servers: servers.collect(), names: names.collect() }
+    }
+
+    /// Takes in what another process knew of servers and names, for those that come until [`Self::forget`].
+    pub fn recall(&self, heritage: Heritage) {
+        self.store().remembered = Remembered::new(heritage);
+    }
+
+    /// Forgets what another process knew of what has not come.
+    pub fn forget(&self) {
+        self.store().remembered = Remembered::default();
     }
 
     /// The store is whole between any two statements that change it, so that a panic elsewhere leaves it usable.

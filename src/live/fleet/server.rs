@@ -3,6 +3,7 @@
 use super::purpose::Purpose;
 use crate::balance::{ServerHash, Weight};
 use crate::live::clock;
+use crate::live::memory::ServerMemory;
 use crate::model::{ProxyVersion, RegionName, Timestamp};
 use crate::resilience::{Health, HealthLimits, Observation, Standing};
 use std::net::SocketAddr;
@@ -130,6 +131,37 @@ impl Server {
     pub(super) fn warm_up(&self) {
         let now = u64::try_from(clock::elapsed().as_millis()).unwrap_or(Self::WARM);
         self.warming_since.store(now, Ordering::Relaxed);
+    }
+
+    /// What is known of it, for another process; `None` where that is nothing.
+    pub(super) fn memory(&self) -> Option<ServerMemory> {
+        let health = Health::from_bits(self.health.load(Ordering::Acquire));
+        let since = |then: u64, now: i64| u64::try_from(now).unwrap_or(0).saturating_sub(then);
+        let elapsed = i64::try_from(clock::elapsed().as_millis()).unwrap_or(i64::MAX);
+        let changed = u64::try_from(self.since.load(Ordering::Relaxed)).unwrap_or(0);
+        let warming = self.warming_since.load(Ordering::Relaxed);
+        (health != Health::UNTRIED).then(|| ServerMemory {
+            purpose: self.purpose().to_string(),
+            region: self.region().to_string(),
+            address: self.address(),
+            standing: health.standing(),
+            against: health.against(),
+            standing_for: since(changed, clock::now().as_millisecond()),
+            warming_for: (warming != Self::WARM).then(|| since(warming, elapsed)),
+        })
+    }
+
+    /// Takes in what another process knew of it, before anybody has seen it here.
+    pub(super) fn recall(&self, memory: &ServerMemory) {
+        let health = Health::recalled(memory.standing, memory.against);
+        self.health.store(health.to_bits(), Ordering::Release);
+        self.told.store(health.is_healthy(), Ordering::Relaxed);
+        let standing_for = i64::try_from(memory.standing_for).unwrap_or(i64::MAX);
+        self.since.store(clock::now().as_millisecond().saturating_sub(standing_for).max(0), Ordering::Relaxed);
+        if let Some(warming_for) = memory.warming_for {
+            let now = u64::try_from(clock::elapsed().as_millis()).unwrap_or(Self::WARM);
+            self.warming_since.store(now.saturating_sub(warming_for), Ordering::Relaxed);
+        }
     }
 
     /// What is left of `weight` at the moment `now` of [`clock::elapsed`], where a cold server takes `slow_start`.

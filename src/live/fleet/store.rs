@@ -6,6 +6,7 @@ use super::purpose::Purpose;
 use super::server::{Server, ServerKey};
 use super::servers::Servers;
 use super::status::Transition;
+use crate::live::memory::{Heritage, ServerMemory};
 use crate::model::{Pool, RegionName, ServerHost};
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,31 @@ pub(super) struct Store {
     pub(super) names: HashMap<Box<str>, Weak<DnsName>>,
     /// More than one where a pool was edited and requests still use the older one.
     pub(super) pools: HashMap<(Purpose, RegionName), Vec<Weak<PoolState>>>,
+    /// What another process knew, until this one knows enough itself.
+    pub(super) remembered: Remembered,
+}
+
+/// What another process knew, by what it is about.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    servers: HashMap<SocketAddr, Vec<ServerMemory>>,
+    names: HashMap<String, Vec<IpAddr>>,
+}
+
+impl Remembered {
+    pub(super) fn new(heritage: Heritage) -> Self {
+        let mut servers: HashMap<_, Vec<_>> = HashMap::new();
+        for memory in heritage.servers {
+            servers.entry(memory.address).or_default().push(memory);
+        }
+        Self { servers, names: heritage.names.into_iter().map(|memory| (memory.name, memory.addresses)).collect() }
+    }
+
+    fn server(&self, server: &Server) -> Option<&ServerMemory> {
+        let purpose = server.purpose().to_string();
+        let of_address = self.servers.get(&server.address())?;
+        of_address.iter().find(|memory| memory.region == server.region().as_str() && memory.purpose == purpose)
+    }
 }
 
 impl Store {
@@ -67,6 +93,9 @@ impl Store {
             return known;
         }
         let name = Arc::new(DnsName::new(text));
+        if let Some(addresses) = self.remembered.names.get(text) {
+            name.resolved(addresses.clone());
+        }
         self.names.insert(text.into(), Arc::downgrade(&name));
         name
     }
@@ -113,8 +142,10 @@ impl Store {
             return known;
         }
         let server = Arc::new(Server::new(key));
-        if is_cold {
-            server.warm_up();
+        match self.remembered.server(&server) {
+            Some(memory) => server.recall(memory),
+            None if is_cold => server.warm_up(),
+            None => {}
         }
         self.servers.insert(server.key().clone(), Arc::downgrade(&server));
         server

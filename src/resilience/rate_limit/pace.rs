@@ -39,6 +39,11 @@ impl LimitPace {
         if after <= latest { (Verdict::Allowed, after) } else { (Verdict::Wait(after - latest), paid_off) }
     }
 
+    /// What a whole burst costs, or `ahead` where that is less.
+    pub(super) fn at_most(self, ahead: u64) -> u64 {
+        self.burst.min(ahead)
+    }
+
     /// The seconds after which a whole burst may come again, rounded up.
     #[must_use]
     pub fn window(self) -> u64 {

@@ -44,11 +44,23 @@ impl RateTable {
     /// Whether one more of the key with this hash may go at `now`, in nanoseconds of any clock that does not go back. Keys
     /// with one hash are one key: the hash must be one that nobody can choose.
     pub fn take(&self, hash: u64, now: u64) -> Verdict {
-        let Some(part) = self.parts.get(hash as usize % PARTS) else { return Verdict::Allowed };
+        let taken = self.with_place(hash, |place| {
+            let paid_off = if place.0 == hash { place.1 } else { 0 };
+            let (verdict, paid_off) = self.pace.take(paid_off, now);
+            if verdict == Verdict::Allowed {
+                *place = (hash, paid_off);
+            }
+            verdict
+        });
+        taken.unwrap_or(Verdict::Allowed)
+    }
+
+    /// Calls `with` for the place of this hash: its own, or the one that is to make room for it. There is always one.
+    fn with_place<R>(&self, hash: u64, with: impl FnOnce(&mut Place) -> R) -> Option<R> {
         // Nothing that could panic is done under the lock.
-        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut part = self.parts.get(hash as usize % PARTS)?.lock().unwrap_or_else(PoisonError::into_inner);
         let rows = part.get_or_insert_with(|| vec![[(0, 0); PLACES]; ROWS].into());
-        let Some(row) = rows.get_mut(hash as usize / PARTS % ROWS) else { return Verdict::Allowed };
+        let row = rows.get_mut(hash as usize / PARTS % ROWS)?;
         let mut place = 0;
         for at in 0..PLACES {
             if row[at].0 == hash {
@@ -59,12 +71,25 @@ impl RateTable {
                 place = at;
             }
         }
-        let paid_off = if row[place].0 == hash { row[place].1 } else { 0 };
-        let (verdict, paid_off) = self.pace.take(paid_off, now);
-        if verdict == Verdict::Allowed {
-            row[place] = (hash, paid_off);
+        row.get_mut(place).map(with)
+    }
+
+    /// The hashes that are not paid off at `now`, and in how many nanoseconds each is. It looks at all of them.
+    #[must_use]
+    pub fn debts(&self, now: u64) -> Vec<(u64, u64)> {
+        let mut debts = Vec::new();
+        for part in &self.parts {
+            let part = part.lock().unwrap_or_else(PoisonError::into_inner);
+            let places = part.iter().flat_map(|rows| rows.iter().flatten());
+            debts
+                .extend(places.filter(|(_, paid_off)| *paid_off > now).map(|(hash, paid_off)| (*hash, paid_off - now)));
         }
-        verdict
+        debts
+    }
+
+    /// Takes in that a hash is paid off so many nanoseconds after `now`; never more than a burst costs.
+    pub fn recall(&self, hash: u64, ahead: u64, now: u64) {
+        self.with_place(hash, |place| *place = (hash, now.saturating_add(self.pace.at_most(ahead))));
     }
 
     /// How many keys are not paid off at `now`. It looks at all of them.

@@ -39,7 +39,7 @@ struct Shared {
 }
 
 /// An app server of one region. It answers each request with its own name, and:
-/// `/size/N` answers with N bytes, `/count` with the number of bytes that it got, `/hold` waits until it is let go,
+/// `/size/N` answers with N bytes, `/drip/N` with N pieces, a hundred a second, `/count` with the number of bytes that it got, `/hold` waits until it is let go,
 /// `/status/N` answers with that status, `/secret` sets headers that no client may see. Whatever the path, each `x-set` line
 /// of the request comes back as `Set-Cookie`, and `x-replay` as `Homeward-Replay` from every region but the one it names.
 pub struct App {
@@ -136,6 +136,9 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     if let Some(size) = path.strip_prefix("/size/") {
         return sized(size.parse().unwrap());
     }
+    if let Some(pieces) = path.strip_prefix("/drip/") {
+        return dripped(pieces.parse().unwrap());
+    }
     if let Some(status) = path.strip_prefix("/status/") {
         return (StatusCode::from_u16(status.parse().unwrap()).unwrap(), "as asked").into_response();
     }
@@ -166,6 +169,18 @@ async fn count(body: Body) -> usize {
         total += frame.unwrap().data_ref().map_or(0, Bytes::len);
     }
     total
+}
+
+/// What comes a hundred times a second.
+pub const DRIP: &[u8] = &[b'd'; 1024];
+
+fn dripped(pieces: usize) -> Response {
+    let drips = futures_util::stream::unfold(pieces, |left| async move {
+        let left = left.checked_sub(1)?;
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from_static(DRIP)), left))
+    });
+    ([("content-length", (pieces * DRIP.len()).to_string())], Body::from_stream(drips)).into_response()
 }
 
 fn sized(size: usize) -> Response {

@@ -27,6 +27,8 @@ pub struct EdgeProcess {
     pub admin: SocketAddr,
     pub directory: TempDir,
     child: Child,
+    /// The process that it has handed over to last.
+    successor: Option<u32>,
 }
 
 impl EdgeProcess {
@@ -43,7 +45,7 @@ impl EdgeProcess {
     /// Starts an edge with the files that are in `directory`; waits until it is ready.
     pub async fn start_in(directory: TempDir, address: SocketAddr, admin: SocketAddr) -> Self {
         let child = spawn(directory.path());
-        let mut edge = Self { address, admin, directory, child };
+        let mut edge = Self { address, admin, directory, child, successor: None };
         edge.ready().await;
         edge
     }
@@ -81,9 +83,37 @@ impl EdgeProcess {
         text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    /// Its process id.
+    /// The id of the process that serves.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.successor.unwrap_or(self.child.id())
+    }
+
+    /// Waits until a process has taken over, other than the one that serves as far as is known; gives back its id.
+    pub async fn taken_over(&mut self) -> u32 {
+        let before = self.id();
+        let process = eventually("a process that has taken over", async || {
+            let log = self.log();
+            let line =
+                log.lines().rev().find_map(|line| line.split_once("process ")?.1.split_once(" serves from now on"))?;
+            line.0.parse().ok().filter(|process| *process != before)
+        })
+        .await;
+        self.successor = Some(process);
+        process
+    }
+
+    /// Lets it hand over to a new process of the same program, and waits until that has been done.
+    pub async fn hand_over(&mut self) -> u32 {
+        self.signal("QUIT");
+        self.taken_over().await
+    }
+
+    /// Waits until the process that serves has ended, be it the first one or a later.
+    pub async fn is_gone(&mut self) {
+        match self.successor {
+            None => drop(self.ended().await),
+            Some(process) => eventually("the end of the edge", async || has_ended(process).then_some(())).await,
+        }
     }
 
     /// Asks the admin address.
@@ -151,8 +181,20 @@ impl EdgeProcess {
     }
 }
 
+/// Whether a process has ended, whether or not somebody has asked how.
+pub fn has_ended(process: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else { return true };
+    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+}
+
 impl Drop for EdgeProcess {
     fn drop(&mut self) {
+        if let Some(process) = self.successor
+            && !has_ended(process)
+        {
+            // It may end by itself at this moment.
+            let _ = Command::new("kill").args(["-KILL", &process.to_string()]).status();
+        }
         // It may have ended already, which some tests want.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -174,7 +216,10 @@ pub fn verb(directory: &Path, arguments: &[&str]) -> Output {
 
 fn spawn(directory: &Path) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("process.log")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_homeward"));
+    // A test may put another program there, or a link that it changes.
+    let own = directory.join("homeward");
+    let mut command =
+        Command::new(if own.symlink_metadata().is_ok() { own } else { env!("CARGO_BIN_EXE_homeward").into() });
     if directory.join("roots.pem").exists() {
         // Whose certificates the machine believes, in place of those that it usually does.
         command.env("SSL_CERT_FILE", directory.join("roots.pem"));

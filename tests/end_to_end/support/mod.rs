@@ -8,6 +8,7 @@ pub mod fleet;
 pub mod frames;
 pub mod recorder;
 pub mod roaming;
+pub mod steady;
 pub mod stepwise;
 
 pub use app::App;
