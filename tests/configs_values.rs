@@ -29,6 +29,10 @@ fn all<T: std::str::FromStr<Err: std::fmt::Debug>>(texts: &[&str]) -> Vec<T> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
+fn path(text: &str) -> Box<std::path::Path> {
+    std::path::Path::new(text).into()
+}
+
 fn pool(servers: &[&str]) -> Pool {
     Pool { servers: all(servers), tls: None, http2: false, proxy_protocol: None }
 }
@@ -140,7 +144,10 @@ fn regions() {
             Region {
                 edge: Some(RegionEdge {
                     door: Pool {
-                        tls: Some(PoolTls { sni: "edge.us-west.internal".into() }),
+                        tls: Some(PoolTls {
+                            files: PeerFiles { ca: Some(path("fleet.pem")), identity: None },
+                            ..PoolTls::to("west.internal")
+                        }),
                         http2: true,
                         ..pool(&["edge.us-west.internal:8443"])
                     },
@@ -233,7 +240,13 @@ fn services() {
             (
                 region(2),
                 Pool {
-                    tls: Some(PoolTls { sni: "app.internal".into() }),
+                    tls: Some(PoolTls {
+                        files: PeerFiles {
+                            ca: Some(path("ca.pem")),
+                            identity: Some(IdentityFiles { certificate: path("own.pem"), key: path("own.key") }),
+                        },
+                        ..PoolTls::to("app.internal")
+                    }),
                     http2: true,
                     proxy_protocol: Some(ProxyVersion::V2),
                     ..pool(&["app.us-west.internal:8443"])

@@ -78,6 +78,8 @@ enum Kind {
     Certificate,
     #[serde(rename = "client_ca")]
     ClientCa,
+    #[serde(rename = "server_ca")]
+    ServerCa,
 }
 
 impl Check {
@@ -107,6 +109,9 @@ impl Check {
         }
         if let Some(settings) = &settings {
             report.check_certificates(settings, table.as_ref());
+        }
+        if let Some(table) = &table {
+            report.check_peers(table);
         }
         report.problems = report.files.iter().map(|file| file.problems.len()).sum();
         report.ok = report.files.iter().all(|file| file.ok);

@@ -22,5 +22,6 @@ pub use revision::Revision;
 pub use table::{LiveTable, Origin};
 
 pub use fleet::{
-    ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, Transition,
+    ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,
+    Transition,
 };

@@ -15,6 +15,7 @@ mod http2;
 mod https;
 mod intake;
 mod listener;
+mod peer;
 mod record;
 mod refusal;
 mod replay;
@@ -35,11 +36,13 @@ use connection::{ConnectionState, Phase};
 use context::{Ends, RequestContext};
 use headers::Received;
 use intake::HeadLimits;
+use peer::EngineCredentials;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
+use refusal::UpstreamFailure;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +65,7 @@ pub(crate) struct Proxy {
     forwarded_header: ForwardedHeader,
     head_limits: HeadLimits,
     body_pace: Pace,
+    credentials: EngineCredentials,
 }
 
 #[async_trait]
@@ -129,7 +133,11 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        let again = self.connection_failed(context, answer::failure_of(&error));
+        let failure = answer::failure_of(&error);
+        if failure == UpstreamFailure::Certificate {
+            peer::warn_of_certificate(context, &error);
+        }
+        let again = self.connection_failed(context, failure);
         error.set_retry(again);
         error
     }

@@ -4,6 +4,7 @@
 //! status until the file is good again.
 
 mod certificates;
+mod credentials;
 mod keys;
 mod last_good;
 mod places_files;
@@ -11,6 +12,7 @@ mod routing_file;
 mod watch;
 
 pub use certificates::{CertificateSources, ListenersTls, read_certificate, read_client_ca};
+pub use credentials::{peer_files, read_client_identity, read_server_ca};
 pub use keys::{HopKeysFile, read_keyring, read_table};
 pub use last_good::LastGood;
 pub use places_files::{PlacesFiles, load_places};

@@ -1,4 +1,4 @@
-//! Floor 4: TLS toward clients. Bytes come in, what a listener needs comes out; files and the clock are others' matter.
+//! Floor 4: TLS toward clients, and the certificates of that toward servers. Bytes come in, what a listener needs comes out; files and the clock are others' matter.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `certificates` | the pairs of a listener, and which of them a client gets |
 //! | `client_ca` | whose certificates are believed of clients |
 //! | `client_identity` | what an app is told of a client's certificate |
+//! | `peer` | what is believed of servers, and shown to them, out of PEM bytes |
 //! | `profile` | versions and suites |
 //! | `listener` | the configuration of a listener, whose certificates can change under it |
 
@@ -19,6 +20,7 @@ mod facts;
 mod flaw;
 mod listener;
 mod pair;
+mod peer;
 mod profile;
 mod subject;
 #[cfg(test)]
@@ -31,3 +33,4 @@ pub use facts::Facts;
 pub use flaw::{Flaw, Part, Warning};
 pub use listener::{ListenerTls, TlsOptions, Unusable};
 pub use pair::Pair;
+pub use peer::{read_authorities, read_identity, warnings_of};

@@ -35,3 +35,4 @@ mod streams;
 mod support;
 mod tls;
 mod websockets_http2;
+mod tls_servers;

@@ -5,6 +5,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub(super) use files::{problems, read};
 pub use files::{read_certificate, read_client_ca};
 
 use super::watch::{FileWatch, Wake};
