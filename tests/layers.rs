@@ -12,15 +12,16 @@ const FLOORS: [&[&str]; 9] = [
     &["config"],
     &["telemetry", "tls"],
     &["live"],
-    &["admin", "proxy", "source", "upstream"],
+    &["acme", "admin", "proxy", "source", "upstream"],
     &["demo"],
     &["cli"],
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 10] = [
+const CONFINED: [(&str, &str); 11] = [
     ("pingora", "proxy"),
     ("hickory_resolver", "upstream"),
+    ("instant_acme", "acme"),
     ("notify", "source"),
     ("axum", "admin demo"),
     ("prometheus", "telemetry"),

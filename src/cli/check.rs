@@ -80,6 +80,7 @@ enum Kind {
     ClientCa,
     #[serde(rename = "server_ca")]
     ServerCa,
+    Acme,
 }
 
 impl Check {
@@ -109,6 +110,9 @@ impl Check {
         }
         if let Some(settings) = &settings {
             report.check_certificates(settings, table.as_ref());
+        }
+        if let Some(acme) = settings.as_ref().and_then(|settings| settings.acme.as_ref()) {
+            report.check_acme(acme);
         }
         if let Some(table) = &table {
             report.check_peers(table);

@@ -1,11 +1,12 @@
 //! Puts an edge together and takes it apart again.
 
+use crate::acme::{Authority, Certifier};
 use crate::admin::{AdminError, AdminServer};
 use crate::config::{Problems, Settings};
 use crate::live::{Edge, clock, log_transition};
 use crate::proxy::{BindError, ProxyServer};
 use crate::source::{
-    CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile,
+    CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile, acme_files,
 };
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
 use crate::upstream::{dns, probe};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// How long the last lines of the access log may take to be written when the edge stops.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -42,6 +43,10 @@ pub enum StartError {
     Metrics(#[from] MetricsError),
     #[error(transparent)]
     Discovery(#[from] dns::CannotDiscover),
+    #[error(
+        "the directory of ACME's state {0} cannot be made: {1}; let the user of homeward write there, or correct state: under acme:"
+    )]
+    AcmeState(String, io::Error),
     #[error("the system gives no more threads: {0}")]
     Thread(#[from] io::Error),
 }
@@ -55,6 +60,8 @@ pub struct RunningEdge {
     control: Runtime,
     stop: watch::Sender<bool>,
     sources: Sources,
+    /// Has certificates asked for again that were not to be had.
+    again: Arc<Notify>,
     grace: Duration,
 }
 
@@ -85,6 +92,7 @@ impl RunningEdge {
         control.spawn(probe::Prober::default().run(Arc::clone(edge.fleet()), report, stopped.clone()));
 
         let mut sources = Sources::default();
+        let certifier = certifier(settings, &edge)?;
         let tls = sources.follow_certificates(settings, &edge)?;
         sources.follow_hop_keys(settings, &edge)?;
         sources.follow_places(settings, &edge)?;
@@ -98,12 +106,17 @@ impl RunningEdge {
         // The listeners come last: nothing can fail any more once a client may be connected.
         let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls)?;
         edge.begin_to_serve();
+        let again = Arc::new(Notify::new());
+        if let Some(certifier) = certifier {
+            // Behind the listeners, which answer the authority.
+            control.spawn(certifier.run(Arc::clone(&again), stop.subscribe()));
+        }
         let grace = settings.stop.grace;
         for address in proxy.addresses() {
             tracing::info!("{} serves on {address}", edge.local());
         }
         tracing::info!("the admin address is http://{}", admin.address());
-        Ok(Self { edge, proxy, admin, access_log, control, stop, sources, grace })
+        Ok(Self { edge, proxy, admin, access_log, control, stop, sources, again, grace })
     }
 
     /// The edge.
@@ -124,9 +137,11 @@ impl RunningEdge {
         self.admin.address()
     }
 
-    /// Reads table, places, keys and certificates anew, and opens the access log's file anew.
+    /// Reads table, places, keys and certificates anew, asks again for certificates that were not to be had, and opens the
+    /// access log's file anew.
     pub fn reload(&self) {
         self.sources.nudges.iter().for_each(Nudge::ask);
+        self.again.notify_one();
         self.access_log.reopen();
     }
 
@@ -211,6 +226,22 @@ impl Drop for Sources {
             let _ = follower.join();
         }
     }
+}
+
+/// Who looks after the certificates of ACME, where there are any.
+fn certifier(settings: &Settings, edge: &Arc<Edge>) -> Result<Option<Certifier>, StartError> {
+    let Some(acme) = settings.acme.clone() else { return Ok(None) };
+    let mut certificates = Vec::new();
+    for certificate in settings.listen.iter().filter_map(|listener| listener.tls.as_ref()).flat_map(|tls| &tls.acme) {
+        if !certificates.contains(certificate) {
+            certificates.push(certificate.clone());
+        }
+    }
+    let state = acme.state.display().to_string();
+    let (authorities, external_key) = acme_files(&acme).map_err(StartError::Certificates)?;
+    let authority = Authority { acme, authorities, external_key };
+    let certifier = Certifier::new(authority, certificates, Arc::clone(edge));
+    certifier.map(Some).map_err(|error| StartError::AcmeState(state, error))
 }
 
 fn cores() -> usize {

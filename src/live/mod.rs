@@ -1,6 +1,8 @@
 //! Floor 5: what changes while the edge runs, and the clock and the randomness that it changes by.
 
+mod acme;
 mod certificates;
+mod challenges;
 pub mod clock;
 mod edge;
 pub mod entropy;
@@ -12,7 +14,9 @@ mod rate;
 mod revision;
 mod table;
 
+pub use acme::{AcmeProblem, AcmeStanding};
 pub use certificates::{CertificateUse, LiveCertificate};
+pub use challenges::Challenges;
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, log_transition};
 pub use learned::LearnedHomes;
 pub use limits::RateLimiter;

@@ -5,6 +5,7 @@ mod admission;
 mod announce;
 mod answer;
 mod body;
+mod challenge;
 mod connection;
 mod context;
 mod door;
@@ -103,6 +104,10 @@ impl ProxyHttp for Proxy {
         let peer = context.peer();
         let wire = if session.is_http2() { Bytes::new() } else { session.to_h1_raw() };
         let decided = self.decide(session.req_header(), &wire, peer, context);
+        if let Some(text) = self.challenge_of(session.req_header(), &decided) {
+            self.answer_challenge(session, context, &text).await?;
+            return Ok(true);
+        }
         if let Some(location) = https::redirect(session.req_header(), context) {
             self.redirect(session, context, &location).await?;
             return Ok(true);

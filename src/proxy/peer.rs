@@ -23,8 +23,10 @@ const H2_STREAMS: usize = 100;
 pub(super) struct EngineCredentials {
     secret: RandomState,
     /// By where they lie in memory, which nothing else gets while the weak reference is here.
-    made: ArcSwap<HashMap<usize, (Weak<PeerCredentials>, Arc<Made>)>>,
+    made: ArcSwap<HashMap<usize, Entry>>,
 }
+
+type Entry = (Weak<PeerCredentials>, Arc<Made>);
 
 struct Made {
     authorities: Option<Arc<CaType>>,
@@ -84,8 +86,6 @@ impl EngineCredentials {
         made
     }
 }
-
-type Entry = (Weak<PeerCredentials>, Arc<Made>);
 
 fn copied((place, (of, made)): (&usize, &Entry)) -> (usize, Entry) {
     (*place, (Weak::clone(of), Arc::clone(made)))

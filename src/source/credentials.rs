@@ -4,7 +4,7 @@ use super::certificates::{problems, read};
 use crate::config::Problems;
 use crate::model::{IdentityFiles, PeerCredentials, PeerFiles, PeerIdentity};
 use crate::routing::{Credentials, TableParts};
-use crate::tls::{Facts, Flaw, Pair, Part, read_authorities, read_identity};
+use crate::tls::{Authorities, Flaw, Pair, Part, read_authorities, read_identity};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +17,17 @@ const BETWEEN: Duration = Duration::from_millis(100);
 /// Where the settings of such files are, for messages.
 const OF_THE_TABLE: &str = "under tls: in the routing table";
 
-/// Reads those whose certificates are believed of servers, and what their certificates say.
+/// Reads those whose certificates are believed of servers.
 ///
 /// # Errors
 /// Why they cannot be used, and what to do.
-pub fn read_server_ca(file: &Path) -> Result<(Vec<Box<[u8]>>, Vec<Facts>), Problems> {
-    read_authorities(&read(file, "ca_file", OF_THE_TABLE)?).map_err(|flaw| problems(file, flaw))
+pub fn read_server_ca(file: &Path) -> Result<Authorities, Problems> {
+    read_server_ca_of(file, OF_THE_TABLE)
+}
+
+/// The same of a file that is named at `place`.
+pub(super) fn read_server_ca_of(file: &Path, place: &str) -> Result<Authorities, Problems> {
+    read_authorities(&read(file, "ca_file", place)?).map_err(|flaw| problems(file, flaw))
 }
 
 /// Reads a certificate that the edge shows to servers, and its key.
@@ -63,7 +68,8 @@ pub fn peer_files(parts: &TableParts) -> impl Iterator<Item = &PeerFiles> {
 pub(super) fn with_credentials(mut parts: TableParts) -> Result<TableParts, Problems> {
     let mut credentials = Credentials::new();
     for files in peer_files(&parts) {
-        let authorities = files.ca.as_deref().map(|file| read_server_ca(file).map(|(found, _)| found)).transpose()?;
+        let authorities =
+            files.ca.as_deref().map(|file| read_server_ca(file).map(|found| found.certificates)).transpose()?;
         let identity = files.identity.as_ref().map(patiently).transpose()?;
         credentials.insert(files.clone(), Arc::new(PeerCredentials { authorities, identity }));
     }

@@ -2,7 +2,7 @@
 
 use super::names;
 use super::series::Series;
-use super::words::{ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, TlsReload};
+use super::words::{AcmeResult, ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, TlsReload};
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
@@ -65,6 +65,7 @@ pub(super) struct Families {
     geoip_refused: IntCounter,
     certificate_expiry: Series<Gauge>,
     tls_reloads: Vec<IntCounter>,
+    acme_orders: Vec<IntCounter>,
     access_log_dropped: IntCounter,
 }
 
@@ -172,6 +173,7 @@ impl Metrics {
             geoip_applied: geoip_reloads.get(&["applied"]),
             geoip_refused: geoip_reloads.get(&["refused"]),
             certificate_expiry: reals(names::CERTIFICATE_EXPIRY)?,
+            acme_orders: each(counters(names::ACME_ORDERS)?, &mut AcmeResult::ALL.iter().map(|word| word.as_str())),
             tls_reloads: each(counters(names::TLS_RELOADS)?, &mut TlsReload::ALL.iter().map(|word| word.as_str())),
             access_log_dropped: counters(names::ACCESS_LOG_DROPPED)?.get(&[]),
         };
@@ -351,6 +353,13 @@ impl Metrics {
             let value = seconds(expires);
             ([cut(&name).to_owned()], move |gauge: &Gauge| gauge.set(value))
         }));
+    }
+
+    /// Counts that an authority was asked for a certificate.
+    pub fn acme_order(&self, result: AcmeResult) {
+        if let Some(counter) = self.families.acme_orders.get(result as usize) {
+            counter.inc();
+        }
     }
 
     /// Counts a reading of a certificate with its key, or of a client CA.

@@ -6,6 +6,8 @@
 //! | `subject` | a distinguished name as text, by RFC 4514 |
 //! | `flaw` | why files cannot be used, and what should worry an operator though they can |
 //! | `pair` | a chain and its key out of PEM bytes |
+//! | `alpn_challenges` | the certificates of TLS-ALPN-01 |
+//! | `client` | the edge as a client of an authority |
 //! | `certificates` | the pairs of a listener, and which of them a client gets |
 //! | `client_ca` | whose certificates are believed of clients |
 //! | `client_identity` | what an app is told of a client's certificate |
@@ -13,7 +15,9 @@
 //! | `profile` | versions and suites |
 //! | `listener` | the configuration of a listener, whose certificates can change under it |
 
+mod alpn_challenges;
 mod certificates;
+mod client;
 mod client_ca;
 mod client_identity;
 mod facts;
@@ -26,11 +30,13 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
+pub use alpn_challenges::{ACME_PROTOCOL, AlpnChallenges, UnusableKey};
 pub use certificates::Certificates;
+pub use client::{CannotVerify, TlsClient};
 pub use client_ca::ClientCa;
 pub use client_identity::ClientIdentity;
 pub use facts::Facts;
 pub use flaw::{Flaw, Part, Warning};
 pub use listener::{ListenerTls, TlsOptions, Unusable};
 pub use pair::Pair;
-pub use peer::{read_authorities, read_identity, warnings_of};
+pub use peer::{Authorities, read_authorities, read_identity};

@@ -13,11 +13,28 @@ const MOST: usize = 512;
 /// The most certificates of a chain that the edge shows.
 const LONGEST_CHAIN: usize = 16;
 
-/// Reads those whose certificates are believed of servers: PEM, one or several. Each in DER, and what it says.
+/// Those whose certificates are believed of servers; at least one.
+#[derive(Debug, Clone)]
+pub struct Authorities {
+    /// Each in DER, in the order of the file.
+    pub certificates: Vec<Box<[u8]>>,
+    /// What they say, in the same order.
+    pub facts: Vec<Facts>,
+}
+
+impl Authorities {
+    /// What should worry an operator at `now`.
+    #[must_use]
+    pub fn warnings(&self, now: Timestamp) -> Vec<Warning> {
+        warnings(&self.facts, now)
+    }
+}
+
+/// Reads those whose certificates are believed of servers: PEM, one or several.
 ///
 /// # Errors
 /// Why they cannot be used.
-pub fn read_authorities(bytes: &[u8]) -> Result<(Vec<Box<[u8]>>, Vec<Facts>), Flaw> {
+pub fn read_authorities(bytes: &[u8]) -> Result<Authorities, Flaw> {
     let (found, facts) = certificates(bytes, MOST)?;
     for (certificate, position) in found.iter().zip(1..) {
         RootCertStore::empty().add(certificate.clone()).map_err(|error| {
@@ -25,13 +42,7 @@ pub fn read_authorities(bytes: &[u8]) -> Result<(Vec<Box<[u8]>>, Vec<Facts>), Fl
             Flaw::of_certificate(what, "leave the certificates of those who issue to the servers, and no others")
         })?;
     }
-    Ok((found.iter().map(|certificate| certificate.as_ref().into()).collect(), facts))
-}
-
-/// What should worry an operator at `now` about such certificates.
-#[must_use]
-pub fn warnings_of(facts: &[Facts], now: Timestamp) -> Vec<Warning> {
-    warnings(facts, now)
+    Ok(Authorities { certificates: found.iter().map(|certificate| certificate.as_ref().into()).collect(), facts })
 }
 
 /// Reads what the edge shows of itself: a chain and its key, PEM, as those of a listener.

@@ -98,7 +98,7 @@ const OPTIONS: TlsOptions =
     TlsOptions { profile: TlsProfile::Intermediate, http2: true, client_certificates: ClientCertificates::Required };
 
 fn listener(files: &[&Files]) -> ListenerTls {
-    ListenerTls::new(OPTIONS, certificates(files), None, now).unwrap()
+    ListenerTls::new(OPTIONS, certificates(files), None, None, now).unwrap()
 }
 
 /// A client that believes the authority.
