@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time;
 use zeroize::Zeroizing;
 
@@ -124,17 +124,17 @@ impl Certifier {
         Ok(this)
     }
 
-    /// Looks after the certificates until `shutdown` says `true` or its sender is gone. What failed is tried again at once
-    /// where `again` is notified. Runs on a tokio runtime with time and I/O.
-    pub async fn run(mut self, again: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
+    /// Looks after the certificates until `shutdown` says `true` or its sender is gone. What has failed before the moment that
+    /// `again` says is tried again at once. Runs on a tokio runtime with time and I/O.
+    pub async fn run(mut self, again: watch::Receiver<Timestamp>, mut shutdown: watch::Receiver<bool>) {
         tokio::select! {
-            () = self.look_after(&again) => {}
+            () = self.look_after(again) => {}
             // An error is the sender's end: whoever started us is gone.
             _ = shutdown.wait_for(|stop| *stop) => {}
         }
     }
 
-    async fn look_after(&mut self, again: &Notify) {
+    async fn look_after(&mut self, mut again: watch::Receiver<Timestamp>) {
         loop {
             let now = clock::now();
             for at in 0..self.wanted.len() {
@@ -152,11 +152,24 @@ impl Certifier {
             });
             tokio::select! {
                 () = time::sleep(until.min(LONGEST_SLEEP)) => {}
-                () = again.notified() => {
-                    for wanted in self.wanted.iter_mut().filter(|wanted| wanted.tries.failures > 0) {
-                        wanted.next = Some(clock::now());
+                asked = again.changed() => match asked {
+                    Ok(()) => {
+                        let asked = *again.borrow_and_update();
+                        self.try_again(asked);
                     }
-                }
+                    // Nobody is left who could ask: we are about to be stopped.
+                    Err(_) => time::sleep(until.min(LONGEST_SLEEP)).await,
+                },
+            }
+        }
+    }
+
+    /// Lets those be tried at once that have failed before this moment.
+    fn try_again(&mut self, asked: Timestamp) {
+        for wanted in &mut self.wanted {
+            let has_failed = wanted.problem.as_ref().is_none_or(|problem| problem.at < asked);
+            if wanted.tries.failures > 0 && has_failed {
+                wanted.next = Some(clock::now());
             }
         }
     }

@@ -4,6 +4,7 @@ use crate::acme::{Authority, Certifier};
 use crate::admin::{AdminError, AdminServer};
 use crate::config::{Problems, Settings};
 use crate::live::{Edge, clock, log_transition};
+use crate::model::Timestamp;
 use crate::proxy::{BindError, ProxyServer};
 use crate::source::{
     CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile, acme_files,
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// How long the last lines of the access log may take to be written when the edge stops.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -61,7 +62,7 @@ pub struct RunningEdge {
     stop: watch::Sender<bool>,
     sources: Sources,
     /// Has certificates asked for again that were not to be had.
-    again: Arc<Notify>,
+    again: watch::Sender<Timestamp>,
     grace: Duration,
 }
 
@@ -106,10 +107,10 @@ impl RunningEdge {
         // The listeners come last: nothing can fail any more once a client may be connected.
         let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls)?;
         edge.begin_to_serve();
-        let again = Arc::new(Notify::new());
+        let again = watch::Sender::new(started);
         if let Some(certifier) = certifier {
             // Behind the listeners, which answer the authority.
-            control.spawn(certifier.run(Arc::clone(&again), stop.subscribe()));
+            control.spawn(certifier.run(again.subscribe(), stop.subscribe()));
         }
         let grace = settings.stop.grace;
         for address in proxy.addresses() {
@@ -141,7 +142,7 @@ impl RunningEdge {
     /// access log's file anew.
     pub fn reload(&self) {
         self.sources.nudges.iter().for_each(Nudge::ask);
-        self.again.notify_one();
+        self.again.send_replace(clock::now());
         self.access_log.reopen();
     }
 

@@ -1,5 +1,6 @@
 //! Certificates as they come: good ones, bad ones, and what clients get of them.
 
+mod challenges;
 mod handshakes;
 mod reading;
 mod resumption;
