@@ -15,6 +15,8 @@ pub mod session;
 
 // Floors 4 to 8, the running edge.
 #[cfg(feature = "edge")]
+pub mod acme;
+#[cfg(feature = "edge")]
 pub mod admin;
 #[cfg(feature = "edge")]
 pub mod cli;

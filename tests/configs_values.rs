@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use homeward::config::{
-    AccessLog, AccessLogFormat, Admin, CertificateFiles, ClientAuthority, ClientCertificates, ForwardedHeader,
-    Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings, Source, Stop, Tls, TlsProfile, Watchdog,
-    read_drains, read_routing, read_settings,
+    AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
+    ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings,
+    Source, Stop, Tls, TlsProfile, Watchdog, read_drains, read_routing, read_settings,
 };
 use homeward::model::*;
 use homeward::resilience::ConnectionLimits;
@@ -29,6 +29,10 @@ fn all<T: std::str::FromStr<Err: std::fmt::Debug>>(texts: &[&str]) -> Vec<T> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
+fn path(text: &str) -> Box<std::path::Path> {
+    std::path::Path::new(text).into()
+}
+
 fn pool(servers: &[&str]) -> Pool {
     Pool { servers: all(servers), tls: None, http2: false, proxy_protocol: None }
 }
@@ -42,14 +46,26 @@ fn all_settings() {
         proxy_protocol: address == "0.0.0.0:8080",
     };
     let files = |certificate: &str, key: &str| CertificateFiles { certificate: certificate.into(), key: key.into() };
-    let tls = |certificates| Tls { certificates, profile: TlsProfile::Intermediate, clients: None };
+    let tls = |certificates| Tls { certificates, acme: Vec::new(), profile: TlsProfile::Intermediate, clients: None };
     let clients = |certificates| Some(ClientAuthority { ca: "clients.pem".into(), certificates });
     let several = Tls {
         certificates: vec![files("rsa.pem", "rsa.key"), files("both.pem", "both.pem")],
+        acme: Vec::new(),
         profile: TlsProfile::Modern,
         clients: clients(ClientCertificates::Optional),
     };
     let required = Tls { clients: clients(ClientCertificates::Required), ..tls(vec![files("a.pem", "a.key")]) };
+    let of = |names: &[&str], file: &str| AcmeCertificate {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        file: file.into(),
+    };
+    let by_acme = Tls {
+        acme: vec![
+            of(&["portal.example.com"], "/var/lib/acme/portal.example.com-5fa47439.pem"),
+            of(&["example.com", "www.example.com"], "/var/lib/acme/example.com-afb3a5b8.pem"),
+        ],
+        ..tls(vec![files("a.pem", "a.key")])
+    };
     assert_eq!(
         settings(include_str!("configs/valid/settings/everything.yaml")),
         Settings {
@@ -62,6 +78,7 @@ fn all_settings() {
                 listener("0.0.0.0:8443", true, Some(tls(vec![files("conf/tls/edge.pem", "conf/tls/edge.key")]))),
                 listener("0.0.0.0:9443", false, Some(several)),
                 listener("0.0.0.0:9444", true, Some(required)),
+                listener("0.0.0.0:443", true, Some(by_acme)),
             ],
             trusted_proxies: all(&["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]),
             forwarded_header: ForwardedHeader::Both,
@@ -82,6 +99,14 @@ fn all_settings() {
             },
             threads: Some(4),
             hop_keys: Some("conf/hop.key".into()),
+            acme: Some(Acme {
+                directory: "https://acme.internal:14000/dir".into(),
+                contact: vec!["ops@example.com".into()],
+                challenges: vec![AcmeChallenge::Http01, AcmeChallenge::TlsAlpn01],
+                state: "/var/lib/acme".into(),
+                ca: Some("ca.pem".into()),
+                external_account: Some(ExternalAccount { key_id: "kid-1".into(), key_file: "eab.key".into() }),
+            }),
             stop: Stop { grace: Duration::from_mins(1) },
             handover: Handover { ready_within: Duration::from_secs(20), grace: Duration::from_mins(15) },
             watchdog: Watchdog { stalled_after: Duration::from_secs(5) },
@@ -142,7 +167,10 @@ fn regions() {
             Region {
                 edge: Some(RegionEdge {
                     door: Pool {
-                        tls: Some(PoolTls { sni: "edge.us-west.internal".into() }),
+                        tls: Some(PoolTls {
+                            files: PeerFiles { ca: Some(path("fleet.pem")), identity: None },
+                            ..PoolTls::to("west.internal")
+                        }),
                         http2: true,
                         ..pool(&["edge.us-west.internal:8443"])
                     },
@@ -235,7 +263,13 @@ fn services() {
             (
                 region(2),
                 Pool {
-                    tls: Some(PoolTls { sni: "app.internal".into() }),
+                    tls: Some(PoolTls {
+                        files: PeerFiles {
+                            ca: Some(path("ca.pem")),
+                            identity: Some(IdentityFiles { certificate: path("own.pem"), key: path("own.key") }),
+                        },
+                        ..PoolTls::to("app.internal")
+                    }),
                     http2: true,
                     proxy_protocol: Some(ProxyVersion::V2),
                     ..pool(&["app.us-west.internal:8443"])

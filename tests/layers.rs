@@ -12,18 +12,19 @@ const FLOORS: [&[&str]; 9] = [
     &["config"],
     &["telemetry", "tls"],
     &["live"],
-    &["admin", "life", "proxy", "source", "upstream"],
+    &["acme", "admin", "life", "proxy", "source", "upstream"],
     &["demo"],
     &["cli"],
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 13] = [
+const CONFINED: [(&str, &str); 14] = [
     ("pingora", "proxy"),
     ("listenfd", "life"),
     ("rustix", "life proxy"),
     ("sd_notify", "life"),
     ("hickory_resolver", "upstream"),
+    ("instant_acme", "acme"),
     ("notify", "source"),
     ("axum", "admin demo"),
     ("prometheus", "telemetry"),

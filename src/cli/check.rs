@@ -78,6 +78,9 @@ enum Kind {
     Certificate,
     #[serde(rename = "client_ca")]
     ClientCa,
+    #[serde(rename = "server_ca")]
+    ServerCa,
+    Acme,
 }
 
 impl Check {
@@ -107,6 +110,12 @@ impl Check {
         }
         if let Some(settings) = &settings {
             report.check_certificates(settings, table.as_ref());
+        }
+        if let Some(acme) = settings.as_ref().and_then(|settings| settings.acme.as_ref()) {
+            report.check_acme(acme);
+        }
+        if let Some(table) = &table {
+            report.check_peers(table);
         }
         report.problems = report.files.iter().map(|file| file.problems.len()).sum();
         report.ok = report.files.iter().all(|file| file.ok);

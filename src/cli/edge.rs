@@ -1,12 +1,14 @@
 //! Puts an edge together and takes it apart again.
 
+use crate::acme::{Authority, Certifier};
 use crate::admin::{AdminError, AdminServer, GivenSockets};
 use crate::config::{Problems, Settings};
 use crate::life::{Offer, SocketUse, Sockets, Watchdog};
 use crate::live::{Edge, Heritage, clock, log_transition};
+use crate::model::Timestamp;
 use crate::proxy::{BindError, Farewell, ProxyServer};
 use crate::source::{
-    CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile,
+    CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile, acme_files,
 };
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
 use crate::upstream::{dns, probe};
@@ -49,6 +51,10 @@ pub enum StartError {
     Metrics(#[from] MetricsError),
     #[error(transparent)]
     Discovery(#[from] dns::CannotDiscover),
+    #[error(
+        "the directory of ACME's state {0} cannot be made: {1}; let the user of homeward write there, or correct state: under acme:"
+    )]
+    AcmeState(String, io::Error),
     #[error("the system gives no more threads: {0}")]
     Thread(#[from] io::Error),
     #[error(
@@ -72,6 +78,8 @@ pub struct RunningEdge {
     sources: Sources,
     /// Until another process serves.
     watchdog: Watchdog,
+    /// Has certificates asked for again that were not to be had.
+    again: watch::Sender<Timestamp>,
     grace: Duration,
 }
 
@@ -79,6 +87,7 @@ pub struct RunningEdge {
 pub struct PreparedEdge {
     running: RunningEdge,
     admin: AdminServer,
+    certifier: Option<Certifier>,
     settings: Settings,
 }
 
@@ -118,6 +127,7 @@ impl RunningEdge {
         control.spawn(probe::Prober::default().run(Arc::clone(edge.fleet()), report, stopped.clone()));
 
         let mut sources = Sources::default();
+        let certifier = certifier(settings, &edge)?;
         let tls = sources.follow_certificates(settings, &edge)?;
         let threads = settings.threads.unwrap_or_else(cores);
         let (admin_stop, admin_stopped) = watch::channel(false);
@@ -156,9 +166,10 @@ impl RunningEdge {
             stop,
             sources,
             watchdog,
+            again: watch::Sender::new(started),
             grace: settings.stop.grace,
         };
-        Ok(PreparedEdge { running, admin, settings: settings.clone() })
+        Ok(PreparedEdge { running, admin, certifier, settings: settings.clone() })
     }
 
     /// The edge.
@@ -185,9 +196,11 @@ impl RunningEdge {
         self.control.handle()
     }
 
-    /// Reads table, places, keys and certificates anew, and opens the access log's file anew.
+    /// Reads table, places, keys and certificates anew, asks again for certificates that were not to be had, and opens the
+    /// access log's file anew.
     pub fn reload(&self) {
         self.sources.nudges.iter().for_each(Nudge::ask);
+        self.again.send_replace(clock::now());
         self.access_log.reopen();
     }
 
@@ -240,11 +253,15 @@ impl PreparedEdge {
     /// offer is there.
     #[must_use]
     pub fn serve(self) -> (RunningEdge, Offer) {
-        let Self { mut running, admin, settings } = self;
+        let Self { mut running, admin, certifier, settings } = self;
         // Nothing can fail any more once a client may be connected.
         running.edge.begin_to_serve();
         running.proxy.open();
         admin.open();
+        if let Some(certifier) = certifier {
+            // Behind the listeners, which answer the authority; until another process asks in its place.
+            running.control.spawn(certifier.run(running.again.subscribe(), running.admin_stop.subscribe()));
+        }
         for address in running.proxy.addresses() {
             tracing::info!("{} serves on {address}", running.edge.local());
         }
@@ -332,6 +349,22 @@ impl Drop for Sources {
             let _ = follower.join();
         }
     }
+}
+
+/// Who looks after the certificates of ACME, where there are any.
+fn certifier(settings: &Settings, edge: &Arc<Edge>) -> Result<Option<Certifier>, StartError> {
+    let Some(acme) = settings.acme.clone() else { return Ok(None) };
+    let mut certificates = Vec::new();
+    for certificate in settings.listen.iter().filter_map(|listener| listener.tls.as_ref()).flat_map(|tls| &tls.acme) {
+        if !certificates.contains(certificate) {
+            certificates.push(certificate.clone());
+        }
+    }
+    let state = acme.state.display().to_string();
+    let (authorities, external_key) = acme_files(&acme).map_err(StartError::Certificates)?;
+    let authority = Authority { acme, authorities, external_key };
+    let certifier = Certifier::new(authority, certificates, Arc::clone(edge));
+    certifier.map(Some).map_err(|error| StartError::AcmeState(state, error))
 }
 
 fn cores() -> usize {

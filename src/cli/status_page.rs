@@ -1,5 +1,6 @@
 //! A status as people read it.
 
+mod acme;
 mod certificates;
 
 use super::style::{Cell, Columns, Style, plain, plain_lines};
@@ -20,6 +21,7 @@ pub(super) fn render(status: &Status, style: Style) -> String {
     page.push_str(&places(status, style));
     page.push_str(&hops(status, style));
     page.push_str(&certificates::lines(status, style));
+    page.push_str(&acme::lines(status, style));
     page
 }
 

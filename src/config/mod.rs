@@ -19,8 +19,9 @@ mod yaml;
 pub use problem::{Problem, Problems, Source};
 pub use quantity::{BadQuantity, LONGEST, duration, size, write_duration};
 pub use settings::{
-    AccessLog, AccessLogFormat, Admin, CertificateFiles, ClientAuthority, ClientCertificates, ForwardedHeader,
-    Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings, Stop, Tls, TlsProfile, Watchdog, read_settings,
+    AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
+    ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings,
+    Stop, Tls, TlsProfile, Watchdog, read_settings,
 };
 pub use suggestion::did_you_mean;
 pub use table::{read_drains, read_routing};

@@ -13,6 +13,8 @@ pub enum CertificateUse {
     Server(Arc<Pair>),
     /// Clients are believed by it.
     Clients(ClientCa),
+    /// The edge will show one for these names to clients, as soon as there is one.
+    Awaited(Vec<String>),
 }
 
 /// A file of certificates.
@@ -38,6 +40,7 @@ impl LiveCertificate {
             }),
             CertificateUse::Server(pair) => pair.names().to_vec(),
             CertificateUse::Clients(ca) => subjects(ca.facts()),
+            CertificateUse::Awaited(names) => names.clone(),
         }
     }
 
@@ -47,6 +50,7 @@ impl LiveCertificate {
         let end = match &self.used {
             CertificateUse::Server(pair) => pair.facts().map(|facts| facts.not_after),
             CertificateUse::Clients(ca) => ca.facts().iter().map(|facts| facts.not_after).min(),
+            CertificateUse::Awaited(_) => None,
         };
         end.unwrap_or(Timestamp::MAX)
     }
@@ -57,6 +61,7 @@ impl LiveCertificate {
         match &self.used {
             CertificateUse::Server(pair) => pair.warnings(now),
             CertificateUse::Clients(ca) => ca.warnings(now),
+            CertificateUse::Awaited(_) => Vec::new(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! One running edge: what changes while it runs, and what everything in it shares.
 
+use super::acme::AcmeStanding;
 use super::certificates::LiveCertificate;
+use super::challenges::Challenges;
 use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
 use super::hash_key::HashKey;
@@ -63,6 +65,8 @@ pub struct Edge {
     hop_keys: ArcSwapOption<Keyring>,
     hop_keys_problem: ArcSwapOption<FileProblem>,
     certificates: ArcSwap<Vec<LiveCertificate>>,
+    challenges: Challenges,
+    acme: ArcSwap<Vec<AcmeStanding>>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
     hash_key: HashKey,
     serving: AtomicBool,
@@ -106,6 +110,8 @@ impl Edge {
             hop_keys: ArcSwapOption::empty(),
             hop_keys_problem: ArcSwapOption::empty(),
             certificates: ArcSwap::default(),
+            challenges: Challenges::default(),
+            acme: ArcSwap::default(),
             traffic: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -341,6 +347,23 @@ impl Edge {
         let first = |certificate: &LiveCertificate| certificate.names().into_iter().next().unwrap_or_default();
         self.metrics.set_certificates(certificates.iter().map(|each| (first(each), each.expires())));
         self.certificates.store(Arc::new(certificates));
+    }
+
+    /// The challenges of authorities that are pending.
+    #[must_use]
+    pub fn challenges(&self) -> &Challenges {
+        &self.challenges
+    }
+
+    /// The certificates that are had by ACME, in the order of the settings.
+    #[must_use]
+    pub fn acme(&self) -> Arc<Vec<AcmeStanding>> {
+        self.acme.load_full()
+    }
+
+    /// Says how the certificates stand that are had by ACME.
+    pub fn set_acme(&self, standings: Vec<AcmeStanding>) {
+        self.acme.store(Arc::new(standings));
     }
 
     /// Says that the routing file is live again, or why it is not. The live table stays as it is.

@@ -21,6 +21,13 @@ pub fn jitter(duration: Duration, ratio: f64) -> Duration {
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(duration)
 }
 
+/// A number from 0 to 1, below 1.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads random numbers")]
+pub fn ratio() -> f64 {
+    fastrand::f64()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,8 @@
 //! Floor 5: what changes while the edge runs, and the clock and the randomness that it changes by.
 
+mod acme;
 mod certificates;
+mod challenges;
 pub mod clock;
 mod edge;
 pub mod entropy;
@@ -14,7 +16,9 @@ mod rate;
 mod revision;
 mod table;
 
+pub use acme::{AcmeProblem, AcmeStanding};
 pub use certificates::{CertificateUse, LiveCertificate};
+pub use challenges::Challenges;
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, log_transition};
 pub use hash_key::HashKey;
 pub use learned::LearnedHomes;
@@ -26,5 +30,6 @@ pub use revision::Revision;
 pub use table::{LiveTable, Origin};
 
 pub use fleet::{
-    ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, Transition,
+    ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,
+    Transition,
 };

@@ -4,6 +4,7 @@
 //! checked once, where it was made, and is never checked again.
 
 mod balance;
+mod credentials;
 mod drain;
 mod grpc;
 mod https;
@@ -19,6 +20,7 @@ mod share;
 mod tests;
 
 pub use balance::{BadBalance, BadFactor, Balance, BalanceFactor, Balancing};
+pub use credentials::{IdentityFiles, PeerCredentials, PeerFiles, PeerIdentity};
 pub use drain::{Drain, DrainedSessions};
 pub use grpc::{GrpcStatus, is_grpc};
 pub use https::{Hsts, Https};

@@ -1,5 +1,6 @@
 //! The servers of one service in one region.
 
+use super::credentials::PeerFiles;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -104,11 +105,23 @@ impl FromStr for PoolServer {
     }
 }
 
-/// How TLS is spoken to the servers of a pool. Certificates are always verified.
+/// How TLS is spoken to the servers of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolTls {
     /// The name that is sent as SNI and that the certificate must carry.
     pub sni: Box<str>,
+    /// Whether the certificate is verified. Without that, whoever gets between the edge and the servers is believed.
+    pub verify: bool,
+    /// By what it is verified, and what the edge shows of itself.
+    pub files: PeerFiles,
+}
+
+impl PoolTls {
+    /// TLS with servers that carry this name in a certificate of somebody whom the machine believes.
+    #[must_use]
+    pub fn to(sni: &str) -> Self {
+        Self { sni: sni.into(), verify: true, files: PeerFiles::default() }
+    }
 }
 
 /// A version of the PROXY protocol, by which a server is told whose a connection is.
@@ -168,7 +181,7 @@ impl FromStr for RegionEdge {
         let server: ServerAddress = whole.parse().map_err(|BadServer(why)| BadEdge(why))?;
         let tls = match (&server.host, tls) {
             (_, false) => None,
-            (ServerHost::Name(name), true) => Some(PoolTls { sni: name.clone() }),
+            (ServerHost::Name(name), true) => Some(PoolTls::to(name)),
             (ServerHost::Address(_), true) => {
                 return Err(BadEdge("with https:// the host is a name, as the certificate must carry it"));
             }

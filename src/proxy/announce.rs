@@ -28,7 +28,7 @@ pub(super) fn announce(peer: &mut HttpPeer, version: ProxyVersion, client: IpAdd
     let source = ends.client.filter(|end| end.ip().to_canonical() == client).map_or(0, |end| end.port());
     let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let header = proxy_header(version, SocketAddr::new(client, source), ends.edge.unwrap_or(nowhere));
-    peer.group_key = SECRET.hash_one(&header[..]);
+    peer.group_key = SECRET.hash_one((peer.group_key, &header[..])); // beside those of other credentials
     peer.options.custom_l4 = Some(Arc::new(Announcing { header, timeout }));
 }
 

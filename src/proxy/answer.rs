@@ -130,7 +130,12 @@ pub(super) fn failure_of(error: &Error) -> UpstreamFailure {
             UpstreamFailure::ConnectionRefused
         }
         ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => UpstreamFailure::ConnectionTimeout,
-        ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError => UpstreamFailure::Tls,
+        ErrorType::InvalidCert => UpstreamFailure::Certificate,
+        // The engine keeps the words of rustls' error, and not the error.
+        ErrorType::TLSHandshakeFailure if error.to_string().contains("invalid peer certificate") => {
+            UpstreamFailure::Certificate
+        }
+        ErrorType::TLSHandshakeFailure | ErrorType::HandshakeError => UpstreamFailure::Tls,
         ErrorType::ReadTimedout | ErrorType::WriteTimedout => UpstreamFailure::ResponseTimeout,
         ErrorType::InvalidHTTPHeader
         | ErrorType::H1Error

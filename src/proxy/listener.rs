@@ -9,7 +9,7 @@ use super::{CLIENT_KEEPALIVE, Proxy};
 use crate::client::HTTP2_PREFACE;
 use crate::live::clock;
 use crate::telemetry::{Metrics, Occasionally};
-use crate::tls::ListenerTls;
+use crate::tls::{ACME_PROTOCOL, ListenerTls};
 use pingora::apps::ServerApp;
 use pingora::listeners::tls::Acceptor;
 use pingora::protocols::tls::TlsRef;
@@ -19,6 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -157,11 +158,17 @@ impl Front {
             }
             Some(tls) => {
                 let acceptor = Acceptor::from_server_config(tls.config());
-                let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await else {
+                let Ok(Ok(mut stream)) = timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await else {
                     self.metrics.tls_handshake(false);
                     return;
                 };
                 self.metrics.tls_handshake(true);
+                if matches!(stream.selected_alpn_proto(), Some(ALPN::Custom(other)) if other.protocol() == ACME_PROTOCOL)
+                {
+                    // An authority has seen what it came for. Whether it hears of the end is its own affair.
+                    let _ = timeout(HANDSHAKE, stream.shutdown()).await;
+                    return;
+                }
                 state.identify(stream.get_ssl().and_then(TlsRef::peer_cert_chain_der));
                 if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
                     self.http2(Box::new(stream), &state, &stop)

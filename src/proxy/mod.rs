@@ -5,6 +5,7 @@ mod admission;
 mod announce;
 mod answer;
 mod body;
+mod challenge;
 mod connection;
 mod context;
 mod door;
@@ -17,6 +18,7 @@ mod http2;
 mod https;
 mod intake;
 mod listener;
+mod peer;
 mod record;
 mod refusal;
 mod replay;
@@ -38,11 +40,13 @@ use context::{Ends, RequestContext};
 use headers::Received;
 use http1::LineSeen;
 use intake::HeadLimits;
+use peer::EngineCredentials;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
+use refusal::UpstreamFailure;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +70,7 @@ pub(crate) struct Proxy {
     forwarded_header: ForwardedHeader,
     head_limits: HeadLimits,
     body_pace: Pace,
+    credentials: EngineCredentials,
 }
 
 #[async_trait]
@@ -104,6 +109,10 @@ impl ProxyHttp for Proxy {
         let peer = context.peer();
         let wire = if session.is_http2() { Bytes::new() } else { session.to_h1_raw() };
         let decided = self.decide(session.req_header(), &wire, peer, context);
+        if let Some(text) = self.challenge_of(session.req_header(), &decided) {
+            self.answer_challenge(session, context, &text).await?;
+            return Ok(true);
+        }
         if let Some(location) = https::redirect(session.req_header(), context) {
             self.redirect(session, context, &location).await?;
             return Ok(true);
@@ -134,7 +143,11 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        let again = self.connection_failed(context, answer::failure_of(&error));
+        let failure = answer::failure_of(&error);
+        if failure == UpstreamFailure::Certificate {
+            peer::warn_of_certificate(context, &error);
+        }
+        let again = self.connection_failed(context, failure);
         error.set_retry(again);
         error
     }

@@ -137,7 +137,9 @@ fn count_upstream(decided: &Decided, context: &RequestContext, status: u16, erro
 /// The word in metrics for what went wrong with a server.
 pub(super) fn upstream_result(failure: UpstreamFailure) -> UpstreamResult {
     match failure {
-        UpstreamFailure::ConnectionRefused | UpstreamFailure::Tls => UpstreamResult::ConnectFailed,
+        UpstreamFailure::ConnectionRefused | UpstreamFailure::Tls | UpstreamFailure::Certificate => {
+            UpstreamResult::ConnectFailed
+        }
         UpstreamFailure::ConnectionTimeout => UpstreamResult::ConnectTimedOut,
         UpstreamFailure::Terminated => UpstreamResult::Closed,
         UpstreamFailure::ResponseTimeout => UpstreamResult::TimedOut,

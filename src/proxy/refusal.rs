@@ -91,6 +91,8 @@ pub(super) enum UpstreamFailure {
     ConnectionTimeout,
     /// TLS with it failed.
     Tls,
+    /// Its certificate is not believed.
+    Certificate,
     /// It ended the connection before it had answered.
     Terminated,
     /// It did not answer in time.
@@ -106,6 +108,7 @@ impl UpstreamFailure {
             Self::ConnectionRefused => "connection_refused",
             Self::ConnectionTimeout => "connection_timeout",
             Self::Tls => "tls_protocol_error",
+            Self::Certificate => "tls_certificate_error",
             Self::Terminated => "connection_terminated",
             Self::ResponseTimeout => "http_response_timeout",
             Self::Protocol => "http_protocol_error",
@@ -298,6 +301,7 @@ mod tests {
         Refusal::Upstream(UpstreamFailure::ConnectionRefused),
         Refusal::Upstream(UpstreamFailure::ConnectionTimeout),
         Refusal::Upstream(UpstreamFailure::Tls),
+        Refusal::Upstream(UpstreamFailure::Certificate),
         Refusal::Upstream(UpstreamFailure::Terminated),
         Refusal::Upstream(UpstreamFailure::ResponseTimeout),
         Refusal::Upstream(UpstreamFailure::Protocol),

@@ -12,15 +12,14 @@ use super::request_id;
 use crate::balance::KeyHash;
 use crate::client::{client_address, client_of_forwarded, is_trusted};
 use crate::config::ForwardedHeader;
-use crate::live::{CountingFinder, LiveTable, PoolState, Server, clock, entropy};
-use crate::model::{Balance, Balancing, RegionId, Service, ServiceId};
+use crate::live::{CountingFinder, LiveTable, PoolState, clock, entropy};
+use crate::model::{Balance, Balancing, RegionId, ServiceId};
 use crate::resilience::Observation;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
 use crate::session::{CookieName, cookie_values};
 use http::header::{COOKIE, FORWARDED, UPGRADE};
 use http::{HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
-use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
 use smallvec::SmallVec;
 use std::net::IpAddr;
@@ -31,9 +30,6 @@ pub(super) const MOST_ATTEMPTS: u8 = 5;
 
 /// Edges are taken in turn: which server a request goes to is for the edge to say that stands before it.
 static IN_TURN: LazyLock<Balancing> = LazyLock::new(Balancing::default);
-
-/// How many streams are opened at once on one HTTP/2 connection to a server.
-const H2_STREAMS: usize = 100;
 
 impl Proxy {
     /// Reads the facts out of a head and decides. `wire` are the bytes that it came in; none where it came in frames.
@@ -199,7 +195,7 @@ impl Proxy {
             pool.pick(balancing, key, &attempts.failed)
         });
         let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
-        let mut peer = peer_of(&server, service, head.headers.contains_key(UPGRADE));
+        let mut peer = self.credentials.peer_of(&server, service, head.headers.contains_key(UPGRADE));
         if let Some(version) = server.proxy_protocol() {
             announce(&mut peer, version, *client, *ends, service.timeouts.connect);
         }
@@ -287,24 +283,4 @@ fn refused(outcome: Outcome) -> Result<(), Refusal> {
         Outcome::Wait { retry_after } => Err(Refusal::SessionWaits { retry_after }),
         Outcome::Nobody { retry_after } => Err(Refusal::NoRegion { retry_after }),
     }
-}
-
-/// `upgrades`: whether the request asks for another protocol, a WebSocket's for example. That is for HTTP/1.1 to do, which
-/// whoever takes HTTP/2 takes as well.
-fn peer_of(server: &Server, service: &Service, upgrades: bool) -> HttpPeer {
-    let sni = server.sni();
-    let mut peer = HttpPeer::new(server.address(), sni.is_some(), sni.unwrap_or_default().to_owned());
-    let timeouts = service.timeouts;
-    let options = &mut peer.options;
-    options.connection_timeout = Some(timeouts.connect);
-    // TCP and TLS together: a server that accepts and then says nothing is as gone as one that does not accept.
-    options.total_connection_timeout = Some(timeouts.connect.saturating_mul(2));
-    options.read_timeout = Some(timeouts.read);
-    options.write_timeout = Some(timeouts.write);
-    options.idle_timeout = Some(timeouts.idle);
-    if server.http2() && !upgrades {
-        options.alpn = ALPN::H2;
-        options.max_h2_streams = H2_STREAMS;
-    }
-    peer
 }

@@ -5,6 +5,7 @@ use super::door::Door;
 use super::farewell::Farewell;
 use super::intake::HeadLimits;
 use super::listener::{Doors, Front, listen};
+use super::peer::EngineCredentials;
 use super::{Proxy, http2};
 use crate::config::Settings;
 use crate::live::{Edge, clock};
@@ -112,6 +113,7 @@ impl ProxyServer {
             access_log: Arc::clone(&access_log),
             trusted_proxies: settings.trusted_proxies.clone(),
             forwarded_header: settings.forwarded_header,
+            credentials: EngineCredentials::default(),
             head_limits: HeadLimits { bytes: settings.limits.head, lines: settings.limits.headers },
             body_pace: tempo.body,
         };

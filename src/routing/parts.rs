@@ -1,8 +1,8 @@
 //! What a routing table is made of.
 
 use crate::model::{
-    Continent, Country, Drain, Keyring, Location, Network, Rate, RegionEdge, RegionId, RegionName, Service,
-    SessionPrefix, Subdivision,
+    Continent, Country, Drain, Keyring, Location, Network, PeerCredentials, PeerFiles, Rate, RegionEdge, RegionId,
+    RegionName, Service, SessionPrefix, Subdivision,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 /// Keyrings by the file that holds them.
 pub type Keyrings = BTreeMap<Box<Path>, Arc<Keyring>>;
+
+/// Credentials toward servers by the files that hold them.
+pub type Credentials = BTreeMap<PeerFiles, Arc<PeerCredentials>>;
 
 /// A region of the table.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,4 +97,7 @@ pub struct TableParts {
     pub drains: Vec<Drain>,
     /// Those of the key files that services name. A service whose file is not among them takes no key for good.
     pub keyrings: Keyrings,
+    /// Those of the files that pools and edges name for TLS. Where the files of a pool are not among them, nobody is taken
+    /// for one of its servers.
+    pub credentials: Credentials,
 }

@@ -1,10 +1,11 @@
 //! Keyrings out of files: those that a routing table names, and that of the hops.
 
+use super::credentials::{peer_files, with_credentials};
 use super::routing_file::read_source;
 use super::watch::{FileWatch, Signature, Wake};
 use crate::config::{Problems, Source, read_routing};
 use crate::live::{Edge, FileProblem, clock};
-use crate::model::{Keyring, Timestamp};
+use crate::model::{Keyring, PeerFiles, Timestamp};
 use crate::routing::{Keyrings, TableParts};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,21 +27,31 @@ pub fn read_keyring(path: &Path) -> Result<Keyring, Problems> {
     })
 }
 
-/// The routing table in `source`, with the keyrings that it names.
+/// The routing table in `source`, with the keyrings and the certificates that it names.
 ///
 /// # Errors
-/// All problems of the table or, where it has none, those of the first key file that has one.
+/// All problems of the table or, where it has none, those of the first file of these that has one.
 pub fn read_table(source: &Source, now: Timestamp) -> Result<TableParts, Problems> {
-    read_routing(source, now).and_then(with_keyrings)
+    read_routing(source, now).and_then(with_files)
+}
+
+/// The files of keyrings and certificates that a table names, each service's keyring by itself.
+pub(super) fn named_files(parts: &TableParts) -> impl Iterator<Item = &Path> {
+    key_files(parts).chain(peer_files(parts).flat_map(PeerFiles::iter))
+}
+
+/// The table with what is in the files that it names.
+pub(super) fn with_files(parts: TableParts) -> Result<TableParts, Problems> {
+    with_keyrings(parts).and_then(with_credentials)
 }
 
 /// The files of the keyrings that a table names, each service's by itself.
-pub(super) fn key_files(parts: &TableParts) -> impl Iterator<Item = &Path> {
+fn key_files(parts: &TableParts) -> impl Iterator<Item = &Path> {
     parts.services.iter().filter_map(|service| service.session.as_ref()?.key_file.as_deref())
 }
 
 /// The table with the keyrings that it names.
-pub(super) fn with_keyrings(mut parts: TableParts) -> Result<TableParts, Problems> {
+fn with_keyrings(mut parts: TableParts) -> Result<TableParts, Problems> {
     let mut keyrings = Keyrings::new();
     for file in key_files(&parts) {
         if !keyrings.contains_key(file) {

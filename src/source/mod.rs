@@ -3,14 +3,18 @@
 //! A file with a problem changes nothing: what was live stays live, and the problem is in the log, in a metric and in the
 //! status until the file is good again.
 
+mod acme_files;
 mod certificates;
+mod credentials;
 mod keys;
 mod last_good;
 mod places_files;
 mod routing_file;
 mod watch;
 
+pub use acme_files::{ReadAuthorities, ReadExternalKey, acme_files};
 pub use certificates::{CertificateSources, ListenersTls, read_certificate, read_client_ca};
+pub use credentials::{peer_files, read_client_identity, read_server_ca};
 pub use keys::{HopKeysFile, read_keyring, read_table};
 pub use last_good::LastGood;
 pub use places_files::{PlacesFiles, load_places};

@@ -1,10 +1,11 @@
 //! The routing table out of a file, live within a second of its being saved.
 
-use super::keys::{key_files, read_table, with_keyrings};
+use super::keys::{named_files, read_table, with_files};
 use super::last_good::{LastGood, read_bounded};
 use super::watch::{FileWatch, Signature, Wake};
 use crate::config::{Problems, Source, read_routing};
 use crate::live::{Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
+use crate::model::Pool;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,15 +33,15 @@ pub struct RoutingFile {
     seen: Option<Signature>,
     /// The revision that was last read, good or not.
     revision: Option<Revision>,
-    /// The key files that the table names which was read last, and what they looked like.
-    keys_seen: Vec<(PathBuf, Signature)>,
+    /// The files of keys and certificates that the table names which was read last, and what they looked like.
+    files_seen: Vec<(PathBuf, Signature)>,
 }
 
 impl RoutingFile {
     /// The file at `path`, for `edge`. Nothing is read yet. `runtime` drives the waits for probes and discovery.
     #[must_use]
     pub fn new(path: PathBuf, last_good: LastGood, edge: Arc<Edge>, runtime: Handle) -> Self {
-        Self { path, last_good, edge, runtime, seen: None, revision: None, keys_seen: Vec::new() }
+        Self { path, last_good, edge, runtime, seen: None, revision: None, files_seen: Vec::new() }
     }
 
     /// Makes the file's table live or, where the file has a problem, the last good one.
@@ -82,14 +83,15 @@ impl RoutingFile {
 
     /// Reads the file if it looks new, or if `asked`; takes in its table, or says why not.
     fn reload(&mut self, asked: bool) {
-        if !asked && self.seen.as_ref() == Some(&Signature::of(&self.path)) && !self.keys_differ() {
+        let files_differ = self.files_differ();
+        if !asked && self.seen.as_ref() == Some(&Signature::of(&self.path)) && !files_differ {
             return;
         }
         let before = self.revision;
         match self.load() {
             Ok(()) => {}
             // The same bad content, seen again because somebody touched the file, is no news.
-            Err(_) if !asked && before.is_some() && self.revision == before => {}
+            Err(_) if !asked && !files_differ && before.is_some() && self.revision == before => {}
             Err(problems) => tracing::error!(
                 "{} is refused, and the table that was live stays; correct the file, it is read at once\n{}",
                 self.path.display(),
@@ -107,8 +109,8 @@ impl RoutingFile {
         })?;
         let revision = Revision::of(source.text.as_bytes());
         self.revision = Some(revision);
-        let keys_differ = self.keys_differ();
-        if self.edge.table().is_some_and(|live| live.revision == revision) && !keys_differ {
+        let files_differ = self.files_differ();
+        if self.edge.table().is_some_and(|live| live.revision == revision) && !files_differ {
             if self.edge.table_problem().is_some() {
                 tracing::info!("{} is again what is live, revision {revision}", self.path.display());
             }
@@ -119,10 +121,10 @@ impl RoutingFile {
         let parts = read_routing(&source, clock::now());
         if let Ok(parts) = &parts {
             // Before they are read, so that no change in between is missed.
-            self.keys_seen = key_files(parts).map(|file| (file.to_owned(), Signature::of(file))).collect();
+            self.files_seen = named_files(parts).map(|file| (file.to_owned(), Signature::of(file))).collect();
         }
         let adopted =
-            parts.and_then(with_keyrings).and_then(|parts| self.make_live(parts, revision, Origin::File, &source.name));
+            parts.and_then(with_files).and_then(|parts| self.make_live(parts, revision, Origin::File, &source.name));
         if let Err(problems) = adopted {
             self.refuse(Some(revision), &problems);
             return Err(problems);
@@ -136,9 +138,9 @@ impl RoutingFile {
         Ok(())
     }
 
-    /// Whether a key file looks other than when it was last read. One that is being written may be empty for a moment.
-    fn keys_differ(&self) -> bool {
-        self.keys_seen.iter().any(|(file, seen)| {
+    /// Whether one of these files looks other than when it was last read. One that is being written may be empty for a moment.
+    fn files_differ(&self) -> bool {
+        self.files_seen.iter().any(|(file, seen)| {
             let now = Signature::of(file);
             now != *seen && now.holds_something()
         })
@@ -167,6 +169,15 @@ impl RoutingFile {
         tracing::info!(
             "table {revision} is live: {regions} regions, {services} services, {drains} drains, from {file}"
         );
+        for service in live.table.services() {
+            let is_blind = |(_, pool): &(_, Pool)| pool.tls.as_ref().is_some_and(|tls| !tls.verify);
+            if service.pools.iter().any(is_blind) {
+                tracing::warn!(
+                    "servers of {} are not verified (verify: false), so that they may be anybody",
+                    service.name
+                );
+            }
+        }
         Ok(())
     }
 

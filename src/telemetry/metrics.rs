@@ -3,7 +3,7 @@
 use super::names;
 use super::series::Series;
 use super::words::{
-    ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult, ReplayResult, TlsReload,
+    AcmeResult, ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult, ReplayResult, TlsReload,
 };
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
@@ -67,6 +67,7 @@ pub(super) struct Families {
     geoip_refused: IntCounter,
     certificate_expiry: Series<Gauge>,
     tls_reloads: Vec<IntCounter>,
+    acme_orders: Vec<IntCounter>,
     access_log_dropped: IntCounter,
     handovers: Vec<IntCounter>,
     stalled: Series<IntGauge>,
@@ -176,6 +177,7 @@ impl Metrics {
             geoip_applied: geoip_reloads.get(&["applied"]),
             geoip_refused: geoip_reloads.get(&["refused"]),
             certificate_expiry: reals(names::CERTIFICATE_EXPIRY)?,
+            acme_orders: each(counters(names::ACME_ORDERS)?, &mut AcmeResult::ALL.iter().map(|word| word.as_str())),
             tls_reloads: each(counters(names::TLS_RELOADS)?, &mut TlsReload::ALL.iter().map(|word| word.as_str())),
             access_log_dropped: counters(names::ACCESS_LOG_DROPPED)?.get(&[]),
             handovers: each(counters(names::HANDOVERS)?, &mut HandoverResult::ALL.iter().map(|word| word.as_str())),
@@ -357,6 +359,13 @@ impl Metrics {
             let value = seconds(expires);
             ([cut(&name).to_owned()], move |gauge: &Gauge| gauge.set(value))
         }));
+    }
+
+    /// Counts that an authority was asked for a certificate.
+    pub fn acme_order(&self, result: AcmeResult) {
+        if let Some(counter) = self.families.acme_orders.get(result as usize) {
+            counter.inc();
+        }
     }
 
     /// Counts a reading of a certificate with its key, or of a client CA.

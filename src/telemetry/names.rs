@@ -117,6 +117,8 @@ metrics! {
         "Readings of the place database after a change: applied or refused.";
     CERTIFICATE_EXPIRY: Gauge "tls_certificate_expiry_timestamp_seconds" {name}
         "When a certificate of a listener expires, as Unix time, by its first name; the first of several with one name.";
+    ACME_ORDERS: Counter "acme_orders_total" {result}
+        "Certificates that were asked for by ACME, by what became of it: issued, refused or unreachable.";
     TLS_RELOADS: Counter "tls_reloads_total" {result}
         "Readings of certificates, keys and client CAs: applied, unchanged or refused.";
     ACCESS_LOG_DROPPED: Counter "access_log_dropped_total" {}

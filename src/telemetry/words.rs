@@ -209,3 +209,15 @@ words! {
         Refused = "refused",
     }
 }
+
+words! {
+    /// What became of asking an authority for a certificate by ACME.
+    AcmeResult {
+        /// It is there.
+        Issued = "issued",
+        /// The authority did not issue it, or something that cannot be used.
+        Refused = "refused",
+        /// The authority could not be asked.
+        Unreachable = "unreachable",
+    }
+}

@@ -2,10 +2,12 @@
 
 use super::subject;
 use crate::model::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
@@ -23,6 +25,8 @@ pub struct Facts {
     pub not_before: Timestamp,
     /// Until when it is valid.
     pub not_after: Timestamp,
+    /// The key identifier of who issued it, and its serial number, as authorities name it when it is renewed (RFC 9773, 4.1).
+    pub renewal_id: Option<(String, String)>,
     /// The size of its key in bits, where it is an RSA key.
     pub(super) rsa_bits: Option<usize>,
     /// How it is signed, where that can be forged.
@@ -50,6 +54,7 @@ impl Facts {
             issuer: subject::text(certificate.issuer()),
             not_before: time(certificate.validity().not_before),
             not_after: time(certificate.validity().not_after),
+            renewal_id: renewal_id(&certificate),
             rsa_bits,
             weak_signature: weak(&certificate),
             raw_subject: certificate.subject().as_raw().to_vec(),
@@ -66,6 +71,14 @@ impl Facts {
     pub(super) fn is_root(&self) -> bool {
         self.is_issued_by(self)
     }
+}
+
+fn renewal_id(certificate: &X509Certificate<'_>) -> Option<(String, String)> {
+    let issuer = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(issuer) => issuer.key_identifier.as_ref(),
+        _ => None,
+    })?;
+    Some((URL_SAFE_NO_PAD.encode(issuer.0), URL_SAFE_NO_PAD.encode(certificate.raw_serial())))
 }
 
 /// Signatures over MD5 and SHA-1. The ways to sign that no client ever believed are not listed.

@@ -1,5 +1,6 @@
 //! The configuration of a listener, whose certificates can change under it.
 
+use super::alpn_challenges::{ACME_PROTOCOL, AlpnChallenges};
 use super::certificates::{CertificateStore, Certificates};
 use super::client_ca::ClientCa;
 use super::profile::{ring, versions};
@@ -44,7 +45,8 @@ pub struct ListenerTls {
 }
 
 impl ListenerTls {
-    /// TLS with these certificates; with a client CA, clients are asked for one of theirs. `clock` tells the time of day.
+    /// TLS with these certificates; with a client CA, clients are asked for one of theirs. With `challenges`, authorities are
+    /// answered by them. `clock` tells the time of day.
     ///
     /// # Errors
     /// Where the system gives no randomness, or the client CA is of no use.
@@ -52,9 +54,10 @@ impl ListenerTls {
         options: TlsOptions,
         certificates: Certificates,
         client_ca: Option<&ClientCa>,
+        challenges: Option<Arc<AlpnChallenges>>,
         clock: fn() -> Timestamp,
     ) -> Result<Self, Unusable> {
-        let (clock, certificates) = (Clock(clock), Arc::new(CertificateStore::new(certificates)));
+        let (clock, certificates) = (Clock(clock), Arc::new(CertificateStore::new(certificates, challenges)));
         let config = config(options, &certificates, client_ca, clock)?;
         Ok(Self { options, clock, certificates, config: ArcSwap::from_pointee(config) })
     }
@@ -135,6 +138,10 @@ fn config(
         true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         false => vec![b"http/1.1".to_vec()],
     };
+    if certificates.answers_challenges() {
+        // Behind the others: it is taken by a client alone that speaks nothing else.
+        config.alpn_protocols.push(ACME_PROTOCOL.to_vec());
+    }
     Ok(config)
 }
 

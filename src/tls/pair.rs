@@ -151,7 +151,7 @@ fn chain(bytes: &[u8]) -> Result<(Vec<CertificateDer<'static>>, Vec<Facts>), Fla
     certificates(bytes, LONGEST_CHAIN)
 }
 
-fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Flaw> {
+pub(super) fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Flaw> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
         pem::Error::NoItemsFound if holds(bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") => Flaw::of_key(
             "the key is encrypted with a passphrase, which nobody could type when the edge starts",

@@ -13,6 +13,7 @@
 )]
 #![allow(unreachable_pub, reason = "what the tests stand on is shared with the heavy ones")]
 
+mod acme;
 mod admission;
 mod affinity;
 mod agreement;
@@ -35,3 +36,4 @@ mod streams;
 mod support;
 mod tls;
 mod websockets_http2;
+mod tls_servers;

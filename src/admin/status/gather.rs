@@ -1,12 +1,14 @@
 //! Takes the status of a running edge.
 
 use super::{
-    AwayStatus, CertificateStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus, PlacesStatus, RegionStatus,
-    ServiceStatus, Status, TableStatus,
+    AcmeStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus, PlacesStatus,
+    RegionStatus, ServiceStatus, Status, TableStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
-use crate::live::{CertificateUse, Edge, FileProblem, LiveCertificate, LiveTable, Origin, PoolStatus, Purpose, clock};
+use crate::live::{
+    AcmeStanding, CertificateUse, Edge, FileProblem, LiveCertificate, LiveTable, Origin, PoolStatus, Purpose, clock,
+};
 use crate::model::{Drain, RegionId, ServiceId, Timestamp};
 use crate::routing::{Away, Region};
 
@@ -49,6 +51,7 @@ impl Status {
                 problem: edge.hop_keys_problem().as_deref().map(FileStatus::of),
             },
             certificates: edge.certificates().iter().map(|each| CertificateStatus::of(each, now)).collect(),
+            acme: edge.acme().iter().map(AcmeStatus::of).collect(),
             regions: live.map_or_else(Vec::new, |live| {
                 let pools = live.pools.status();
                 let regions = live.table.regions_by_id();
@@ -73,7 +76,7 @@ impl CertificateStatus {
         let expires = certificate.expires();
         Self {
             usage: match certificate.used {
-                CertificateUse::Server(_) => "server".to_owned(),
+                CertificateUse::Server(_) | CertificateUse::Awaited(_) => "server".to_owned(),
                 CertificateUse::Clients(_) => "clients".to_owned(),
             },
             names: certificate.names(),
@@ -82,6 +85,20 @@ impl CertificateStatus {
             days_left: expires.duration_since(now).as_secs().div_euclid(24 * 60 * 60),
             warnings: certificate.warnings(now).iter().map(ToString::to_string).collect(),
             problem: certificate.problem.as_ref().map(FileStatus::of),
+        }
+    }
+}
+
+impl AcmeStatus {
+    fn of(standing: &AcmeStanding) -> Self {
+        Self {
+            names: standing.names.clone(),
+            file: standing.file.display().to_string(),
+            expires: standing.expires,
+            next: standing.next,
+            failures: standing.failures,
+            problem: standing.problem.as_ref().map(|problem| problem.text.clone()),
+            problem_at: standing.problem.as_ref().map(|problem| problem.at),
         }
     }
 }

@@ -34,6 +34,9 @@ pub struct Status {
     /// The files of certificates of the listeners, each once.
     #[serde(default)]
     pub certificates: Vec<CertificateStatus>,
+    /// The certificates that are had by ACME, in the order of the settings.
+    #[serde(default)]
+    pub acme: Vec<AcmeStatus>,
     /// The table's regions, in its order.
     pub regions: Vec<RegionStatus>,
     /// The table's drains, in its order; those included that are over or have not begun.
@@ -94,6 +97,25 @@ pub struct CertificateStatus {
     pub warnings: Vec<String>,
     /// Why what is in the files now is not live, where it is not.
     pub problem: Option<FileStatus>,
+}
+
+/// A certificate that is had by ACME.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AcmeStatus {
+    /// The hosts that it is for.
+    pub names: Vec<String>,
+    /// The file that it is in, or will be.
+    pub file: String,
+    /// Until when the one that is there is valid; missing where there is none.
+    pub expires: Option<Timestamp>,
+    /// When it is asked for next; missing while it is asked for.
+    pub next: Option<Timestamp>,
+    /// How often that failed since it was last had.
+    pub failures: u32,
+    /// Why it failed last, and what to do.
+    pub problem: Option<String>,
+    /// When that was.
+    pub problem_at: Option<Timestamp>,
 }
 
 /// A file that was refused.

@@ -1,11 +1,11 @@
 //! The certificates of the listeners.
 
 use super::{Kind, Report, count};
-use crate::config::{CertificateFiles, Settings};
+use crate::config::{Acme, CertificateFiles, Settings};
 use crate::live::clock;
-use crate::model::{HostPattern, Timestamp};
+use crate::model::{HostPattern, Pool, Timestamp};
 use crate::routing::TableParts;
-use crate::source::{read_certificate, read_client_ca};
+use crate::source::{acme_files, peer_files, read_certificate, read_client_ca, read_client_identity, read_server_ca};
 use crate::tls::{Certificates, Facts, Pair, Warning};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,20 @@ impl Report {
             pairs.extend(&tls.certificates);
             authorities.extend(tls.clients.iter().map(|clients| &*clients.ca));
         }
-        let (named, mut good) = (pairs.len(), Vec::<Arc<Pair>>::new());
+        let listeners = || settings.listen.iter().filter_map(|listener| listener.tls.as_ref());
+        let mut by_acme: Vec<_> = listeners().flat_map(|tls| &tls.acme).collect();
+        by_acme.sort_unstable_by_key(|certificate| &certificate.file);
+        by_acme.dedup();
+        let there: Vec<_> = by_acme
+            .iter()
+            .filter(|certificate| certificate.file.exists())
+            .map(|certificate| CertificateFiles {
+                certificate: certificate.file.clone(),
+                key: certificate.file.clone(),
+            })
+            .collect();
+        pairs.extend(&there);
+        let mut good = Vec::<Arc<Pair>>::new();
         let mut seen: Vec<&CertificateFiles> = Vec::new();
         for files in pairs {
             if seen.contains(&files) {
@@ -51,9 +64,61 @@ impl Report {
             }
         }
         // Where one cannot be read, nobody knows which names it is for.
-        let all_read = good.len() == seen.len() && named > 0;
-        if let (true, Some(certificates), Some(table)) = (all_read, Certificates::new(good), table) {
+        let all_read = good.len() == seen.len();
+        let awaited = by_acme.iter().flat_map(|certificate| certificate.names.iter().cloned());
+        if let (true, Some(certificates), Some(table)) = (all_read, Certificates::and_awaited(good, awaited), table) {
             self.look_for_hosts(&certificates, table);
+        }
+    }
+
+    /// Checks what pools and edges are verified by, and what is shown to them; each file once.
+    pub(super) fn check_peers(&mut self, table: &TableParts) {
+        let now = clock::now();
+        let files = || peer_files(table);
+        let mut authorities: Vec<_> = files().filter_map(|files| files.ca.as_deref()).collect();
+        authorities.dedup();
+        for file in authorities {
+            let read = self.add(file, Kind::ServerCa, read_server_ca(file), |found| {
+                let facts = &found.facts;
+                let subjects: Vec<_> = facts.iter().map(|facts| facts.subject.clone()).collect();
+                let first = facts.iter().min_by_key(|facts| facts.not_after);
+                format!("{}{}", shown(&subjects), first.map(|facts| ends(facts, now)).unwrap_or_default())
+            });
+            if let Some(found) = read {
+                self.warn(&found.warnings(now));
+            }
+        }
+        let mut identities: Vec<_> = files().filter_map(|files| files.identity.as_ref()).collect();
+        identities.sort_unstable();
+        identities.dedup();
+        for files in identities {
+            let read = self.add(&files.certificate, Kind::Certificate, read_client_identity(files), |(_, pair)| {
+                let facts = pair.facts();
+                let subject = facts.map(|facts| facts.subject.clone()).unwrap_or_default();
+                format!("{subject}, shown to servers{}", facts.map(|facts| ends(facts, now)).unwrap_or_default())
+            });
+            if let Some((_, pair)) = read {
+                // Nobody looks for a name in it.
+                let warnings: Vec<_> =
+                    pair.warnings(now).into_iter().filter(|warning| *warning != Warning::NoNames).collect();
+                self.warn(&warnings);
+            }
+        }
+        for service in &table.services {
+            let is_blind = |(_, pool): &&(_, Pool)| pool.tls.as_ref().is_some_and(|tls| !tls.verify);
+            for (region, _) in service.pools.iter().filter(is_blind) {
+                let region = table.regions.get(region.index()).map_or("?", |region| region.name.as_str());
+                let note = format!("the servers of {} in {region} may be anybody (verify: false)", service.name);
+                self.notes.push(note);
+            }
+        }
+    }
+
+    /// Checks what it takes to ask an authority for certificates.
+    pub(super) fn check_acme(&mut self, acme: &Acme) {
+        let named = [acme.ca.as_ref(), acme.external_account.as_ref().map(|account| &account.key_file)];
+        if let Some(first) = named.into_iter().flatten().next() {
+            self.add(first, Kind::Acme, acme_files(acme), |_| format!("for {}", acme.directory));
         }
     }
 

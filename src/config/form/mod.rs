@@ -2,6 +2,7 @@
 //!
 //! The check of a file, the JSON schema and the reference are all made from this description.
 
+mod acme;
 mod check;
 mod pools;
 mod reference;

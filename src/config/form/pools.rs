@@ -72,11 +72,69 @@ static POOL_TLS: Record = Record {
     noun: "the TLS of a pool",
     doc: "",
     choices: &[],
-    keys: &[Key::new(
-        "sni",
-        Form::Scalar(Scalar::DnsName),
-        Required,
-        "app.internal",
-        "The name that is asked for, and that the server's certificate must carry.",
-    )],
+    keys: &[
+        Key::new(
+            "sni",
+            Form::Scalar(Scalar::DnsName),
+            Required,
+            "app.internal",
+            "The name that is asked for, and that the server's certificate must carry.",
+        ),
+        CA_FILE,
+        Key::new(
+            "verify",
+            Form::Scalar(Scalar::Flag),
+            Or("true"),
+            "false",
+            "Whether the server's certificate is verified. With `false`, whoever gets between the edge and the servers can \
+             read and change everything: name their authority in `ca_file` instead.",
+        ),
+        CERTIFICATE,
+        KEY,
+    ],
 };
+
+/// How TLS is spoken to the edge of a region.
+pub(super) static EDGE_TLS: Record = Record {
+    noun: "the TLS of an edge",
+    doc: "Its certificate is always verified.",
+    choices: &[],
+    keys: &[
+        Key::new(
+            "sni",
+            Form::Scalar(Scalar::DnsName),
+            Else("the host of the URL"),
+            "edge.us-east.internal",
+            "The name that is asked for, and that the edge's certificate must carry.",
+        ),
+        CA_FILE,
+        CERTIFICATE,
+        KEY,
+    ],
+};
+
+const CA_FILE: Key = Key::new(
+    "ca_file",
+    Form::Scalar(Scalar::File),
+    Else("those whom the machine believes"),
+    "conf/tls/internal-ca.pem",
+    "The file of those who issue the servers' certificates, one or several in PEM form; nobody else is believed then. Read \
+     again when it changes; connections of before are not used any more.",
+);
+
+const CERTIFICATE: Key = Key::new(
+    "certificate",
+    Form::Scalar(Scalar::File),
+    Else("the edge shows no certificate"),
+    "conf/tls/client.pem",
+    "The file of the certificate that the edge shows to servers that ask for one, in PEM form, with those that lead to a \
+     root behind it. Read again when it changes.",
+);
+
+const KEY: Key = Key::new(
+    "key",
+    Form::Scalar(Scalar::File),
+    Else("there must be no `certificate`"),
+    "conf/tls/client.key",
+    "The file of the private key of that certificate, in PEM form. May be the same file.",
+);

@@ -1,5 +1,6 @@
 //! The form of `regions:`.
 
+use super::pools::EDGE_TLS;
 use super::{Else, Form, Key, Or, Record, Required, Scalar, list};
 
 pub(super) static REGION: Record = Record {
@@ -78,6 +79,13 @@ static REGION_EDGE: Record = Record {
             Or("false"),
             "true",
             "Whether HTTP/2 is spoken to it. Without TLS its listener must say `http2: true`.",
+        ),
+        Key::new(
+            "tls",
+            Form::Record(&EDGE_TLS),
+            Else("with `https://`, TLS by whom the machine believes"),
+            "{ca_file: conf/tls/fleet-ca.pem}",
+            "How TLS is spoken to it; only with `https://`.",
         ),
     ],
 };

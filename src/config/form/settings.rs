@@ -1,5 +1,6 @@
 //! The form of `conf/homeward.yaml`.
 
+use super::acme::ACME;
 use super::tls::TLS;
 use super::{Else, Form, Key, Or, Record, Required, Scalar, list};
 
@@ -107,6 +108,13 @@ pub(in crate::config) static SETTINGS: Record = Record {
             Else("no hops: the pools of other regions are reached directly"),
             "{key_file: conf/hop.key}",
             "How requests are forwarded to the edges of other regions, and taken from them.",
+        ),
+        Key::new(
+            "acme",
+            Form::Record(&ACME),
+            Else("no certificate is asked for"),
+            "{directory: https://acme-v02.api.letsencrypt.org/directory, terms_accepted: true}",
+            "Who issues certificates by ACME, and how it is asked; [tls.md](../tls.md) tells all of it.",
         ),
         Key::new("stop", Form::Record(&STOP), Else("the defaults of its keys"), "{grace: 10s}", "How the edge stops."),
         Key::new(

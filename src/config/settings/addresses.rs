@@ -1,18 +1,18 @@
 //! Addresses and paths that cannot be taken twice.
 
-use super::{Admin, Listener, Settings, tls};
+use super::{Acme, Admin, Listener, Settings, tls};
 use crate::config::problem::{Findings, quoted};
 use crate::config::yaml::{Node, Span};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
 /// The listeners; reports two that cannot both have their address.
-pub(super) fn listeners(root: &Node<'_>, findings: &mut Findings) -> Vec<Listener> {
+pub(super) fn listeners(root: &Node<'_>, acme: Option<&Acme>, findings: &mut Findings) -> Vec<Listener> {
     let mut by_port: HashMap<u16, Vec<(SocketAddr, Span)>> = HashMap::new();
     let mut listeners = Vec::new();
     let anybody_is_trusted = root.get("trusted_proxies").is_some_and(|trusted| !trusted.items().is_empty());
     for node in root.get("listen").map(Node::items).unwrap_or_default() {
-        let tls = node.get("tls").map(|node| tls::read(node, findings));
+        let tls = node.get("tls").map(|node| tls::read(node, acme, findings));
         // With TLS a client says which it speaks; without, only one that knows beforehand can speak HTTP/2.
         let http2 = node.get("http2").and_then(Node::parse).unwrap_or(tls.is_some());
         let proxy_protocol = node.get("proxy_protocol").and_then(Node::parse).unwrap_or(false);

@@ -1,9 +1,11 @@
 //! The settings of the process: `conf/homeward.yaml`.
 
+mod acme;
 mod addresses;
 mod read;
 mod tls;
 
+pub use acme::{Acme, AcmeCertificate, AcmeChallenge, ExternalAccount};
 pub use read::read_settings;
 pub use tls::{CertificateFiles, ClientAuthority, ClientCertificates, Tls, TlsProfile};
 
@@ -42,6 +44,8 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// The file of the keys that hops are signed with; without one, hops are off.
     pub hop_keys: Option<PathBuf>,
+    /// Who issues certificates by ACME; present where a listener wants one.
+    pub acme: Option<Acme>,
     /// How the edge stops.
     pub stop: Stop,
     /// How it hands over to a new process.

@@ -1,5 +1,6 @@
 //! From the tree to the settings.
 
+use super::acme;
 use super::addresses::{listeners, socket_is_free};
 use super::{
     AccessLog, AccessLogFormat, Admin, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings,
@@ -18,8 +19,11 @@ use std::path::PathBuf;
 /// All problems of the file.
 pub fn read_settings(source: &Source) -> Result<Settings, Problems> {
     crate::config::read(source, &form::SETTINGS, |root, findings| {
-        let listen = listeners(root, findings);
-        let settings = settings(root, listen);
+        let state = root.get("state").and_then(Node::text).map_or_else(|| "run".into(), PathBuf::from);
+        let acme = acme::read(root, &state, findings);
+        let listen = listeners(root, acme.as_ref(), findings);
+        acme::is_used(root, &listen, findings);
+        let settings = Settings { acme, ..settings(root, listen) };
         socket_is_free(root, &settings, findings);
         Some(settings)
     })
@@ -100,6 +104,7 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
         },
         threads: root.get("threads").and_then(Node::parse),
         hop_keys: inside("hop", "key_file").and_then(path),
+        acme: None,
         stop: inside("stop", "grace")
             .and_then(|node| quantity::duration(node.text()?).ok())
             .map_or_else(Stop::default, |grace| Stop { grace }),

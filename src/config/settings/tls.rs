@@ -1,5 +1,6 @@
 //! How TLS is spoken on a listener.
 
+use super::acme::{Acme, AcmeCertificate, AcmeChallenge};
 use crate::config::problem::{Findings, quoted};
 use crate::config::yaml::{Node, Span};
 use std::collections::HashMap;
@@ -8,8 +9,10 @@ use std::path::PathBuf;
 /// How TLS is spoken on a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
-    /// The certificates; at least one, no two the same. The first is the default.
+    /// The certificates; no two the same, and at least one where none is had by ACME. The first is the default.
     pub certificates: Vec<CertificateFiles>,
+    /// Those that are had by ACME.
+    pub acme: Vec<AcmeCertificate>,
     /// Versions and suites.
     pub profile: TlsProfile,
     /// Whose certificates clients are asked for; they are asked for none where missing.
@@ -55,7 +58,7 @@ pub enum TlsProfile {
 }
 
 /// Reads the TLS of a listener; reports keys that make no sense together.
-pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Tls {
+pub(super) fn read(node: &Node<'_>, acme: Option<&Acme>, findings: &mut Findings) -> Tls {
     let path = |node: &Node<'_>, key: &str| node.get(key).and_then(Node::text).map(PathBuf::from);
     belong_together(node, findings);
     let one = files(node).map(|(files, _)| files);
@@ -71,7 +74,9 @@ pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Tls {
         several.push(files);
     }
     let ca = path(node, "client_ca");
+    let acme_certificates = acme_certificates(node, acme, findings);
     Tls {
+        acme: acme_certificates,
         certificates: one.into_iter().chain(several).collect(),
         profile: match node.get("profile").and_then(Node::text) {
             Some("modern") => TlsProfile::Modern,
@@ -94,6 +99,50 @@ fn files(node: &Node<'_>) -> Option<(CertificateFiles, Span)> {
     Some((files, certificate.span))
 }
 
+/// The certificates that are to be had by ACME; reports names that stand twice, and that nobody is there to issue them.
+fn acme_certificates(node: &Node<'_>, acme: Option<&Acme>, findings: &mut Findings) -> Vec<AcmeCertificate> {
+    let Some(entry) = node.entry("acme") else { return Vec::new() };
+    let mut first: HashMap<String, Span> = HashMap::new();
+    let mut all = Vec::new();
+    for item in entry.value.items() {
+        let one = std::slice::from_ref(item);
+        let list = if item.items().is_empty() { one } else { item.items() };
+        let mut names = Vec::new();
+        for node in list {
+            let Some(name) = node.text().map(|name| name.trim_end_matches('.').to_ascii_lowercase()) else { continue };
+            if let Some(at) = first.get(&name) {
+                let message = format!("{} stands twice in this list", quoted(&name));
+                findings.push_with(node.span, message, "take one of the two away", (*at, "first here"));
+                continue;
+            }
+            first.insert(name.clone(), node.span);
+            names.push(name);
+        }
+        if let (Some(acme), false) = (acme, names.is_empty()) {
+            all.push(AcmeCertificate::new(names, acme));
+        }
+    }
+    match acme {
+        None => findings.push(
+            entry.key_span,
+            "nothing says who issues these certificates",
+            "add acme: {directory: https://acme-v02.api.letsencrypt.org/directory, terms_accepted: true} to the settings",
+        ),
+        Some(acme) => {
+            let asks = node.get("client_ca").is_some()
+                && node.get("client_certificates").is_none_or(|word| word.text() != Some("optional"));
+            if asks && acme.challenges == [AcmeChallenge::TlsAlpn01] {
+                findings.push(
+                    entry.key_span,
+                    "the authority has no certificate of a client, so that it cannot make the handshake of tls-alpn-01 here",
+                    "add http-01 to the challenges of acme:, or write client_certificates: optional",
+                );
+            }
+        }
+    }
+    all
+}
+
 fn belong_together(node: &Node<'_>, findings: &mut Findings) {
     let (certificate, key) = (node.entry("certificate"), node.entry("key"));
     match (certificate, key) {
@@ -109,6 +158,14 @@ fn belong_together(node: &Node<'_>, findings: &mut Findings) {
         ),
         // Without either, the form has said what is missing.
         _ => {}
+    }
+    if let (Some(one), Some(several)) = (certificate, node.entry("certificates")) {
+        findings.push_with(
+            several.key_span,
+            "'certificates' cannot stand beside 'certificate'",
+            "write all of them in 'certificates'",
+            (one.key_span, "beside this"),
+        );
     }
     if let (Some(clients), None) = (node.entry("client_certificates"), node.entry("client_ca")) {
         findings.push(

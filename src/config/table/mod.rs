@@ -5,17 +5,18 @@ mod homes;
 mod reachability;
 mod regions;
 mod services;
+mod tls;
 
 use super::form;
 use super::problem::{Findings, Problems, Source, quoted};
 use super::suggestion::{did_you_mean, listed};
 use super::yaml::{Entry, Node, Span, Value};
 use crate::model::{Drain, RegionId, Timestamp};
-use crate::routing::{Keyrings, Region, TableParts};
+use crate::routing::{Credentials, Keyrings, Region, TableParts};
 use std::collections::HashMap;
 
-/// Reads the routing table. `now` tells which drains are not over. The keyrings that services name are not read: whoever
-/// opens files adds them.
+/// Reads the routing table. `now` tells which drains are not over. The keyrings and certificates that it names are not
+/// read: whoever opens files adds them.
 ///
 /// # Errors
 /// All problems of the file.
@@ -30,7 +31,14 @@ pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Probl
             drains::leave_one_region(&drains, &names, now, findings);
         }
         let drains = drains.into_iter().map(|(drain, _)| drain).collect();
-        Some(TableParts { regions, homes, services, drains, keyrings: Keyrings::new() })
+        Some(TableParts {
+            regions,
+            homes,
+            services,
+            drains,
+            keyrings: Keyrings::new(),
+            credentials: Credentials::new(),
+        })
     })
 }
 

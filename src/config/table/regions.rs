@@ -1,6 +1,6 @@
 //! `regions:`
 
-use super::RegionNames;
+use super::{RegionNames, tls};
 use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::suggestion::did_you_mean;
@@ -43,7 +43,7 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
             },
             capacity: node.get("capacity").and_then(Node::parse),
             failover,
-            edge: node.get("edge").and_then(edge),
+            edge: node.get("edge").and_then(|node| edge(node, findings)),
         });
     }
     prefixes_differ(&prefixes, &separators(root, findings), findings);
@@ -70,12 +70,13 @@ fn failover(list: &Node<'_>, id: RegionId, names: &RegionNames<'_>, findings: &m
     names.find_all(list, findings)
 }
 
-fn edge(node: &Node<'_>) -> Option<RegionEdge> {
+fn edge(node: &Node<'_>, findings: &mut Findings) -> Option<RegionEdge> {
     if let Some(edge) = node.parse() {
         return Some(edge);
     }
     let mut edge: RegionEdge = node.get("url")?.parse()?;
     edge.direct = node.get("fallback").and_then(Node::text) == Some("direct");
+    tls::of_edge(node, &mut edge.door, findings);
     edge.door.http2 = node.get("http2").and_then(Node::parse).unwrap_or(false);
     Some(edge)
 }

@@ -1,14 +1,13 @@
 //! `services:`
 
-use super::RegionNames;
+use super::{RegionNames, tls};
 use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
 use crate::config::yaml::{Entry, Node, Span, Value};
 use crate::model::{
     Balance, Balancing, ClientRules, HostPattern, Hsts, Https, Learning, LimitKey, MintedBy, Network, PathPrefix, Pool,
-    PoolServer, PoolTls, ProxyVersion, Rate, RateLimit, RegionId, ServerAddress, Service, SessionKeys, Timeouts,
-    WhenHomeIsAway,
+    PoolServer, ProxyVersion, Rate, RateLimit, RegionId, ServerAddress, Service, SessionKeys, Timeouts, WhenHomeIsAway,
 };
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
@@ -230,10 +229,9 @@ fn pool(node: &Node<'_>, findings: &mut Findings) -> Pool {
     let items = list.map(Node::items).unwrap_or_default();
     let mut servers: Vec<_> = items.iter().filter_map(server).collect();
     retain_distinct(&mut servers, |server: &PoolServer| &server.address, findings);
-    let tls = node.get("tls").and_then(|tls| tls.get("sni")).and_then(Node::text);
     Pool {
         servers: servers.into_iter().map(|(server, _)| server).collect(),
-        tls: tls.map(|sni| PoolTls { sni: sni.into() }),
+        tls: node.get("tls").and_then(|node| tls::of_pool(node, findings)),
         http2: node.get("http2").and_then(Node::text) == Some("true"),
         proxy_protocol: match node.get("proxy_protocol").and_then(Node::text) {
             Some("v1") => Some(ProxyVersion::V1),

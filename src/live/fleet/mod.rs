@@ -17,12 +17,12 @@ pub(crate) mod tests;
 pub use name::DnsName;
 pub use pool::{PoolState, Pools};
 pub use purpose::Purpose;
-pub use server::{ActiveRequest, Server};
+pub use server::{ActiveRequest, Server, ServerTls};
 pub use servers::Servers;
 pub use status::{NameStatus, PoolStatus, ServerStatus, Transition};
 
 use super::memory::{Heritage, NameMemory};
-use crate::model::RegionId;
+use crate::model::{Pool, RegionId};
 use crate::resilience::{HealthLimits, Observation, Standing};
 use crate::routing::RoutingTable;
 use std::collections::HashSet;
@@ -72,11 +72,12 @@ impl Fleet {
             table.edge_of(region).filter(|_| away)
         };
         let mut pools = vec![None; regions * table.services().len()].into_boxed_slice();
+        let tls = |pool: &Pool| pool.tls.as_ref().map(|tls| ServerTls::new(tls, &table.parts().credentials));
         let mut store = self.store();
         store.generation += 1;
         let edges = table.regions_by_id().map(|(id, region)| {
             let edge = edge_of(id)?;
-            Some(store.pool(&Purpose::Edge, &region.name, &edge.door, &self.targets))
+            Some(store.pool(&Purpose::Edge, &region.name, &edge.door, tls(&edge.door), &self.targets))
         });
         let edges = edges.collect();
         for (service_id, service) in table.services_by_id() {
@@ -87,7 +88,7 @@ impl Fleet {
                 }
                 let slot = pools.get_mut(service_id.index() * regions + region_id.index());
                 if let (Some(slot), Some(region)) = (slot, table.region(*region_id)) {
-                    *slot = Some(store.pool(&purpose, &region.name, definition, &self.targets));
+                    *slot = Some(store.pool(&purpose, &region.name, definition, tls(definition), &self.targets));
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use super::name::DnsName;
 use super::purpose::Purpose;
-use super::server::Server;
+use super::server::{Server, ServerTls};
 use super::servers::Servers;
 use super::status::PoolStatus;
 use crate::balance::{Candidate, KeyHash, Rule, choose};
@@ -25,6 +25,8 @@ pub struct PoolState {
     pub(super) purpose: Purpose,
     pub(super) region: RegionName,
     pub(super) definition: Pool,
+    /// What the definition says of TLS, with what was in the files that it names.
+    pub(super) tls: Option<ServerTls>,
     /// Held so that the fleet goes on resolving them.
     pub(super) names: Vec<Arc<DnsName>>,
     pub(super) servers: ArcSwap<Servers>,
@@ -42,7 +44,7 @@ impl PoolState {
     pub(super) fn new(
         purpose: Purpose,
         region: RegionName,
-        definition: Pool,
+        (definition, tls): (Pool, Option<ServerTls>),
         names: Vec<Arc<DnsName>>,
         is_filled: bool,
         generation: u64,
@@ -52,6 +54,7 @@ impl PoolState {
             purpose,
             region,
             definition,
+            tls,
             names,
             servers: ArcSwap::default(),
             is_filled: AtomicBool::new(is_filled),

@@ -4,8 +4,9 @@ use super::purpose::Purpose;
 use crate::balance::{ServerHash, Weight};
 use crate::live::clock;
 use crate::live::memory::ServerMemory;
-use crate::model::{ProxyVersion, RegionName, Timestamp};
+use crate::model::{PeerCredentials, PoolTls, ProxyVersion, RegionName, Timestamp};
 use crate::resilience::{Health, HealthLimits, Observation, Standing};
+use crate::routing::Credentials;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -19,9 +20,28 @@ pub(super) struct ServerKey {
     pub(super) purpose: Purpose,
     pub(super) region: RegionName,
     pub(super) address: SocketAddr,
-    pub(super) sni: Option<Box<str>>,
+    pub(super) tls: Option<ServerTls>,
     pub(super) http2: bool,
     pub(super) proxy_protocol: Option<ProxyVersion>,
+}
+
+/// How TLS is spoken to a server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServerTls {
+    /// The name to send, and to verify.
+    pub sni: Box<str>,
+    /// Whether the server's certificate is verified.
+    pub verify: bool,
+    /// By what it is verified, and what the edge shows; where missing, by what the machine believes, and nothing.
+    pub credentials: Option<Arc<PeerCredentials>>,
+}
+
+impl ServerTls {
+    /// As the table says, with what was in the files that it names. Where these were not read, nobody is believed.
+    pub(super) fn new(tls: &PoolTls, read: &Credentials) -> Self {
+        let credentials = (!tls.files.is_empty()).then(|| read.get(&tls.files).map(Arc::clone).unwrap_or_default());
+        Self { sni: tls.sni.clone(), verify: tls.verify, credentials }
+    }
 }
 
 /// A server of a pool: an address, how to speak to it, and what is known of it. It outlives the table it came with as
@@ -80,10 +100,10 @@ impl Server {
         self.key.address
     }
 
-    /// The name to send and to verify in TLS; plain where `None`.
+    /// How TLS is spoken to it; plain where `None`.
     #[must_use]
-    pub fn sni(&self) -> Option<&str> {
-        self.key.sni.as_deref()
+    pub fn tls(&self) -> Option<&ServerTls> {
+        self.key.tls.as_ref()
     }
 
     /// Whether it speaks HTTP/2.

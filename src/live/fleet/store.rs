@@ -3,7 +3,7 @@
 use super::name::DnsName;
 use super::pool::PoolState;
 use super::purpose::Purpose;
-use super::server::{Server, ServerKey};
+use super::server::{Server, ServerKey, ServerTls};
 use super::servers::Servers;
 use super::status::Transition;
 use crate::live::memory::{Heritage, ServerMemory};
@@ -57,13 +57,14 @@ impl Store {
         purpose: &Purpose,
         region: &RegionName,
         definition: &Pool,
+        tls: Option<ServerTls>,
         targets: &watch::Sender<u64>,
     ) -> Arc<PoolState> {
         let key = (purpose.clone(), region.clone());
         let known = self.pools.get(&key).into_iter().flatten().filter_map(Weak::upgrade);
         let mut had_servers = false;
         for pool in known {
-            if pool.definition == *definition {
+            if pool.definition == *definition && pool.tls == tls {
                 pool.generation.store(self.generation, Ordering::Release);
                 return pool;
             }
@@ -80,7 +81,8 @@ impl Store {
         let (purpose, region) = key.clone();
         // An edited pool goes on where the older one is: what is new in it is new beside servers that are warm.
         let definition = definition.clone();
-        let pool = PoolState::new(purpose, region, definition, names, had_servers, self.generation, targets.clone());
+        let pool =
+            PoolState::new(purpose, region, (definition, tls), names, had_servers, self.generation, targets.clone());
         let pool = Arc::new(pool);
         self.fill(&pool);
         pool.recount();
@@ -116,14 +118,13 @@ impl Store {
         }
         let mut seen = HashSet::new();
         addresses.retain(|(address, _)| seen.insert(*address));
-        let sni = pool.definition.tls.as_ref().map(|tls| tls.sni.clone());
         let is_filled = pool.is_filled.load(Ordering::Relaxed);
         let servers = addresses.into_iter().map(|(address, weight)| {
             let key = ServerKey {
                 purpose: pool.purpose.clone(),
                 region: pool.region.clone(),
                 address,
-                sni: sni.clone(),
+                tls: pool.tls.clone(),
                 http2: pool.definition.http2,
                 proxy_protocol: pool.definition.proxy_protocol,
             };

@@ -10,13 +10,16 @@ use zeroize::Zeroizing;
 /// The largest file, in bytes: some hundred certificates.
 const LARGEST: usize = 512 << 10;
 
+/// Where the settings of these files are, for messages.
+const OF_THE_SETTINGS: &str = "under listen: in the settings";
+
 /// Reads a certificate and its key. Nothing of a key is ever shown.
 ///
 /// # Errors
 /// Which of the two files is wrong, why, and what to do.
 pub fn read_certificate(files: &CertificateFiles) -> Result<Pair, Problems> {
-    let certificate = read(&files.certificate, "certificate")?;
-    let key = read(&files.key, "key")?;
+    let certificate = read(&files.certificate, "certificate", OF_THE_SETTINGS)?;
+    let key = read(&files.key, "key", OF_THE_SETTINGS)?;
     Pair::from_pem(&certificate, &key).map_err(|flaw| {
         let file = match flaw.part {
             Part::Certificate => &files.certificate,
@@ -31,18 +34,19 @@ pub fn read_certificate(files: &CertificateFiles) -> Result<Pair, Problems> {
 /// # Errors
 /// Why they cannot be used, and what to do.
 pub fn read_client_ca(file: &Path) -> Result<ClientCa, Problems> {
-    ClientCa::from_pem(&read(file, "client_ca")?).map_err(|flaw| problems(file, flaw))
+    ClientCa::from_pem(&read(file, "client_ca", OF_THE_SETTINGS)?).map_err(|flaw| problems(file, flaw))
 }
 
-fn problems(file: &Path, flaw: Flaw) -> Problems {
+pub(in crate::source) fn problems(file: &Path, flaw: Flaw) -> Problems {
     Problems::of_file(file.display().to_string(), flaw.what, flaw.help)
 }
 
-/// The bytes of a file, in memory that is wiped: there may be a key beside the certificate.
-fn read(path: &Path, setting: &str) -> Result<Zeroizing<Vec<u8>>, Problems> {
+/// The bytes of a file, in memory that is wiped: there may be a key beside the certificate. `setting` is what names it, and
+/// `place` where that stands.
+pub(in crate::source) fn read(path: &Path, setting: &str, place: &str) -> Result<Zeroizing<Vec<u8>>, Problems> {
     bytes(path).map_err(|error| {
         let help = match error.kind() {
-            io::ErrorKind::NotFound => format!("put it there, or correct {setting}: under listen: in the settings"),
+            io::ErrorKind::NotFound => format!("put it there, or correct {setting}: {place}"),
             io::ErrorKind::PermissionDenied => "let the user that runs homeward read it, and nobody else".to_owned(),
             io::ErrorKind::FileTooLarge => "leave the certificates that are needed".to_owned(),
             _ => "check the file and the disk that it is on".to_owned(),

@@ -5,11 +5,12 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub(super) use files::{problems, read};
 pub use files::{read_certificate, read_client_ca};
 
 use super::watch::{FileWatch, Wake};
 use crate::config::{Listener, Problems};
-use crate::live::{CertificateUse, Edge, clock};
+use crate::live::{CertificateUse, Edge, LiveCertificate, clock};
 use crate::telemetry::TlsReload;
 use crate::tls::{Certificates, ListenerTls, TlsOptions};
 use source::{Files, Source};
@@ -50,7 +51,8 @@ impl CertificateSources {
             all.push(tls);
         }
         this.sources.iter().for_each(|source| source.announce());
-        this.sources.iter().for_each(|_| this.edge.metrics().tls_reload(TlsReload::Applied));
+        let there = this.sources.iter().filter(|source| !matches!(source.live.used, CertificateUse::Awaited(_)));
+        there.for_each(|_| this.edge.metrics().tls_reload(TlsReload::Applied));
         this.publish();
         Ok((this, all))
     }
@@ -61,6 +63,7 @@ impl CertificateSources {
         let mut files = Vec::new();
         for tls in listen.iter().filter_map(|listener| listener.tls.as_ref()) {
             let pairs = tls.certificates.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
+            let pairs = pairs.chain(tls.acme.iter().map(|certificate| &certificate.file));
             files.extend(pairs.chain(tls.clients.iter().map(|clients| &clients.ca)).cloned());
         }
         files.sort_unstable();
@@ -73,7 +76,9 @@ impl CertificateSources {
         let pairs = tls
             .certificates
             .iter()
-            .map(|files| self.source(Files::Server(files.clone())))
+            .map(|files| Files::Server(files.clone()))
+            .chain(tls.acme.iter().cloned().map(Files::Acme))
+            .map(|files| self.source(files))
             .collect::<Result<Vec<_>, _>>()?;
         let client_ca =
             tls.clients.as_ref().map(|clients| self.source(Files::Clients(clients.ca.clone()))).transpose()?;
@@ -86,14 +91,15 @@ impl CertificateSources {
             let of = format!("the listener {}", listener.address);
             Problems::of_file(of, why, "look at the files of its certificates with homeward check")
         };
-        // There is a pair: the settings see to it.
+        // There is a pair, or one is awaited: the settings see to it.
         let certificates = self.certificates(&pairs).ok_or_else(|| unusable("it has no certificate".to_owned()))?;
         let ca = client_ca.and_then(|at| self.sources.get(at)).and_then(|source| match &source.live.used {
             CertificateUse::Clients(ca) => Some(ca),
-            CertificateUse::Server(_) => None,
+            CertificateUse::Server(_) | CertificateUse::Awaited(_) => None,
         });
-        let made =
-            ListenerTls::new(options, certificates, ca, clock::now).map_err(|error| unusable(error.to_string()))?;
+        let challenges = (!tls.acme.is_empty()).then(|| Arc::clone(self.edge.challenges().alpn()));
+        let made = ListenerTls::new(options, certificates, ca, challenges, clock::now)
+            .map_err(|error| unusable(error.to_string()))?;
         let tls = Arc::new(made);
         self.listeners.push(Followed { tls: Arc::clone(&tls), pairs, client_ca });
         Ok(Some(tls))
@@ -109,11 +115,16 @@ impl CertificateSources {
     }
 
     fn certificates(&self, pairs: &[usize]) -> Option<Certificates> {
-        let pair = |at: &usize| match &self.sources.get(*at)?.live.used {
+        let used = || pairs.iter().filter_map(|at| Some(&self.sources.get(*at)?.live.used));
+        let pair = |used: &CertificateUse| match used {
             CertificateUse::Server(pair) => Some(Arc::clone(pair)),
-            CertificateUse::Clients(_) => None,
+            CertificateUse::Clients(_) | CertificateUse::Awaited(_) => None,
         };
-        Certificates::new(pairs.iter().filter_map(pair).collect())
+        let awaited = used().filter_map(|used| match used {
+            CertificateUse::Awaited(names) => Some(names.iter().cloned()),
+            _ => None,
+        });
+        Certificates::and_awaited(used().filter_map(pair).collect(), awaited.flatten())
     }
 
     /// Follows the files until the watch is told to stop. It blocks; give it a thread of its own.
@@ -173,6 +184,7 @@ impl CertificateSources {
     }
 
     fn publish(&self) {
-        self.edge.set_certificates(self.sources.iter().map(|source| source.live.clone()).collect());
+        let is_there = |live: &&LiveCertificate| !matches!(live.used, CertificateUse::Awaited(_));
+        self.edge.set_certificates(self.sources.iter().map(|source| &source.live).filter(is_there).cloned().collect());
     }
 }

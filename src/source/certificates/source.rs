@@ -2,7 +2,7 @@
 
 use super::super::watch::Signature;
 use super::files::{read_certificate, read_client_ca};
-use crate::config::{CertificateFiles, Problems};
+use crate::config::{AcmeCertificate, CertificateFiles, Problems};
 use crate::live::{CertificateUse, FileProblem, LiveCertificate, clock};
 use crate::telemetry::TlsReload;
 use std::path::PathBuf;
@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Files {
     Server(CertificateFiles),
+    /// One file with both; it may not be there yet.
+    Acme(AcmeCertificate),
     Clients(PathBuf),
 }
 
@@ -24,6 +26,7 @@ impl Files {
     fn paths(&self) -> Vec<PathBuf> {
         match self {
             Self::Server(files) => vec![files.certificate.clone(), files.key.clone()],
+            Self::Acme(certificate) => vec![certificate.file.clone()],
             Self::Clients(file) => vec![file.clone()],
         }
     }
@@ -35,6 +38,10 @@ impl Files {
     fn read(&self) -> Result<CertificateUse, Problems> {
         Ok(match self {
             Self::Server(files) => CertificateUse::Server(Arc::new(read_certificate(files)?)),
+            Self::Acme(AcmeCertificate { file, .. }) => {
+                let files = CertificateFiles { certificate: file.clone(), key: file.clone() };
+                CertificateUse::Server(Arc::new(read_certificate(&files)?))
+            }
             Self::Clients(file) => CertificateUse::Clients(read_client_ca(file)?),
         })
     }
@@ -54,8 +61,22 @@ impl Source {
     pub(super) fn new(files: Files) -> Result<Self, Problems> {
         // Before they are read, so that no change in between is missed.
         let seen = files.look();
-        let used = files.read()?;
         let file = files.paths().into_iter().next().unwrap_or_default();
+        let used = match (files.read(), &files) {
+            (Ok(used), _) => used,
+            (Err(problems), Files::Acme(certificate)) => {
+                if file.exists() {
+                    tracing::error!(
+                        "{} cannot be used, and a certificate for {} is asked for anew\n{}",
+                        file.display(),
+                        certificate.names.join(", "),
+                        problems.render(false)
+                    );
+                }
+                CertificateUse::Awaited(certificate.names.clone())
+            }
+            (Err(problems), _) => return Err(problems),
+        };
         let live = LiveCertificate { file, used, problem: None };
         Ok(Self { files, live, seen, bad_since: None })
     }
@@ -77,6 +98,10 @@ impl Source {
                     tracing::info!("{} is again what is live", self.live.file.display());
                 }
                 Some(TlsReload::Unchanged)
+            }
+            Err(_) if matches!(self.live.used, CertificateUse::Awaited(_)) && !self.live.file.exists() => {
+                self.seen = now;
+                None
             }
             Err(problems) => {
                 let since = *self.bad_since.get_or_insert_with(clock::monotonic);
@@ -109,6 +134,9 @@ impl Source {
         match self.live.used {
             CertificateUse::Server(_) => {
                 tracing::info!("a certificate for {names} is live until {expires}, from {file}")
+            }
+            CertificateUse::Awaited(_) => {
+                tracing::info!("a certificate for {names} is awaited: handshakes for it fail until then")
             }
             CertificateUse::Clients(_) => {
                 tracing::info!("certificates of clients are believed that {names} issued, from {file}")

@@ -37,7 +37,7 @@ impl World {
         fs::write(path("edge.key"), key).unwrap();
         fs::write(path("clients.pem"), issue("clients").0).unwrap();
         let pair = CertificateFiles { certificate: path("edge.pem"), key: path("edge.key") };
-        let tls = Tls { certificates: vec![pair], profile: TlsProfile::Intermediate, clients: None };
+        let tls = Tls { certificates: vec![pair], acme: Vec::new(), profile: TlsProfile::Intermediate, clients: None };
         let clients = Some(ClientAuthority { ca: path("clients.pem"), certificates: ClientCertificates::Required });
         let listener =
             |tls| Listener { address: "127.0.0.1:0".parse().unwrap(), http2: true, tls, proxy_protocol: false };

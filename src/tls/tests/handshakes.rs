@@ -112,7 +112,7 @@ async fn a_profile_says_which_versions_are_spoken() {
     let authority = Authority::new("Authority");
     let files = authority.issue(&["example.com"]);
     let options = TlsOptions { profile: TlsProfile::Modern, ..OPTIONS };
-    let modern = ListenerTls::new(options, certificates(&[&files]), None, now).unwrap();
+    let modern = ListenerTls::new(options, certificates(&[&files]), None, None, now).unwrap();
     let (old, new) = (Client::with(&authority, &[&TLS12], None), Client::with(&authority, &[&TLS13], None));
     let error = old.visit(&modern, "example.com").await.err().unwrap();
     assert!(error.contains("not supported") || error.contains("incompatible"), "{error}");
@@ -129,7 +129,7 @@ async fn http2_is_offered_where_it_is_on() {
     let files = authority.issue(&["example.com"]);
     let on = listener(&[&files]);
     let options = TlsOptions { http2: false, ..OPTIONS };
-    let off = ListenerTls::new(options, certificates(&[&files]), None, now).unwrap();
+    let off = ListenerTls::new(options, certificates(&[&files]), None, None, now).unwrap();
     for (listener, offered, chosen) in [
         (&on, &["http/1.1", "h2"][..], Some("h2")),
         (&on, &["http/1.1"], Some("http/1.1")),
@@ -158,7 +158,7 @@ async fn clients_show_certificates_where_they_are_asked_for_them() {
     };
     for client_certificates in [ClientCertificates::Required, ClientCertificates::Optional] {
         let options = TlsOptions { client_certificates, ..OPTIONS };
-        let listener = ListenerTls::new(options, certificates(&[&files]), Some(&clients.ca()), now).unwrap();
+        let listener = ListenerTls::new(options, certificates(&[&files]), Some(&clients.ca()), None, now).unwrap();
         for versions in [&[&TLS12][..], &[&TLS13]] {
             let visit = |own| {
                 let client = Client::with(&authority, versions, own);

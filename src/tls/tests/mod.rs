@@ -1,5 +1,6 @@
 //! Certificates as they come: good ones, bad ones, and what clients get of them.
 
+mod challenges;
 mod handshakes;
 mod reading;
 mod resumption;
@@ -98,7 +99,7 @@ const OPTIONS: TlsOptions =
     TlsOptions { profile: TlsProfile::Intermediate, http2: true, client_certificates: ClientCertificates::Required };
 
 fn listener(files: &[&Files]) -> ListenerTls {
-    ListenerTls::new(OPTIONS, certificates(files), None, now).unwrap()
+    ListenerTls::new(OPTIONS, certificates(files), None, None, now).unwrap()
 }
 
 /// A client that believes the authority.

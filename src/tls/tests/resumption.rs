@@ -38,7 +38,7 @@ async fn a_new_certificate_ends_no_session() {
 async fn a_new_client_ca_ends_the_sessions_of_the_old_one() {
     let (authority, old, new) = (Authority::new("Authority"), Authority::new("Old"), Authority::new("New"));
     let files = authority.issue(&["example.com"]);
-    let listener = ListenerTls::new(OPTIONS, certificates(&[&files]), Some(&old.ca()), now).unwrap();
+    let listener = ListenerTls::new(OPTIONS, certificates(&[&files]), Some(&old.ca()), None, now).unwrap();
     let own = old.issue_client("reports");
     for versions in [&[&TLS13][..], &[&TLS12]] {
         listener.set_client_ca(&old.ca()).unwrap();

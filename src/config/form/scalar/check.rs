@@ -75,6 +75,9 @@ impl Scalar {
                 Ok(ServerAddress { host: ServerHost::Name(_), .. }) => Ok(()),
                 _ => Err("a DNS name has letters, digits, '-' and dots, e.g. app.internal".into()),
             },
+            Self::CertificateName => certificate_name(text),
+            Self::HttpsUrl => https_url(text),
+            Self::MailAddress => mail_address(text),
             Self::Flag => match text {
                 "true" | "false" if quotes => Err(format!("take the quotes away: {text}")),
                 "true" | "false" => Ok(()),
@@ -88,6 +91,34 @@ impl Scalar {
             }
             Self::Note => Ok(()),
         }
+    }
+}
+
+fn certificate_name(text: &str) -> Result<(), String> {
+    if text.starts_with("*.") {
+        return Err("an authority proves a wildcard by DNS-01 alone, which the edge does not do: name the hosts".into());
+    }
+    match format!("{text}:1").parse() {
+        Ok(ServerAddress { host: ServerHost::Name(name), .. }) if name.contains('.') && !name.contains('_') => Ok(()),
+        _ => Err("write a host in full, e.g. portal.example.com".into()),
+    }
+}
+
+fn https_url(text: &str) -> Result<(), String> {
+    let help = "write it in full, e.g. https://acme-v02.api.letsencrypt.org/directory";
+    let rest = text.strip_prefix("https://").ok_or(help)?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic()) && !authority.contains('@');
+    let with_port = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:443") };
+    (visible && with_port.parse::<ServerAddress>().is_ok()).then_some(()).ok_or_else(|| help.into())
+}
+
+fn mail_address(text: &str) -> Result<(), String> {
+    let parts = text.split_once('@').filter(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b',' | b'?' | b'<' | b'>'));
+    match parts {
+        Some(_) if visible && !text.starts_with("mailto:") => Ok(()),
+        _ => Err("write it as ops@example.com".into()),
     }
 }
 

@@ -62,6 +62,11 @@ pub(in crate::config) enum Scalar {
     Method,
     /// A DNS name.
     DnsName,
+    /// A host that a certificate is asked for.
+    CertificateName,
+    /// A URL with `https://`.
+    HttpsUrl,
+    MailAddress,
     Flag,
     /// An IP address and a port.
     SocketAddress,

@@ -39,6 +39,9 @@ impl Scalar {
             Self::LimitKey => "what requests are counted by",
             Self::Method => "a method",
             Self::DnsName => "a DNS name",
+            Self::CertificateName => "a host that a certificate can be asked for",
+            Self::HttpsUrl => "a URL with https://",
+            Self::MailAddress => "a mail address",
             Self::Flag => "a boolean",
             Self::SocketAddress => "an IP address with a port",
             Self::File => "a path of a file",
@@ -84,7 +87,15 @@ impl Scalar {
             Self::Flag => json!({"type": "boolean"}),
             Self::Separator => json!({"type": "string", "minLength": 1, "maxLength": 8}),
             Self::Note => json!({"type": "string", "maxLength": LONGEST_NOTE}),
-            Self::Host | Self::CookieName | Self::HeaderName | Self::DnsName | Self::File | Self::FileOrStdout => {
+            Self::HttpsUrl => json!({"type": "string", "pattern": "^https://"}),
+            Self::Host
+            | Self::CookieName
+            | Self::HeaderName
+            | Self::DnsName
+            | Self::CertificateName
+            | Self::MailAddress
+            | Self::File
+            | Self::FileOrStdout => {
                 json!({"type": "string", "minLength": 1})
             }
         }
@@ -131,6 +142,9 @@ impl Scalar {
             Self::Method => "method of HTTP in capitals".into(),
             Self::BalanceFactor => "percent, `101%` to `1000%`".into(),
             Self::DnsName => "DNS name".into(),
+            Self::CertificateName => "DNS name without `*`".into(),
+            Self::HttpsUrl => "URL with `https://`".into(),
+            Self::MailAddress => "mail address".into(),
             Self::Flag => "`true` or `false`".into(),
             Self::SocketAddress => "IP address and port; an IPv6 address in brackets".into(),
             Self::File => "path".into(),
