@@ -18,13 +18,14 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 10] = [
+const CONFINED: [(&str, &str); 11] = [
     ("pingora", "proxy"),
     ("hickory_resolver", "upstream"),
     ("notify", "source"),
     ("axum", "admin demo"),
     ("prometheus", "telemetry"),
     ("rustls", "proxy tls"),
+    ("tokio_rustls", "tls"),
     ("x509_parser", "tls"),
     ("serde_saphyr", "config"),
     ("maxminddb", "geo"),

@@ -1,9 +1,11 @@
 //! The sockets of the admin address.
 
-use super::connections::serve;
-use super::routes::{Door, routes};
-use crate::config::Admin;
+use super::access::{Access, Peer};
+use super::connections::{Service, serve};
+use super::routes::routes;
+use crate::config::{Admin, SocketUsers};
 use crate::live::Edge;
+use crate::tls::ListenerTls;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +26,17 @@ pub enum AdminError {
         address: SocketAddr,
         /// Why.
         error: io::Error,
+    },
+    /// Others than this machine could connect, and nothing would keep them from it.
+    #[error(
+        "the admin address {address} is one that others can reach, and {missing} missing: add tls: and token_file: under \
+         admin:, or keep to this machine: 127.0.0.1:9901"
+    )]
+    Open {
+        /// The address.
+        address: SocketAddr,
+        /// What is missing.
+        missing: &'static str,
     },
     /// The Unix socket cannot be made.
     #[error("cannot make the admin socket {}: {error}; {}", .path.display(), socket_hint(.error))]
@@ -81,30 +94,47 @@ pub struct AdminServer {
 }
 
 impl AdminServer {
-    /// Binds both, and serves them on the runtime that this is called in until `stopped` turns true.
+    /// Binds both, and serves them on the runtime that this is called in until `stopped` turns true. `tls` is what is spoken
+    /// at the address; tokens are the edge's.
     ///
-    /// The socket is made for its owner alone (mode 0600), and its directory where that is missing. What a dead process
-    /// left at its path is replaced.
+    /// The socket is made for its owner alone (mode 0600) or for its group too, and its directory where that is missing.
+    /// What a dead process left at its path is replaced.
     ///
     /// # Errors
-    /// Where one of them cannot be had; then neither is.
-    pub fn start(admin: &Admin, edge: Arc<Edge>, stopped: watch::Receiver<bool>) -> Result<Self, AdminError> {
+    /// Where one of them cannot be had, or the address is one that others can reach and there is no TLS or no token; then
+    /// neither is bound.
+    pub fn start(
+        admin: &Admin,
+        edge: Arc<Edge>,
+        tls: Option<Arc<ListenerTls>>,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<Self, AdminError> {
+        let missing = match (&tls, edge.admin_tokens()) {
+            (Some(_), Some(_)) => None,
+            (None, _) => Some("TLS is"),
+            (Some(_), None) => Some("a token is"),
+        };
+        if let (true, Some(missing)) = (admin.is_public(), missing) {
+            return Err(AdminError::Open { address: admin.address, missing });
+        }
         let (listener, address) =
             bind(admin.address).map_err(|error| AdminError::Address { address: admin.address, error })?;
-        let socket = admin.socket.as_deref().map(Socket::bind).transpose()?;
+        let socket = admin.socket.as_deref().map(|path| Socket::bind(path, admin.socket_for)).transpose()?;
 
+        let access = Arc::new(Access::new(Arc::clone(&edge), tls.clone(), admin.is_public()));
+        let router = routes(edge, Arc::clone(&access));
         if let Some(socket) = socket {
-            let router = routes(Arc::clone(&edge), Door::Socket);
             let stopped = stopped.clone();
+            let service = Service { router: router.clone(), access: Arc::clone(&access), tls: None };
             tokio::spawn(async move {
-                let accept = async || socket.listener.accept().await.map(|(stream, _)| stream);
-                serve(accept, router, stopped).await;
+                let accept = async || socket.listener.accept().await.map(|(stream, _)| (stream, Peer::Socket));
+                serve(accept, service, stopped).await;
             });
         }
-        let router = routes(edge, Door::Tcp);
+        let service = Service { router, access, tls };
         tokio::spawn(async move {
-            let accept = async || listener.accept().await.map(|(stream, _)| stream);
-            serve(accept, router, stopped).await;
+            let accept = async || listener.accept().await.map(|(stream, peer)| (stream, Peer::Tcp(peer.ip())));
+            serve(accept, service, stopped).await;
         });
         Ok(Self { address })
     }
@@ -131,7 +161,7 @@ struct Socket {
 }
 
 impl Socket {
-    fn bind(path: &Path) -> Result<Self, AdminError> {
+    fn bind(path: &Path, users: SocketUsers) -> Result<Self, AdminError> {
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(AdminError::NoSocket { path: path.to_owned() });
@@ -141,21 +171,25 @@ impl Socket {
             }
             Ok(_) | Err(_) => {}
         }
-        Self::make(path).map_err(|error| AdminError::Socket { path: path.to_owned(), error })
+        Self::make(path, users).map_err(|error| AdminError::Socket { path: path.to_owned(), error })
     }
 
     /// Makes the socket beside its place and moves it there, so that it is never there with wider permissions, and what
     /// a dead process left gives way in one step.
-    fn make(path: &Path) -> io::Result<Self> {
+    fn make(path: &Path, users: SocketUsers) -> io::Result<Self> {
+        let (mode, mode_of_directory) = match users {
+            SocketUsers::Owner => (0o600, 0o700),
+            SocketUsers::Group => (0o660, 0o750),
+        };
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            DirBuilder::new().recursive(true).mode(mode_of_directory).create(directory)?;
         }
         let beside = path.with_extension(format!("{}.new", std::process::id()));
         // What a dead process of the same number left is in the way; that nothing is there is the usual case.
         let _ = fs::remove_file(&beside);
         let listener = StdUnixListener::bind(&beside)?;
         let placed = (|| {
-            fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
+            fs::set_permissions(&beside, Permissions::from_mode(mode))?;
             listener.set_nonblocking(true)?;
             fs::rename(&beside, path)
         })();

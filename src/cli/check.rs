@@ -6,13 +6,14 @@ use super::ending::{Ending, Failure};
 use super::files::{ConfigArg, DEFAULT_CONFIG, RegionArg, settings};
 use super::output;
 use super::style::{Cell, Columns, Style};
-use crate::config::{Problems, Settings, did_you_mean};
+use crate::config::{Problems, SecretFiles, Settings, did_you_mean};
 use crate::live::{Revision, clock};
-use crate::model::RegionName;
+use crate::model::{AccessTokens, RegionName};
 use crate::routing::TableParts;
-use crate::source::{load_places, read_keyring, read_source, read_table};
+use crate::source::{Read, load_places, read_keyring, read_source, read_table, read_tokens};
 use clap::Args;
 use serde::Serialize;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// Report every problem of the settings and of every file that they name
@@ -75,6 +76,7 @@ enum Kind {
     Routing,
     Places,
     Keys,
+    Tokens,
     Certificate,
     #[serde(rename = "client_ca")]
     ClientCa,
@@ -88,7 +90,8 @@ impl Check {
         let mut table = None;
         match self.table_file(settings.as_ref(), &mut report) {
             Some(file) => {
-                table = report.check_table(&file);
+                let rule = settings.as_ref().map(|settings| settings.secret_files).unwrap_or_default();
+                table = report.check_table(&file, rule);
                 if settings.is_some() && report.region.is_none() {
                     report.notes.push(
                         "nothing says which region the edge stands in (region:, --region, HOMEWARD_REGION), so it was not \
@@ -102,8 +105,8 @@ impl Check {
         for file in settings.iter().flat_map(|settings| &settings.geoip) {
             report.check_places(file);
         }
-        if let Some(file) = settings.as_ref().and_then(|settings| settings.hop_keys.as_ref()) {
-            report.add(file, Kind::Keys, read_keyring(file), |_| "hop keys".to_owned());
+        if let Some(settings) = &settings {
+            report.check_secrets(settings);
         }
         if let Some(settings) = &settings {
             report.check_certificates(settings, table.as_ref());
@@ -131,7 +134,7 @@ impl Check {
             let listen: Vec<_> = settings.listen.iter().map(|listener| listener.address.to_string()).collect();
             format!("{region}, listens on {}, admin on {}", listen.join(", "), settings.admin.address)
         };
-        report.add(file, Kind::Settings, read, summary)
+        report.add(&file.display(), Kind::Settings, read, summary)
     }
 
     /// The table's file: as the command line or the settings say. Where neither does, the one beside the settings is
@@ -150,19 +153,40 @@ impl Check {
 }
 
 impl Report {
-    fn check_table(&mut self, file: &Path) -> Option<TableParts> {
+    fn check_secrets(&mut self, settings: &Settings) {
+        let rule = settings.secret_files;
+        if let Some(source) = &settings.hop_keys {
+            let read = self.add(source, Kind::Keys, read_keyring(source, rule), |_| "hop keys".to_owned());
+            self.warn(read.map(|read| read.warnings));
+        }
+        if let Some(source) = &settings.admin.tokens {
+            let summary = |read: &Read<AccessTokens>| count(read.value.count(), "admin token");
+            let read = self.add(source, Kind::Tokens, read_tokens(source, rule), summary);
+            self.warn(read.map(|read| read.warnings));
+        }
+    }
+
+    /// Says of the last file what should worry somebody.
+    fn warn(&mut self, warnings: Option<Vec<String>>) {
+        if let (Some(file), Some(warnings)) = (self.files.last_mut(), warnings) {
+            file.warnings.extend(warnings);
+        }
+    }
+
+    fn check_table(&mut self, file: &Path, rule: SecretFiles) -> Option<TableParts> {
         let mut revision = None;
         let region = self.region.clone();
         let read = read_source(file).and_then(|source| {
             revision = Some(Revision::of(source.text.as_bytes()));
-            let parts = read_table(&source, clock::now())?;
+            let read = read_table(&source, clock::now(), rule)?;
             match &region {
-                Some(region) => in_table(region, &parts, &source.name).map(|()| parts),
-                None => Ok(parts),
+                Some(region) => in_table(region, &read.value, &source.name).map(|()| read),
+                None => Ok(read),
             }
         });
         let revision = revision.map(|revision| format!(", revision {revision}")).unwrap_or_default();
-        self.add(file, Kind::Routing, read, |parts| {
+        let summary = |read: &Read<TableParts>| {
+            let parts = &read.value;
             let pools = parts.services.iter().flat_map(|service| &service.pools);
             let servers = pools.clone().map(|(_, pool)| pool.servers.len()).sum();
             format!(
@@ -174,7 +198,10 @@ impl Report {
                 count(servers, "server"),
                 count(parts.drains.len(), "drain"),
             )
-        })
+        };
+        let read = self.add(&file.display(), Kind::Routing, read, summary)?;
+        self.warn(Some(read.warnings));
+        Some(read.value)
     }
 
     fn check_places(&mut self, file: &Path) {
@@ -184,7 +211,7 @@ impl Report {
                 "put a place database there; without geoip in the settings, only networks and 'otherwise' find a home";
             Problems::of_file(problem.file, problem.why, help)
         });
-        self.add(file, Kind::Places, read, |places| {
+        self.add(&file.display(), Kind::Places, read, |places| {
             let of = places.databases().first().map_or_else(String::new, |database| database.database_type());
             let built = places.build_timestamp().map(|built| built.strftime(", built %Y-%m-%d").to_string());
             format!("{of}{}", built.unwrap_or_default())
@@ -193,12 +220,12 @@ impl Report {
 
     fn add<T>(
         &mut self,
-        file: &Path,
+        file: &impl Display,
         kind: Kind,
         read: Result<T, Problems>,
         summary: impl FnOnce(&T) -> String,
     ) -> Option<T> {
-        let file = file.display().to_string();
+        let file = file.to_string();
         match read {
             Ok(value) => {
                 let summary = Some(summary(&value));

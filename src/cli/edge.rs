@@ -2,10 +2,11 @@
 
 use crate::admin::{AdminError, AdminServer};
 use crate::config::{Problems, Settings};
-use crate::live::{Edge, clock, log_transition};
+use crate::live::{Edge, Secrets, clock, log_transition};
+use crate::model::SecretSource;
 use crate::proxy::{BindError, ProxyServer};
 use crate::source::{
-    CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile,
+    CertificateSources, FileWatch, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile, SecretFollower,
 };
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
 use crate::upstream::{dns, probe};
@@ -29,7 +30,7 @@ pub enum StartError {
     #[error("{}", .0.render(false))]
     Table(Problems),
     #[error("{}", .0.render(false))]
-    HopKeys(Problems),
+    Secrets(Problems),
     #[error("{}", .0.render(false))]
     Certificates(Problems),
     #[error(transparent)]
@@ -85,15 +86,18 @@ impl RunningEdge {
         control.spawn(probe::Prober::default().run(Arc::clone(edge.fleet()), report, stopped.clone()));
 
         let mut sources = Sources::default();
-        let tls = sources.follow_certificates(settings, &edge)?;
-        sources.follow_hop_keys(settings, &edge)?;
+        let mut tls = sources.follow_certificates(settings, &edge)?;
+        let admin_tls = tls.pop().flatten();
+        // Before the table: they say whether hops are on.
+        sources.follow_secrets(Secrets::HopKeys, settings.hop_keys.as_ref(), settings, &edge)?;
+        sources.follow_secrets(Secrets::AdminTokens, settings.admin.tokens.as_ref(), settings, &edge)?;
         sources.follow_places(settings, &edge)?;
         sources.follow_table(settings, &edge, &control)?;
 
         let threads = settings.threads.unwrap_or_else(cores);
         let admin = {
             let _inside = control.enter();
-            AdminServer::start(&settings.admin, Arc::clone(&edge), stopped)?
+            AdminServer::start(&settings.admin, Arc::clone(&edge), admin_tls, stopped)?
         };
         // The listeners come last: nothing can fail any more once a client may be connected.
         let proxy = ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls)?;
@@ -102,7 +106,8 @@ impl RunningEdge {
         for address in proxy.addresses() {
             tracing::info!("{} serves on {address}", edge.local());
         }
-        tracing::info!("the admin address is http://{}", admin.address());
+        let scheme = if settings.admin.tls.is_some() { "https" } else { "http" };
+        tracing::info!("the admin address is {scheme}://{}", admin.address());
         Ok(Self { edge, proxy, admin, access_log, control, stop, sources, grace })
     }
 
@@ -165,25 +170,34 @@ impl Sources {
         self.spawn("places", watch.nudge(), move || places.follow(&watch))
     }
 
+    /// TLS of the listeners and, behind them, of the admin address.
     fn follow_certificates(&mut self, settings: &Settings, edge: &Arc<Edge>) -> Result<ListenersTls, StartError> {
-        let files = CertificateSources::files(&settings.listen);
+        let listen: Vec<_> = settings.listen.iter().cloned().chain([settings.admin.listener()]).collect();
+        let files = CertificateSources::files(&listen);
         // Watched before they are read, so that no change in between is missed.
         let watch = (!files.is_empty()).then(|| FileWatch::over(&files));
         let (certificates, tls) =
-            CertificateSources::start(&settings.listen, edge).map_err(StartError::Certificates)?;
+            CertificateSources::start(&listen, edge, settings.secret_files).map_err(StartError::Certificates)?;
         if let Some(watch) = watch {
             self.spawn("certificates", watch.nudge(), move || certificates.follow(&watch))?;
         }
         Ok(tls)
     }
 
-    /// Before the table: it says whether hops are on.
-    fn follow_hop_keys(&mut self, settings: &Settings, edge: &Arc<Edge>) -> Result<(), StartError> {
-        let Some(path) = settings.hop_keys.clone() else { return Ok(()) };
-        let mut keys = HopKeysFile::new(path.clone(), Arc::clone(edge));
-        let watch = FileWatch::over(&[path]);
-        keys.start().map_err(StartError::HopKeys)?;
-        Ok(self.spawn("hop keys", watch.nudge(), move || keys.follow(&watch))?)
+    fn follow_secrets(
+        &mut self,
+        of: Secrets,
+        source: Option<&SecretSource>,
+        settings: &Settings,
+        edge: &Arc<Edge>,
+    ) -> Result<(), StartError> {
+        let Some(source) = source else { return Ok(()) };
+        let mut secrets = SecretFollower::new(of, source.clone(), settings.secret_files, Arc::clone(edge));
+        let watch = source.file().map(|file| FileWatch::over(&[file.to_owned()]));
+        secrets.start().map_err(StartError::Secrets)?;
+        // The environment of a process stays as it was.
+        let Some(watch) = watch else { return Ok(()) };
+        Ok(self.spawn(of.as_str(), watch.nudge(), move || secrets.follow(&watch))?)
     }
 
     fn follow_table(&mut self, settings: &Settings, edge: &Arc<Edge>, control: &Runtime) -> Result<(), StartError> {
@@ -191,7 +205,8 @@ impl Sources {
         // Watched before it is read, so that no change in between is missed.
         let watch = FileWatch::over(std::slice::from_ref(&path));
         let last_good = LastGood::in_state(&settings.state);
-        let mut table = RoutingFile::new(path, last_good, Arc::clone(edge), control.handle().clone());
+        let mut table = RoutingFile::new(path, last_good, Arc::clone(edge), control.handle().clone())
+            .with_rule(settings.secret_files);
         table.start().map_err(StartError::Table)?;
         Ok(self.spawn("table", watch.nudge(), move || table.follow(&watch))?)
     }

@@ -13,7 +13,7 @@ mod revision;
 mod table;
 
 pub use certificates::{CertificateUse, LiveCertificate};
-pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, log_transition};
+pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, Secrets, log_transition};
 pub use learned::LearnedHomes;
 pub use limits::RateLimiter;
 pub use places::{CountingFinder, LivePlaces};

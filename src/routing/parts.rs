@@ -1,15 +1,14 @@
 //! What a routing table is made of.
 
 use crate::model::{
-    Continent, Country, Drain, Keyring, Location, Network, Rate, RegionEdge, RegionId, RegionName, Service,
-    SessionPrefix, Subdivision,
+    Continent, Country, Drain, Keyring, Location, Network, Rate, RegionEdge, RegionId, RegionName, SecretSource,
+    Service, SessionPrefix, Subdivision,
 };
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-/// Keyrings by the file that holds them.
-pub type Keyrings = BTreeMap<Box<Path>, Arc<Keyring>>;
+/// Keyrings by where they are kept.
+pub type Keyrings = BTreeMap<SecretSource, Arc<Keyring>>;
 
 /// A region of the table.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +91,6 @@ pub struct TableParts {
     pub services: Vec<Service>,
     /// In the order of the file.
     pub drains: Vec<Drain>,
-    /// Those of the key files that services name. A service whose file is not among them takes no key for good.
+    /// Those that services name. A service whose keyring is not among them takes no key for good.
     pub keyrings: Keyrings,
 }

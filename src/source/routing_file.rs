@@ -1,10 +1,10 @@
 //! The routing table out of a file, live within a second of its being saved.
 
-use super::keys::{key_files, read_table, with_keyrings};
+use super::keys::{Read, key_files, read_table, warn, with_keyrings};
 use super::last_good::{LastGood, read_bounded};
 use super::watch::{FileWatch, Signature, Wake};
-use crate::config::{Problems, Source, read_routing};
-use crate::live::{Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
+use crate::config::{Problems, SecretFiles, Source, read_routing};
+use crate::live::{Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, Secrets, clock};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,13 +34,21 @@ pub struct RoutingFile {
     revision: Option<Revision>,
     /// The key files that the table names which was read last, and what they looked like.
     keys_seen: Vec<(PathBuf, Signature)>,
+    secret_files: SecretFiles,
 }
 
 impl RoutingFile {
     /// The file at `path`, for `edge`. Nothing is read yet. `runtime` drives the waits for probes and discovery.
     #[must_use]
     pub fn new(path: PathBuf, last_good: LastGood, edge: Arc<Edge>, runtime: Handle) -> Self {
-        Self { path, last_good, edge, runtime, seen: None, revision: None, keys_seen: Vec::new() }
+        let secret_files = SecretFiles::default();
+        Self { path, last_good, edge, runtime, seen: None, revision: None, keys_seen: Vec::new(), secret_files }
+    }
+
+    /// The same, with this rule for its key files.
+    #[must_use]
+    pub fn with_rule(self, secret_files: SecretFiles) -> Self {
+        Self { secret_files, ..self }
     }
 
     /// Makes the file's table live or, where the file has a problem, the last good one.
@@ -52,7 +60,7 @@ impl RoutingFile {
         let last_good = self.last_good.path().to_owned();
         let again = read_source(&last_good).and_then(|source| {
             let revision = Revision::of(source.text.as_bytes());
-            let parts = read_table(&source, clock::now())?;
+            let parts = read_table(&source, clock::now(), self.secret_files)?;
             self.make_live(parts, revision, Origin::LastGood, &source.name)
         });
         match again {
@@ -121,8 +129,9 @@ impl RoutingFile {
             // Before they are read, so that no change in between is missed.
             self.keys_seen = key_files(parts).map(|file| (file.to_owned(), Signature::of(file))).collect();
         }
-        let adopted =
-            parts.and_then(with_keyrings).and_then(|parts| self.make_live(parts, revision, Origin::File, &source.name));
+        let adopted = parts
+            .and_then(|parts| with_keyrings(parts, self.secret_files))
+            .and_then(|parts| self.make_live(parts, revision, Origin::File, &source.name));
         if let Err(problems) = adopted {
             self.refuse(Some(revision), &problems);
             return Err(problems);
@@ -146,18 +155,21 @@ impl RoutingFile {
 
     fn make_live(
         &self,
-        parts: crate::routing::TableParts,
+        read: Read<crate::routing::TableParts>,
         revision: Revision,
         origin: Origin,
         file: &str,
     ) -> Result<(), Problems> {
-        let prepared = self.edge.prepare(parts, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
+        let prepared =
+            self.edge.prepare(read.value, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
         self.wait_for_pools(&prepared);
         if origin == Origin::File {
             // Before the table goes live, so that nobody sees the new one beside what was wrong with another.
             self.edge.set_table_problem(None);
         }
         let live = self.edge.adopt(prepared).map_err(|missing| wrong_region(file, &missing))?;
+        warn(&read.warnings);
+        self.edge.set_secret_warnings(Secrets::SessionKeys, read.warnings);
         match origin {
             Origin::File => self.edge.metrics().table_applied(&revision.to_string(), live.since),
             Origin::LastGood => self.edge.metrics().table_restored(&revision.to_string()),

@@ -2,7 +2,9 @@
 
 use super::names;
 use super::series::Series;
-use super::words::{ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, TlsReload};
+use super::words::{
+    AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, TlsReload,
+};
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
@@ -65,6 +67,7 @@ pub(super) struct Families {
     geoip_refused: IntCounter,
     certificate_expiry: Series<Gauge>,
     tls_reloads: Vec<IntCounter>,
+    admin_refusals: Vec<IntCounter>,
     access_log_dropped: IntCounter,
 }
 
@@ -173,6 +176,10 @@ impl Metrics {
             geoip_refused: geoip_reloads.get(&["refused"]),
             certificate_expiry: reals(names::CERTIFICATE_EXPIRY)?,
             tls_reloads: each(counters(names::TLS_RELOADS)?, &mut TlsReload::ALL.iter().map(|word| word.as_str())),
+            admin_refusals: each(
+                counters(names::ADMIN_REFUSALS)?,
+                &mut AdminRefusal::ALL.iter().map(|word| word.as_str()),
+            ),
             access_log_dropped: counters(names::ACCESS_LOG_DROPPED)?.get(&[]),
         };
         Ok(Self { registry, families: Arc::new(families) })
@@ -356,6 +363,13 @@ impl Metrics {
     /// Counts a reading of a certificate with its key, or of a client CA.
     pub fn tls_reload(&self, result: TlsReload) {
         if let Some(counter) = self.families.tls_reloads.get(result as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a request to the admin address, or a connection, that was refused.
+    pub fn admin_refused(&self, why: AdminRefusal) {
+        if let Some(counter) = self.families.admin_refusals.get(why as usize) {
             counter.inc();
         }
     }

@@ -36,5 +36,6 @@ pub use printable::Printable;
 pub use process_log::{ProcessLogError, init as init_process_log};
 pub use request_meters::RequestMeters;
 pub use words::{
-    ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, RetryResult, TlsReload, UpstreamResult,
+    AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, HopResult, MintResult, ReplayResult, RetryResult, TlsReload,
+    UpstreamResult,
 };

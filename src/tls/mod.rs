@@ -9,12 +9,14 @@
 //! | `certificates` | the pairs of a listener, and which of them a client gets |
 //! | `client_ca` | whose certificates are believed of clients |
 //! | `client_identity` | what an app is told of a client's certificate |
+//! | `connector` | TLS toward an edge that the program itself asks |
 //! | `profile` | versions and suites |
 //! | `listener` | the configuration of a listener, whose certificates can change under it |
 
 mod certificates;
 mod client_ca;
 mod client_identity;
+mod connector;
 mod facts;
 mod flaw;
 mod listener;
@@ -27,6 +29,7 @@ mod tests;
 pub use certificates::Certificates;
 pub use client_ca::ClientCa;
 pub use client_identity::ClientIdentity;
+pub use connector::Connector;
 pub use facts::Facts;
 pub use flaw::{Flaw, Part, Warning};
 pub use listener::{ListenerTls, TlsOptions, Unusable};

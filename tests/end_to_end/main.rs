@@ -13,6 +13,7 @@
 )]
 #![allow(unreachable_pub, reason = "what the tests stand on is shared with the heavy ones")]
 
+mod admin;
 mod admission;
 mod affinity;
 mod agreement;
@@ -30,6 +31,7 @@ mod minted;
 mod proxy_protocol;
 mod replays;
 mod routing;
+mod secrets;
 mod slow_clients;
 mod streams;
 mod support;

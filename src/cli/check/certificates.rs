@@ -6,7 +6,7 @@ use crate::live::clock;
 use crate::model::{HostPattern, Timestamp};
 use crate::routing::TableParts;
 use crate::source::{read_certificate, read_client_ca};
-use crate::tls::{Certificates, Facts, Pair, Warning};
+use crate::tls::{Certificates, Facts, Pair};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,48 +18,53 @@ impl Report {
     pub(super) fn check_certificates(&mut self, settings: &Settings, table: Option<&TableParts>) {
         let now = clock::now();
         let (mut pairs, mut authorities) = (Vec::<&CertificateFiles>::new(), Vec::<&Path>::new());
-        for tls in settings.listen.iter().filter_map(|listener| listener.tls.as_ref()) {
+        let listeners = settings.listen.iter().filter_map(|listener| listener.tls.as_ref());
+        for tls in listeners.clone().chain(&settings.admin.tls) {
             pairs.extend(&tls.certificates);
             authorities.extend(tls.clients.iter().map(|clients| &*clients.ca));
         }
-        let (named, mut good) = (pairs.len(), Vec::<Arc<Pair>>::new());
+        // That of the admin address is for no host of the table.
+        let of_listeners: Vec<_> = listeners.flat_map(|tls| &tls.certificates).collect();
+        let mut good = Vec::<Arc<Pair>>::new();
         let mut seen: Vec<&CertificateFiles> = Vec::new();
         for files in pairs {
             if seen.contains(&files) {
                 continue;
             }
             seen.push(files);
-            let read = self.add(&files.certificate, Kind::Certificate, read_certificate(files), |pair| {
-                let ends = pair.facts().map(|facts| ends(facts, now)).unwrap_or_default();
-                format!("{}{ends}", shown(pair.names()))
-            });
+            let read = self.add(
+                &files.certificate.display(),
+                Kind::Certificate,
+                read_certificate(files, settings.secret_files),
+                |pair| {
+                    let ends = pair.facts().map(|facts| ends(facts, now)).unwrap_or_default();
+                    format!("{}{ends}", shown(pair.names()))
+                },
+            );
             if let Some(pair) = read {
-                self.warn(&pair.warnings(now));
-                good.push(Arc::new(pair));
+                self.warn(Some(pair.warnings(now).iter().map(ToString::to_string).collect()));
+                if of_listeners.contains(&files) {
+                    good.push(Arc::new(pair));
+                }
             }
         }
         authorities.sort_unstable();
         authorities.dedup();
         for file in authorities {
-            let read = self.add(file, Kind::ClientCa, read_client_ca(file), |ca| {
+            let read = self.add(&file.display(), Kind::ClientCa, read_client_ca(file), |ca| {
                 let subjects: Vec<_> = ca.facts().iter().map(|facts| facts.subject.clone()).collect();
                 let first = ca.facts().iter().min_by_key(|facts| facts.not_after);
                 format!("{}{}", shown(&subjects), first.map(|facts| ends(facts, now)).unwrap_or_default())
             });
             if let Some(ca) = read {
-                self.warn(&ca.warnings(now));
+                self.warn(Some(ca.warnings(now).iter().map(ToString::to_string).collect()));
             }
         }
         // Where one cannot be read, nobody knows which names it is for.
-        let all_read = good.len() == seen.len() && named > 0;
+        let wanted = seen.iter().filter(|files| of_listeners.contains(files)).count();
+        let all_read = good.len() == wanted && wanted > 0;
         if let (true, Some(certificates), Some(table)) = (all_read, Certificates::new(good), table) {
             self.look_for_hosts(&certificates, table);
-        }
-    }
-
-    fn warn(&mut self, warnings: &[Warning]) {
-        if let Some(file) = self.files.last_mut() {
-            file.warnings.extend(warnings.iter().map(ToString::to_string));
         }
     }
 

@@ -44,6 +44,16 @@ impl RateTable {
     /// Whether one more of the key with this hash may go at `now`, in nanoseconds of any clock that does not go back. Keys
     /// with one hash are one key: the hash must be one that nobody can choose.
     pub fn take(&self, hash: u64, now: u64) -> Verdict {
+        self.ask(hash, now, true)
+    }
+
+    /// The same, without counting one.
+    #[must_use]
+    pub fn look(&self, hash: u64, now: u64) -> Verdict {
+        self.ask(hash, now, false)
+    }
+
+    fn ask(&self, hash: u64, now: u64, counts: bool) -> Verdict {
         let Some(part) = self.parts.get(hash as usize % PARTS) else { return Verdict::Allowed };
         // Nothing that could panic is done under the lock.
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +71,7 @@ impl RateTable {
         }
         let paid_off = if row[place].0 == hash { row[place].1 } else { 0 };
         let (verdict, paid_off) = self.pace.take(paid_off, now);
-        if verdict == Verdict::Allowed {
+        if counts && verdict == Verdict::Allowed {
             row[place] = (hash, paid_off);
         }
         verdict

@@ -1,6 +1,7 @@
 //! Certificates, keys and client CAs out of files.
 
-use crate::config::{CertificateFiles, Problems};
+use super::super::secrets::{Found, Unreadable, read_file};
+use crate::config::{CertificateFiles, Problems, SecretFiles};
 use crate::tls::{ClientCa, Flaw, Pair, Part};
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,20 +11,21 @@ use zeroize::Zeroizing;
 /// The largest file, in bytes: some hundred certificates.
 const LARGEST: usize = 512 << 10;
 
-/// Reads a certificate and its key. Nothing of a key is ever shown.
+/// Reads a certificate and its key. Nothing of a key is ever shown. Where others can read its file, the pair's warnings say so.
 ///
 /// # Errors
 /// Which of the two files is wrong, why, and what to do.
-pub fn read_certificate(files: &CertificateFiles) -> Result<Pair, Problems> {
+pub fn read_certificate(files: &CertificateFiles, rule: SecretFiles) -> Result<Pair, Problems> {
     let certificate = read(&files.certificate, "certificate")?;
-    let key = read(&files.key, "key")?;
-    Pair::from_pem(&certificate, &key).map_err(|flaw| {
+    let key = read_key(&files.key, rule)?;
+    let pair = Pair::from_pem(&certificate, key.secret.expose()).map_err(|flaw| {
         let file = match flaw.part {
             Part::Certificate => &files.certificate,
             Part::Key => &files.key,
         };
         problems(file, flaw)
-    })
+    })?;
+    Ok(pair.with_key_warning(key.warning))
 }
 
 /// Reads those whose certificates are believed of clients.
@@ -40,14 +42,24 @@ fn problems(file: &Path, flaw: Flaw) -> Problems {
 
 /// The bytes of a file, in memory that is wiped: there may be a key beside the certificate.
 fn read(path: &Path, setting: &str) -> Result<Zeroizing<Vec<u8>>, Problems> {
-    bytes(path).map_err(|error| {
-        let help = match error.kind() {
-            io::ErrorKind::NotFound => format!("put it there, or correct {setting}: under listen: in the settings"),
-            io::ErrorKind::PermissionDenied => "let the user that runs homeward read it, and nobody else".to_owned(),
-            io::ErrorKind::FileTooLarge => "leave the certificates that are needed".to_owned(),
-            _ => "check the file and the disk that it is on".to_owned(),
-        };
-        Problems::of_file(path.display().to_string(), format!("the file cannot be read: {error}"), help)
+    bytes(path).map_err(|error| unreadable(path, setting, &error))
+}
+
+fn unreadable(path: &Path, setting: &str, error: &io::Error) -> Problems {
+    let help = match error.kind() {
+        io::ErrorKind::NotFound => format!("put it there, or correct {setting}: in the settings"),
+        io::ErrorKind::PermissionDenied => "let the user that runs homeward read it, and nobody else".to_owned(),
+        io::ErrorKind::FileTooLarge => "leave the certificates that are needed".to_owned(),
+        _ => "check the file and the disk that it is on".to_owned(),
+    };
+    Problems::of_file(path.display().to_string(), format!("the file cannot be read: {error}"), help)
+}
+
+/// The key, and what should worry somebody about its file.
+fn read_key(path: &Path, rule: SecretFiles) -> Result<Found, Problems> {
+    read_file(path, rule, LARGEST).map_err(|error| match error {
+        Unreadable::Io(error) => unreadable(path, "key", &error),
+        Unreadable::Unsafe { what, help } => Problems::of_file(path.display().to_string(), what, help),
     })
 }
 

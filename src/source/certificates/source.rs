@@ -2,7 +2,7 @@
 
 use super::super::watch::Signature;
 use super::files::{read_certificate, read_client_ca};
-use crate::config::{CertificateFiles, Problems};
+use crate::config::{CertificateFiles, Problems, SecretFiles};
 use crate::live::{CertificateUse, FileProblem, LiveCertificate, clock};
 use crate::telemetry::TlsReload;
 use std::path::PathBuf;
@@ -32,9 +32,9 @@ impl Files {
         self.paths().iter().map(|file| Signature::of(file)).collect()
     }
 
-    fn read(&self) -> Result<CertificateUse, Problems> {
+    fn read(&self, rule: SecretFiles) -> Result<CertificateUse, Problems> {
         Ok(match self {
-            Self::Server(files) => CertificateUse::Server(Arc::new(read_certificate(files)?)),
+            Self::Server(files) => CertificateUse::Server(Arc::new(read_certificate(files, rule)?)),
             Self::Clients(file) => CertificateUse::Clients(read_client_ca(file)?),
         })
     }
@@ -47,22 +47,23 @@ pub(super) struct Source {
     pub(super) seen: Vec<Signature>,
     /// Since when they are bad, as far as that is no problem yet.
     bad_since: Option<Instant>,
+    rule: SecretFiles,
 }
 
 impl Source {
     /// Reads the files for the first time.
-    pub(super) fn new(files: Files) -> Result<Self, Problems> {
+    pub(super) fn new(files: Files, rule: SecretFiles) -> Result<Self, Problems> {
         // Before they are read, so that no change in between is missed.
         let seen = files.look();
-        let used = files.read()?;
+        let used = files.read(rule)?;
         let file = files.paths().into_iter().next().unwrap_or_default();
         let live = LiveCertificate { file, used, problem: None };
-        Ok(Self { files, live, seen, bad_since: None })
+        Ok(Self { files, live, seen, bad_since: None, rule })
     }
 
     /// Reads the files, which look like `now`. `None` where they are bad and may be good in a moment.
     pub(super) fn read(&mut self, now: Vec<Signature>, asked: bool) -> Option<TlsReload> {
-        match self.files.read() {
+        match self.files.read(self.rule) {
             Ok(used) => {
                 self.seen = now;
                 self.bad_since = None;

@@ -41,7 +41,8 @@ impl Scalar {
             Self::DnsName => "a DNS name",
             Self::Flag => "a boolean",
             Self::SocketAddress => "an IP address with a port",
-            Self::File => "a path of a file",
+            Self::File | Self::SecretFile => "a path of a file",
+            Self::Variable => "the name of an environment variable",
             Self::FileOrStdout => "a path of a file, or '-'",
             Self::Note => "a text",
         };
@@ -84,7 +85,14 @@ impl Scalar {
             Self::Flag => json!({"type": "boolean"}),
             Self::Separator => json!({"type": "string", "minLength": 1, "maxLength": 8}),
             Self::Note => json!({"type": "string", "maxLength": LONGEST_NOTE}),
-            Self::Host | Self::CookieName | Self::HeaderName | Self::DnsName | Self::File | Self::FileOrStdout => {
+            Self::Variable => json!({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$"}),
+            Self::Host
+            | Self::CookieName
+            | Self::HeaderName
+            | Self::DnsName
+            | Self::File
+            | Self::SecretFile
+            | Self::FileOrStdout => {
                 json!({"type": "string", "minLength": 1})
             }
         }
@@ -133,7 +141,8 @@ impl Scalar {
             Self::DnsName => "DNS name".into(),
             Self::Flag => "`true` or `false`".into(),
             Self::SocketAddress => "IP address and port; an IPv6 address in brackets".into(),
-            Self::File => "path".into(),
+            Self::File | Self::SecretFile => "path".into(),
+            Self::Variable => "name of an environment variable".into(),
             Self::FileOrStdout => "path, or `-` for the standard output".into(),
             Self::Note => format!("one line of text, up to {LONGEST_NOTE} bytes"),
         }
