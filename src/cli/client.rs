@@ -3,7 +3,7 @@
 use super::ending::Failure;
 use crate::config::Admin;
 use crate::model::{Secret, SecretSource};
-use crate::tls::{ClientCa, Connector};
+use crate::tls::Connector;
 use clap::Args;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
@@ -129,12 +129,10 @@ enum Silence {
 #[derive(Debug)]
 pub(super) struct Client {
     doors: Vec<Door>,
-    /// Those who are believed, in PEM form.
+    /// Those by whom an edge is believed, in PEM form; those of this machine where missing.
     authorities: Option<Vec<u8>>,
-    /// Whether whom this machine believes is believed too.
-    and_system: bool,
-    /// The name that the certificate must have, where it is not the one that is connected to.
-    name: Option<String>,
+    /// The edge's own certificate, in PEM form, where it is known.
+    own: Option<Vec<u8>>,
     token: Option<Secret>,
 }
 
@@ -144,7 +142,7 @@ impl Client {
     /// # Errors
     /// Where a file of `credentials` cannot be read.
     pub(super) fn at(door: Door, credentials: &Credentials) -> Result<Self, Failure> {
-        let client = Self { doors: vec![door], authorities: None, and_system: true, name: None, token: None };
+        let client = Self { doors: vec![door], authorities: None, own: None, token: None };
         client.with(credentials)
     }
 
@@ -158,16 +156,15 @@ impl Client {
         // Port 0 is one that the system chose: only the edge's log knows which.
         let address =
             Some(Door::at(reachable(admin.address), admin.tls.is_some())).filter(|_| admin.address.port() != 0);
-        let own = admin.tls.as_ref().and_then(|tls| tls.certificates.first());
-        // What cannot be read here may not be needed: the socket needs neither.
-        let chain = own.and_then(|files| fs::read(&files.certificate).ok());
-        let name = chain.as_deref().and_then(certified_name);
+        // What cannot be read here may not be needed: the socket needs neither certificate nor token.
+        let files = admin.tls.as_ref().and_then(|tls| tls.certificates.first());
+        let own = files.and_then(|files| fs::read(&files.certificate).ok());
         let token = match &admin.tokens {
             Some(source) if credentials.token_file.is_none() => read_token(source).ok(),
             _ => None,
         };
         let doors = socket.into_iter().chain(address).collect();
-        Self { doors, authorities: chain, and_system: true, name, token }.with(credentials)
+        Self { doors, authorities: None, own, token }.with(credentials)
     }
 
     fn with(mut self, credentials: &Credentials) -> Result<Self, Failure> {
@@ -176,7 +173,6 @@ impl Client {
             self.authorities = Some(bytes.map_err(|error| {
                 Failure::Said(format!("{} cannot be read: {error}; correct --ca-file", path.display()))
             })?);
-            self.and_system = false;
         }
         if let Some(path) = &credentials.token_file {
             let token = read_token(&SecretSource::File(path.clone()));
@@ -226,20 +222,13 @@ impl Client {
                 let not_believed = |error: io::Error| {
                     Silence::Strange(format!("it is not believed: {error}; say whom to believe with --ca-file"))
                 };
-                let connector = Connector::new(self.authorities.as_deref(), self.and_system).map_err(not_believed)?;
-                let name = self.name.as_deref().unwrap_or(host);
-                let stream = connector.connect(name, stream).await.map_err(not_believed)?;
+                let connector =
+                    Connector::new(self.authorities.as_deref(), self.own.as_deref()).map_err(not_believed)?;
+                let stream = connector.connect(host, stream).await.map_err(not_believed)?;
                 exchange(stream, &named, target, self.token.as_ref()).await
             }
         }
     }
-}
-
-/// A name by which the first certificate of a chain in PEM form can be asked for.
-fn certified_name(pem: &[u8]) -> Option<String> {
-    let facts = ClientCa::from_pem(pem).ok()?;
-    let name = facts.facts().first()?.names.first()?.clone();
-    Some(name.strip_prefix("*.").map_or(name.clone(), |domain| format!("homeward.{domain}")))
 }
 
 /// The first token of a file or a variable, with its role or without.

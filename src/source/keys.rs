@@ -151,7 +151,10 @@ impl SecretFollower {
 
     fn reload(&self) {
         match self.take_in() {
-            Ok(()) => tracing::info!("the {} are those in {}", self.of.as_str(), self.source),
+            Ok(()) => match self.of {
+                Secrets::HopKeys => tracing::info!("hops are signed with the keys in {}", self.source),
+                _ => tracing::info!("the {} are those in {}", self.of.as_str(), self.source),
+            },
             Err(problems) => {
                 tracing::error!(
                     "{} is refused, and the {} that were used stay; correct it, it is read at once\n{}",

@@ -34,6 +34,8 @@ pub struct RoutingFile {
     revision: Option<Revision>,
     /// The key files that the table names which was read last, and what they looked like.
     keys_seen: Vec<(PathBuf, Signature)>,
+    /// Whether they were refused: then the table that is live is not what the files say, whatever its text.
+    keys_refused: bool,
     secret_files: SecretFiles,
 }
 
@@ -42,7 +44,17 @@ impl RoutingFile {
     #[must_use]
     pub fn new(path: PathBuf, last_good: LastGood, edge: Arc<Edge>, runtime: Handle) -> Self {
         let secret_files = SecretFiles::default();
-        Self { path, last_good, edge, runtime, seen: None, revision: None, keys_seen: Vec::new(), secret_files }
+        Self {
+            path,
+            last_good,
+            edge,
+            runtime,
+            seen: None,
+            revision: None,
+            keys_seen: Vec::new(),
+            keys_refused: false,
+            secret_files,
+        }
     }
 
     /// The same, with this rule for its key files.
@@ -116,7 +128,7 @@ impl RoutingFile {
         let revision = Revision::of(source.text.as_bytes());
         self.revision = Some(revision);
         let keys_differ = self.keys_differ();
-        if self.edge.table().is_some_and(|live| live.revision == revision) && !keys_differ {
+        if self.edge.table().is_some_and(|live| live.revision == revision) && !keys_differ && !self.keys_refused {
             if self.edge.table_problem().is_some() {
                 tracing::info!("{} is again what is live, revision {revision}", self.path.display());
             }
@@ -129,9 +141,10 @@ impl RoutingFile {
             // Before they are read, so that no change in between is missed.
             self.keys_seen = key_files(parts).map(|file| (file.to_owned(), Signature::of(file))).collect();
         }
-        let adopted = parts
-            .and_then(|parts| with_keyrings(parts, self.secret_files))
-            .and_then(|parts| self.make_live(parts, revision, Origin::File, &source.name));
+        let has_form = parts.is_ok();
+        let read = parts.and_then(|parts| with_keyrings(parts, self.secret_files));
+        self.keys_refused = has_form && read.is_err();
+        let adopted = read.and_then(|read| self.make_live(read, revision, Origin::File, &source.name));
         if let Err(problems) = adopted {
             self.refuse(Some(revision), &problems);
             return Err(problems);

@@ -328,7 +328,7 @@ async fn a_key_is_exchanged_step_by_step_over_edges_that_are_out_of_step() {
 
 /// How often new hop keys were taken in.
 fn reloads(edge: &EdgeProcess) -> usize {
-    edge.log().matches("the hop keys are those in").count()
+    edge.log().matches("hops are signed with the keys in").count()
 }
 
 #[tokio::test]
