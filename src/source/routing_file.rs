@@ -34,7 +34,9 @@ pub struct RoutingFile {
     revision: Option<Revision>,
     /// The key files that the table names which was read last, and what they looked like.
     keys_seen: Vec<(PathBuf, Signature)>,
-    /// Whether they were refused: then the table that is live is not what the files say, whatever its text.
+    /// What was said when the file was last refused.
+    refused: Option<String>,
+    /// Whether the key files were refused: then the table that is live is not what the files say, whatever its text.
     keys_refused: bool,
     secret_files: SecretFiles,
 }
@@ -52,6 +54,7 @@ impl RoutingFile {
             seen: None,
             revision: None,
             keys_seen: Vec::new(),
+            refused: None,
             keys_refused: false,
             secret_files,
         }
@@ -107,14 +110,18 @@ impl RoutingFile {
         }
         let before = self.revision;
         match self.load() {
-            Ok(()) => {}
-            // The same bad content, seen again because somebody touched the file, is no news.
-            Err(_) if !asked && before.is_some() && self.revision == before => {}
-            Err(problems) => tracing::error!(
-                "{} is refused, and the table that was live stays; correct the file, it is read at once\n{}",
-                self.path.display(),
-                problems.render(false)
-            ),
+            Ok(()) => self.refused = None,
+            Err(problems) => {
+                let text = problems.render(false);
+                // The same bad content, seen again because somebody touched the file, is no news.
+                if asked || self.revision != before || self.refused.as_ref() != Some(&text) {
+                    tracing::error!(
+                        "{} is refused, and the table that was live stays; correct the file, it is read at once\n{text}",
+                        self.path.display(),
+                    );
+                }
+                self.refused = Some(text);
+            }
         }
     }
 
@@ -141,9 +148,14 @@ impl RoutingFile {
             // Before they are read, so that no change in between is missed.
             self.keys_seen = key_files(parts).map(|file| (file.to_owned(), Signature::of(file))).collect();
         }
-        let has_form = parts.is_ok();
-        let read = parts.and_then(|parts| with_keyrings(parts, self.secret_files));
-        self.keys_refused = has_form && read.is_err();
+        let read = match parts {
+            Ok(parts) => {
+                let read = with_keyrings(parts, self.secret_files);
+                self.keys_refused = read.is_err();
+                read
+            }
+            Err(problems) => Err(problems),
+        };
         let adopted = read.and_then(|read| self.make_live(read, revision, Origin::File, &source.name));
         if let Err(problems) = adopted {
             self.refuse(Some(revision), &problems);

@@ -232,7 +232,7 @@ async fn the_verbs_find_their_way_in() {
         (&arguments[..5], "needs a token"),
         (&["status", "--admin", &url, "--token-file", "one.token"], "it is not believed"),
         (&["status", "--admin", &url, "--ca-file", "ca.pem", "--token-file", "ca.pem"], "is no token"),
-        (&["status", "--admin", &url, "--ca-file", "one.token"], "there is no certificate in it"),
+        (&["status", "--admin", &url, "--ca-file", "one.token"], "there is no certificate in the file"),
         (&["status", "--admin", &url, "--ca-file", "none.pem"], "correct --ca-file"),
         (&["status", "--admin", &url.replace("127.0.0.1", "localhost"), "--ca-file", "ca.pem"], "it is not believed"),
     ] {

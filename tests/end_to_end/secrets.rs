@@ -65,6 +65,12 @@ async fn nothing_ever_shows_a_secret() {
     let mut visitor = Client::connect(edge.address, edge::NEW_YORK).await;
     let answer = visitor.get("/", &[("x-set", "sid=abc; Path=/")]).await;
     assert_eq!(answer.status, 200);
+    // What a visitor proves itself by is no less secret in a log, however much that says.
+    let bearer = format!("Bearer {TOKEN}");
+    assert_eq!(
+        visitor.get("/", &[("cookie", &format!("sid=east-{SESSION}")), ("authorization", &bearer)]).await.status,
+        200
+    );
     keep("answer", &format!("{answer:?}"));
     // A token where none belongs: in a request of a visitor, wrong, and right.
     let wrong = format!("Bearer {TOKEN}x");
@@ -102,6 +108,9 @@ async fn nothing_ever_shows_a_secret() {
         })
         .await;
     keep("status of broken files", &status.to_string());
+    for file in ["hop.key", "admin.tokens", "session.key"] {
+        assert!(edge.log().contains(&format!("--> {file}\n")), "{file}: {}", edge.log());
+    }
     let broken = edge.verb(&["check", "--config", "homeward.yaml"]);
     assert_eq!(broken.status.code(), Some(1));
     keep(
