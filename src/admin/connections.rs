@@ -192,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_machine_keeps_no_other_out() {
-        let metrics = std::sync::Arc::new(crate::telemetry::Metrics::new("0.0.0", crate::live::clock::now()).unwrap());
+        let metrics = Arc::new(crate::telemetry::Metrics::new("0.0.0", crate::live::clock::now()).unwrap());
         let edge = Arc::new(crate::live::Edge::new("us-east".parse().unwrap(), Arc::clone(&metrics)));
         let access = Arc::new(Access::new(edge, None, false));
         let router = Router::new().route("/", get(async || "ok"));
