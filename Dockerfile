@@ -21,7 +21,7 @@ USER homeward
 WORKDIR /var/lib/homeward
 # Mount the settings and the routing table here, as a directory, so that a save by rename is seen.
 ENV HOMEWARD_CONFIG=/etc/homeward/homeward.yaml
-EXPOSE 8080 9901
+EXPOSE 8080
 # Ready means that this edge can serve; a dead region does not make it unready.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
     CMD ["curl", "--fail", "--silent", "--show-error", "--max-time", "2", "http://127.0.0.1:9901/readyz"]

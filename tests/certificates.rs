@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use homeward::admin::Status;
-use homeward::config::{Source, read_settings};
+use homeward::config::{SecretFiles, Source, read_settings};
 use homeward::live::{Edge, clock};
 use homeward::source::CertificateSources;
 use homeward::telemetry::Metrics;
@@ -52,6 +52,8 @@ fn world() -> TempDir {
         let key = KeyPair::generate().unwrap();
         write(&format!("{file}.pem"), &params.self_signed(&key).unwrap().pem());
         write(&format!("{file}.key"), &key.serialize_pem());
+        let owner_alone = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(directory.path().join(format!("{file}.key")), owner_alone).unwrap();
     }
     directory
 }
@@ -98,7 +100,7 @@ fn check_and_start_refuse_what_cannot_be_used() {
     let (said, shown) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(shown.contains("error: the key does not belong to the certificate\n--> portal.key"), "{shown}");
-    assert!(shown.contains("correct client_ca: under listen: in the settings"), "{shown}");
+    assert!(shown.contains("correct client_ca: in the settings"), "{shown}");
     assert!(!shown.contains("no certificate is for"), "nobody knows: {shown}");
     let output = homeward(&directory, &["run"]);
     assert_eq!(output.status.code(), Some(1));
@@ -124,7 +126,7 @@ fn the_status_tells_what_is_live_and_for_how_long() {
         inside(&mut files.key);
     }
     inside(&mut tls.clients.as_mut().unwrap().ca);
-    let (_, listeners) = CertificateSources::start(&listen, &edge).unwrap();
+    let (_, listeners) = CertificateSources::start(&listen, &edge, SecretFiles::Warn).unwrap();
     assert!(listeners[0].as_ref().unwrap().certificates().covers("portal.example.com"));
     let status = Status::of(&edge);
     let told: Vec<_> =

@@ -3,8 +3,9 @@
 
 use homeward::config::{
     AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
-    ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings,
-    Source, Stop, Tls, TlsProfile, Watchdog, read_drains, read_routing, read_settings,
+    ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
+    SecretFiles, Settings, SocketUsers, Source, Stop, Tls, TlsProfile, Watchdog, read_drains, read_routing,
+    read_settings,
 };
 use homeward::model::*;
 use homeward::resilience::ConnectionLimits;
@@ -84,7 +85,13 @@ fn all_settings() {
             forwarded_header: ForwardedHeader::Both,
             geoip: vec!["v4.mmdb".into(), "v6.mmdb".into()],
             routing: "other/routing.yaml".into(),
-            admin: Admin { address: "127.0.0.1:9902".parse().unwrap(), socket: Some("run/homeward.sock".into()) },
+            admin: Admin {
+                address: "192.0.2.7:9902".parse().unwrap(),
+                socket: Some("run/homeward.sock".into()),
+                socket_for: SocketUsers::Group,
+                tls: Some(tls(vec![files("admin.pem", "admin.key")])),
+                tokens: Some(SecretSource::File("admin.tokens".into())),
+            },
             state: "/var/lib/homeward".into(),
             access_log: AccessLog { format: AccessLogFormat::Combined, file: Some("/var/log/access.log".into()) },
             log: Log { format: LogFormat::Json, level: LogLevel::Debug },
@@ -98,7 +105,6 @@ fn all_settings() {
                 streams: 250,
             },
             threads: Some(4),
-            hop_keys: Some("conf/hop.key".into()),
             acme: Some(Acme {
                 directory: "https://acme.internal:14000/dir".into(),
                 contact: vec!["ops@example.com".into()],
@@ -107,6 +113,9 @@ fn all_settings() {
                 ca: Some("ca.pem".into()),
                 external_account: Some(ExternalAccount { key_id: "kid-1".into(), key_file: "eab.key".into() }),
             }),
+            hop_keys: Some(SecretSource::Environment("HOP_KEY".into())),
+            secret_files: SecretFiles::Strict,
+            core_dumps: true,
             stop: Stop { grace: Duration::from_mins(1) },
             handover: Handover { ready_within: Duration::from_secs(20), grace: Duration::from_mins(15) },
             watchdog: Watchdog { stalled_after: Duration::from_secs(5) },
@@ -118,7 +127,9 @@ fn all_settings() {
 fn default_settings() {
     let settings = settings(include_str!("configs/valid/settings/minimal.yaml"));
     assert_eq!((settings.region, settings.threads, settings.geoip.len()), (None, None, 0));
-    assert_eq!(settings.admin, Admin { address: "127.0.0.1:9901".parse().unwrap(), socket: None });
+    assert_eq!(settings.admin, Admin::default());
+    assert_eq!(settings.admin.address, "127.0.0.1:9901".parse().unwrap());
+    assert_eq!((settings.secret_files, settings.core_dumps), (SecretFiles::Warn, false));
     assert_eq!(settings.access_log, AccessLog { format: AccessLogFormat::Json, file: None });
     assert_eq!(settings.log, Log { format: LogFormat::Text, level: LogLevel::Info });
     let connections = ConnectionLimits { total: 100_000, per_client: 1_000 };
@@ -229,7 +240,7 @@ fn services() {
             header: Some("x-session-id".into()),
             bearer: true,
             separator: "~".into(),
-            key_file: Some(std::path::Path::new("conf/session.key").into()),
+            keyring: Some(SecretSource::File("conf/session.key".into())),
             learn: Some(Learning { entries: 1000, ttl: Duration::from_hours(1) }),
             ..SessionKeys::in_cookie("sid")
         }),

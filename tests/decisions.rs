@@ -8,7 +8,7 @@
 
 use homeward::config::{Source, read_routing};
 use homeward::geo::country_centre;
-use homeward::model::{Keyring, Location, Place, RegionId, ServiceId, Timestamp};
+use homeward::model::{Keyring, Location, Place, RegionId, SecretSource, ServiceId, Timestamp};
 use homeward::routing::{Arrival, Explanation, FleetView, FoundBy, PlaceFinder, RequestFacts, RoutingTable, decide};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -37,9 +37,9 @@ struct Case {
     decision: Option<Map<String, Value>>,
 }
 
-fn keyring(file: &str, keys: &[String]) -> Result<(Box<Path>, Arc<Keyring>), String> {
+fn keyring(file: &str, keys: &[String]) -> Result<(SecretSource, Arc<Keyring>), String> {
     let keyring = keys.join("\n").parse().map_err(|error| format!("{file}: {error}"))?;
-    Ok((Path::new(file).into(), Arc::new(keyring)))
+    Ok((SecretSource::File(file.into()), Arc::new(keyring)))
 }
 
 #[derive(Deserialize)]

@@ -18,10 +18,10 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 14] = [
+const CONFINED: [(&str, &str); 15] = [
     ("pingora", "proxy"),
     ("listenfd", "life"),
-    ("rustix", "life proxy"),
+    ("rustix", "cli life proxy source"),
     ("sd_notify", "life"),
     ("hickory_resolver", "upstream"),
     ("instant_acme", "acme"),
@@ -29,6 +29,7 @@ const CONFINED: [(&str, &str); 14] = [
     ("axum", "admin demo"),
     ("prometheus", "telemetry"),
     ("rustls", "proxy tls"),
+    ("tokio_rustls", "tls"),
     ("x509_parser", "tls"),
     ("serde_saphyr", "config"),
     ("maxminddb", "geo"),

@@ -5,12 +5,14 @@
 //! | `server` | the sockets, and how they are bound |
 //! | `connections` | a bounded number of connections, each bounded in time |
 //! | `routes` | the answers |
-//! | `origin` | who may ask over TCP |
+//! | `access` | who may do what: by door, host and token |
+//! | `origin` | which names a request may have in `Host` |
 //! | `status` | what `/api/v1/status` says |
 //! | `question` | what `/api/v1/explain` answers |
 //! | `gauges` | the metrics that show a state |
 //! | `standing` | the share of a region, and why it is away |
 
+mod access;
 mod connections;
 mod gauges;
 mod origin;

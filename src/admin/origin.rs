@@ -3,15 +3,16 @@
 use axum::http::{HeaderMap, header::HOST};
 use std::net::IpAddr;
 
-/// Whether a request with these headers names this machine the way operators do: by an address or as `localhost`.
+/// Whether a request with these headers names this machine the way operators do: by an address, as `localhost`, or by a name
+/// that `is_ours`, in lower case.
 ///
 /// A page that reads this API through its own name has that name in `Host`; an address or `localhost` cannot be
-/// anybody's own name. A request without `Host` comes from no browser.
-pub(super) fn is_allowed(headers: &HeaderMap) -> bool {
-    headers.get_all(HOST).iter().all(|host| host.to_str().is_ok_and(is_address_or_localhost))
+/// anybody's own name, nor can one for which this edge has a certificate. A request without `Host` comes from no browser.
+pub(super) fn is_allowed(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> bool {
+    headers.get_all(HOST).iter().all(|host| host.to_str().is_ok_and(|host| is_known(host, &is_ours)))
 }
 
-fn is_address_or_localhost(authority: &str) -> bool {
+fn is_known(authority: &str, is_ours: impl Fn(&str) -> bool) -> bool {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
@@ -21,7 +22,10 @@ fn is_address_or_localhost(authority: &str) -> bool {
     }
     match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
         Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => host.eq_ignore_ascii_case("localhost") || matches!(host.parse(), Ok(IpAddr::V4(_))),
+        None => {
+            let is_address = matches!(host.parse(), Ok(IpAddr::V4(_)));
+            is_address || host.eq_ignore_ascii_case("localhost") || is_ours(&host.to_ascii_lowercase())
+        }
     }
 }
 
@@ -32,6 +36,9 @@ mod tests {
 
     #[test]
     fn a_name_of_somebody_else_is_refused() {
+        let is_address_or_localhost = |host: &str| is_known(host, |_| false);
+        assert!(is_known("Admin.example.com:9901", |name| name == "admin.example.com"));
+        assert!(!is_known("evil.example", |name| name == "admin.example.com"));
         for good in ["127.0.0.1", "127.0.0.1:9901", "localhost:9901", "LOCALHOST", "[::1]", "[::1]:9901", "10.0.0.7:1"]
         {
             assert!(is_address_or_localhost(good), "{good}");
@@ -57,10 +64,10 @@ mod tests {
     #[test]
     fn each_host_line_counts() {
         let mut headers = HeaderMap::new();
-        assert!(is_allowed(&headers));
+        assert!(is_allowed(&headers, |_| false));
         headers.append(HOST, HeaderValue::from_static("127.0.0.1"));
-        assert!(is_allowed(&headers));
+        assert!(is_allowed(&headers, |_| false));
         headers.append(HOST, HeaderValue::from_static("evil.example"));
-        assert!(!is_allowed(&headers));
+        assert!(!is_allowed(&headers, |_| false));
     }
 }

@@ -1,21 +1,24 @@
 //! What the admin address answers.
 
+use super::access::{Access, Peer, Refused};
+use super::gauges;
 use super::problem::Problem;
 use super::question::Question;
 use super::status::Status;
-use super::{gauges, origin};
 use crate::live::{CountingFinder, Edge, clock};
-use axum::Json;
-use axum::Router;
+use crate::model::Role;
+use crate::telemetry::AdminRefusal;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Json, Router};
 use std::sync::Arc;
 
 /// Nothing is loaded from anywhere, no other site may frame it.
@@ -29,18 +32,12 @@ struct Context {
     edge: Arc<Edge>,
 }
 
-/// How somebody came to the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Door {
-    /// Over TCP, as browsers can.
-    Tcp,
-    /// Over the Unix socket, which only its owner can open.
-    Socket,
-}
+/// The largest body of a request, in bytes. Nothing takes one yet.
+const LARGEST_BODY: u64 = 64 << 10;
 
-/// The answers for whoever comes through `door`.
-pub(super) fn routes(edge: Arc<Edge>, door: Door) -> Router {
-    let router = Router::new()
+/// The answers for those whom `access` lets in.
+pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>) -> Router {
+    Router::new()
         .route("/", get(index))
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(readyz))
@@ -49,37 +46,51 @@ pub(super) fn routes(edge: Arc<Edge>, door: Door) -> Router {
         .route("/api/v1/explain", get(explain))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this can only be read"))
-        .with_state(Context { edge });
-    let router = match door {
-        Door::Tcp => router.layer(middleware::from_fn(refuse_other_names)),
-        Door::Socket => router,
-    };
-    router.layer(middleware::from_fn(harden))
+        .with_state(Context { edge })
+        .layer(DefaultBodyLimit::max(usize::try_from(LARGEST_BODY).unwrap_or(usize::MAX)))
+        .layer(middleware::from_fn_with_state(Arc::clone(&access), let_in))
+        .layer(middleware::from_fn_with_state(access, harden))
 }
 
-async fn refuse_other_names(request: Request, next: Next) -> Response {
-    if origin::is_allowed(request.headers()) {
-        return next.run(request).await;
+/// Lets those in who may read. What changes something will ask for [`Role::Operate`].
+async fn let_in(
+    State(access): State<Arc<Access>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match access.check(peer, request.headers(), request.uri().path(), Role::Read) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
     }
-    let detail = "the Host header must be an address or localhost, so that no other site's page can read this through its \
-                  own name; ask for the address itself";
-    Problem::new(StatusCode::FORBIDDEN, detail).into_response()
 }
 
 /// Reads only, and gives answers that no browser keeps, guesses at or lets another site use.
-async fn harden(request: Request, next: Next) -> Response {
+async fn harden(
+    State(access): State<Arc<Access>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut response = if is_read {
+    let mut response = if length.is_some_and(|length| length > LARGEST_BODY) {
+        access.refuse(AdminRefusal::BodyTooLarge, peer.address());
+        // The rest of the body is not waited for.
+        ([(CONNECTION, "close")], Refused::because(AdminRefusal::BodyTooLarge)).into_response()
+    } else if is_read {
         next.run(request).await
     } else {
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this can only be read: GET and HEAD");
-        ([("allow", "GET, HEAD")], problem).into_response()
+        ([(ALLOW, "GET, HEAD")], problem).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     response
 }
 

@@ -1,10 +1,11 @@
 //! The sockets of the admin address.
 
-use super::connections::serve;
-use super::routes::{Door, routes};
-use crate::config::Admin;
+use super::access::{Access, Peer};
+use super::connections::{Service, serve};
+use super::routes::routes;
+use crate::config::{Admin, SocketUsers};
 use crate::live::Edge;
-use axum::Router;
+use crate::tls::ListenerTls;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
@@ -29,6 +30,17 @@ pub enum AdminError {
         address: SocketAddr,
         /// Why.
         error: io::Error,
+    },
+    /// Others than this machine could connect, and nothing would keep them from it.
+    #[error(
+        "the admin address {address} is one that others can reach, and {missing} missing: add tls: and token_file: under \
+         admin:, or keep to this machine: 127.0.0.1:9901"
+    )]
+    Open {
+        /// The address.
+        address: SocketAddr,
+        /// What is missing.
+        missing: &'static str,
     },
     /// The Unix socket cannot be made.
     #[error("cannot make the admin socket {}: {error}; {}", .path.display(), socket_hint(.error))]
@@ -101,15 +113,22 @@ pub struct AdminServer {
 }
 
 impl AdminServer {
-    /// Binds both, and serves them on the runtime that this is called in until `stopped` turns true.
+    /// Binds both, and serves them on the runtime that this is called in until `stopped` turns true. `tls` is what is spoken
+    /// at the address; tokens are the edge's.
     ///
-    /// The socket is made for its owner alone (mode 0600), and its directory where that is missing. What a dead process
-    /// left at its path is replaced.
+    /// The socket is made for its owner alone (mode 0600) or for its group too, and its directory where that is missing.
+    /// What a dead process left at its path is replaced.
     ///
     /// # Errors
-    /// Where one of them cannot be had; then neither is.
-    pub fn start(admin: &Admin, edge: Arc<Edge>, stopped: watch::Receiver<bool>) -> Result<Self, AdminError> {
-        let server = Self::prepare(admin, GivenSockets::default(), edge, stopped)?;
+    /// Where one of them cannot be had, or the address is one that others can reach and there is no TLS or no token; then
+    /// neither is bound.
+    pub fn start(
+        admin: &Admin,
+        edge: Arc<Edge>,
+        tls: Option<Arc<ListenerTls>>,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<Self, AdminError> {
+        let server = Self::prepare(admin, GivenSockets::default(), edge, tls, stopped)?;
         server.open();
         Ok(server)
     }
@@ -122,14 +141,23 @@ impl AdminServer {
         admin: &Admin,
         given: GivenSockets,
         edge: Arc<Edge>,
+        tls: Option<Arc<ListenerTls>>,
         stopped: watch::Receiver<bool>,
     ) -> Result<Self, AdminError> {
+        let missing = match (&tls, edge.admin_tokens()) {
+            (Some(_), Some(_)) => None,
+            (None, _) => Some("TLS is"),
+            (Some(_), None) => Some("a token is"),
+        };
+        if let (true, Some(missing)) = (admin.is_public(), missing) {
+            return Err(AdminError::Open { address: admin.address, missing });
+        }
         let failed = |error| AdminError::Address { address: admin.address, error };
         let (listener, address) = bind(admin.address, given.address).map_err(failed)?;
         let tcp = listener.as_fd().try_clone_to_owned().map_err(failed)?;
         let is_given_away = Arc::new(AtomicBool::new(false));
-        let socket =
-            admin.socket.as_deref().map(|path| Socket::bind(path, given.socket, &is_given_away)).transpose()?;
+        let bind_socket = |path| Socket::bind(path, admin.socket_for, given.socket, &is_given_away);
+        let socket = admin.socket.as_deref().map(bind_socket).transpose()?;
         let unix = match &socket {
             Some(socket) => Some(socket.listener.as_fd().try_clone_to_owned().map_err(failed)?),
             None => None,
@@ -137,18 +165,20 @@ impl AdminServer {
 
         let (opened, shut) = watch::channel(false);
         let mut serving = Vec::new();
+        let access = Arc::new(Access::new(Arc::clone(&edge), tls.clone(), admin.is_public()));
+        let router = routes(edge, Arc::clone(&access));
         if let Some(socket) = socket {
-            let router = routes(Arc::clone(&edge), Door::Socket);
             let (stopped, shut) = (stopped.clone(), shut.clone());
+            let service = Service { router: router.clone(), access: Arc::clone(&access), tls: None };
             serving.push(tokio::spawn(async move {
-                let accept = async || socket.listener.accept().await.map(|(stream, _)| stream);
-                serve_once(shut, accept, router, stopped).await;
+                let accept = async || socket.listener.accept().await.map(|(stream, _)| (stream, Peer::Socket));
+                serve_once(shut, accept, service, stopped).await;
             }));
         }
-        let router = routes(edge, Door::Tcp);
+        let service = Service { router, access, tls };
         serving.push(tokio::spawn(async move {
-            let accept = async || listener.accept().await.map(|(stream, _)| stream);
-            serve_once(shut, accept, router, stopped).await;
+            let accept = async || listener.accept().await.map(|(stream, peer)| (stream, Peer::Tcp(peer.ip())));
+            serve_once(shut, accept, service, stopped).await;
         }));
         Ok(Self { address, opened, is_given_away, tcp, unix, serving })
     }
@@ -186,14 +216,14 @@ impl AdminServer {
 async fn serve_once<S, A>(
     mut shut: watch::Receiver<bool>,
     accept: impl FnMut() -> A,
-    router: Router,
+    service: Service,
     stopped: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Future<Output = io::Result<S>>,
+    A: Future<Output = io::Result<(S, Peer)>>,
 {
     if shut.wait_for(|opened| *opened).await.is_ok() {
-        serve(accept, router, stopped).await;
+        serve(accept, service, stopped).await;
     }
 }
 
@@ -213,7 +243,12 @@ struct Socket {
 }
 
 impl Socket {
-    fn bind(path: &Path, given: Option<StdUnixListener>, is_given_away: &Arc<AtomicBool>) -> Result<Self, AdminError> {
+    fn bind(
+        path: &Path,
+        users: SocketUsers,
+        given: Option<StdUnixListener>,
+        is_given_away: &Arc<AtomicBool>,
+    ) -> Result<Self, AdminError> {
         let failed = |error| AdminError::Socket { path: path.to_owned(), error };
         if let Some(listener) = given {
             return Self::of(listener, path, is_given_away).map_err(failed);
@@ -227,7 +262,7 @@ impl Socket {
             }
             Ok(_) | Err(_) => {}
         }
-        Self::make(path).and_then(|listener| Self::of(listener, path, is_given_away)).map_err(failed)
+        Self::make(path, users).and_then(|listener| Self::of(listener, path, is_given_away)).map_err(failed)
     }
 
     fn of(listener: StdUnixListener, path: &Path, is_given_away: &Arc<AtomicBool>) -> io::Result<Self> {
@@ -239,16 +274,20 @@ impl Socket {
 
     /// Makes the socket beside its place and moves it there, so that it is never there with wider permissions, and what
     /// a dead process left gives way in one step.
-    fn make(path: &Path) -> io::Result<StdUnixListener> {
+    fn make(path: &Path, users: SocketUsers) -> io::Result<StdUnixListener> {
+        let (mode, mode_of_directory) = match users {
+            SocketUsers::Owner => (0o600, 0o700),
+            SocketUsers::Group => (0o660, 0o750),
+        };
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            DirBuilder::new().recursive(true).mode(mode_of_directory).create(directory)?;
         }
         let beside = path.with_extension(format!("{}.new", std::process::id()));
         // What a dead process of the same number left is in the way; that nothing is there is the usual case.
         let _ = fs::remove_file(&beside);
         let listener = StdUnixListener::bind(&beside)?;
         let placed = (|| {
-            fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
+            fs::set_permissions(&beside, Permissions::from_mode(mode))?;
             fs::rename(&beside, path)
         })();
         if let Err(error) = placed {

@@ -1,7 +1,7 @@
 //! The servers with real sockets, on an edge with a table and without a proxy.
 
 use super::*;
-use crate::config::{Admin, Source, read_routing};
+use crate::config::{Admin, SocketUsers, Source, read_routing};
 use crate::live::{Edge, Origin, Revision, clock};
 use crate::telemetry::Metrics;
 use std::os::unix::fs::PermissionsExt;
@@ -40,7 +40,7 @@ fn edge() -> Arc<Edge> {
 }
 
 fn settings(socket: PathBuf) -> Admin {
-    Admin { address: "127.0.0.1:0".parse().unwrap(), socket: Some(socket) }
+    Admin { address: "127.0.0.1:0".parse().unwrap(), socket: Some(socket), ..Admin::default() }
 }
 
 fn give_table(edge: &Edge) {
@@ -57,7 +57,7 @@ fn running() -> Running {
     give_table(&edge);
     edge.begin_to_serve();
     let socket = directory.path().join("run/homeward.sock");
-    let admin = AdminServer::start(&settings(socket), Arc::clone(&edge), stopped).unwrap();
+    let admin = AdminServer::start(&settings(socket), Arc::clone(&edge), None, stopped).unwrap();
     Running { admin, edge, stop, directory }
 }
 
@@ -149,7 +149,7 @@ async fn ready_is_who_has_a_table_and_is_not_stopping() {
     let edge = edge();
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("s");
-    let admin = AdminServer::start(&settings(socket), Arc::clone(&edge), stopped).unwrap();
+    let admin = AdminServer::start(&settings(socket), Arc::clone(&edge), None, stopped).unwrap();
     let running = Running { admin, edge, stop, directory };
     assert!(running.get("/livez").await.0.starts_with("HTTP/1.1 200"));
     assert!(running.get("/readyz").await.0.starts_with("HTTP/1.1 503"));
@@ -172,12 +172,32 @@ async fn names_of_others_and_writes_are_refused() {
         ("GET /nowhere HTTP/1.1\r\nHost: localhost", "404"),
         ("POST /api/v1/status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0", "405"),
         ("OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example", "405"),
+        (
+            "OPTIONS /api/v1/status HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\
+             Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: authorization",
+            "405",
+        ),
+        ("GET /livez HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example", "200"),
+        ("GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000", "413"),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537", "413"),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked", "405"),
+        ("TRACE / HTTP/1.1\r\nHost: localhost", "405"),
+        ("GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: evil.example", "403"),
         ("HEAD / HTTP/1.1\r\nHost: localhost", "200"),
     ] {
         let answer = running.ask(head).await;
         assert!(answer.split(' ').nth(1) == Some(status), "{head}\n{answer}");
         assert!(answer.to_lowercase().contains("content-security-policy: default-src 'none'"), "{answer}");
         assert!(!answer.to_lowercase().contains("access-control"), "{answer}");
+        for header in [
+            "cache-control: no-store",
+            "x-content-type-options: nosniff",
+            "x-frame-options: deny",
+            "referrer-policy: no-referrer",
+            "cross-origin-resource-policy: same-origin",
+        ] {
+            assert!(answer.to_lowercase().contains(header), "{header}: {answer}");
+        }
     }
 }
 
@@ -195,9 +215,33 @@ async fn the_socket_is_for_its_owner_and_ends_with_the_edge() {
     }
 }
 
+#[tokio::test]
+async fn the_socket_may_be_for_a_group() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let path = directory.path().join("run/s");
+    let settings = Admin { socket_for: SocketUsers::Group, ..settings(path.clone()) };
+    let _admin = AdminServer::start(&settings, edge(), None, stopped).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o660, 0o750));
+}
+
+#[tokio::test]
+async fn an_address_for_others_needs_tls_and_tokens() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let (_stop, stopped) = watch::channel(false);
+        let settings = Admin { address: address.parse().unwrap(), ..Admin::default() };
+        let edge = edge();
+        edge.set_admin_tokens("read:homeward_000000000000000000000000".parse().unwrap());
+        let error = AdminServer::start(&settings, edge, None, stopped).unwrap_err();
+        assert!(matches!(error, AdminError::Open { .. }), "{error}");
+        assert!(error.to_string().contains("TLS is missing: add tls: and token_file:"), "{error}");
+    }
+}
+
 fn start_at(path: &Path) -> Result<AdminServer, AdminError> {
     let (_stop, stopped) = watch::channel(false);
-    AdminServer::start(&settings(path.to_owned()), edge(), stopped)
+    AdminServer::start(&settings(path.to_owned()), edge(), None, stopped)
 }
 
 #[tokio::test]
@@ -221,7 +265,8 @@ async fn an_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let (_stop, stopped) = watch::channel(false);
-    let error = AdminServer::start(&Admin { address, socket: None }, edge(), stopped).unwrap_err().to_string();
+    let error =
+        AdminServer::start(&Admin { address, ..Admin::default() }, edge(), None, stopped).unwrap_err().to_string();
     assert!(error.contains(&address.to_string()) && error.contains("another process has it"), "{error}");
 }
 

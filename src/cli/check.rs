@@ -6,13 +6,14 @@ use super::ending::{Ending, Failure};
 use super::files::{ConfigArg, DEFAULT_CONFIG, RegionArg, settings};
 use super::output;
 use super::style::{Cell, Columns, Style};
-use crate::config::{Problems, Settings, did_you_mean};
+use crate::config::{Problems, SecretFiles, Settings, did_you_mean};
 use crate::live::{Revision, clock};
-use crate::model::RegionName;
+use crate::model::{AccessTokens, RegionName};
 use crate::routing::TableParts;
-use crate::source::{load_places, read_keyring, read_source, read_table};
+use crate::source::{Read, load_places, read_keyring, read_source, read_table, read_tokens};
 use clap::Args;
 use serde::Serialize;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// Report every problem of the settings and of every file that they name
@@ -75,6 +76,7 @@ enum Kind {
     Routing,
     Places,
     Keys,
+    Tokens,
     Certificate,
     #[serde(rename = "client_ca")]
     ClientCa,
@@ -88,10 +90,11 @@ impl Check {
         let mut report = Report::default();
         let settings = self.check_settings(&mut report);
         report.region = self.region.region.clone().or_else(|| settings.as_ref().and_then(|s| s.region.clone()));
+        let rule = settings.as_ref().map(|settings| settings.secret_files).unwrap_or_default();
         let mut table = None;
         match self.table_file(settings.as_ref(), &mut report) {
             Some(file) => {
-                table = report.check_table(&file);
+                table = report.check_table(&file, rule);
                 if settings.is_some() && report.region.is_none() {
                     report.notes.push(
                         "nothing says which region the edge stands in (region:, --region, HOMEWARD_REGION), so it was not \
@@ -105,17 +108,17 @@ impl Check {
         for file in settings.iter().flat_map(|settings| &settings.geoip) {
             report.check_places(file);
         }
-        if let Some(file) = settings.as_ref().and_then(|settings| settings.hop_keys.as_ref()) {
-            report.add(file, Kind::Keys, read_keyring(file), |_| "hop keys".to_owned());
+        if let Some(settings) = &settings {
+            report.check_secrets(settings);
         }
         if let Some(settings) = &settings {
             report.check_certificates(settings, table.as_ref());
         }
         if let Some(acme) = settings.as_ref().and_then(|settings| settings.acme.as_ref()) {
-            report.check_acme(acme);
+            report.check_acme(acme, rule);
         }
         if let Some(table) = &table {
-            report.check_peers(table);
+            report.check_peers(table, rule);
         }
         report.problems = report.files.iter().map(|file| file.problems.len()).sum();
         report.ok = report.files.iter().all(|file| file.ok);
@@ -140,7 +143,7 @@ impl Check {
             let listen: Vec<_> = settings.listen.iter().map(|listener| listener.address.to_string()).collect();
             format!("{region}, listens on {}, admin on {}", listen.join(", "), settings.admin.address)
         };
-        report.add(file, Kind::Settings, read, summary)
+        report.add(&file.display(), Kind::Settings, read, summary)
     }
 
     /// The table's file: as the command line or the settings say. Where neither does, the one beside the settings is
@@ -159,19 +162,40 @@ impl Check {
 }
 
 impl Report {
-    fn check_table(&mut self, file: &Path) -> Option<TableParts> {
+    fn check_secrets(&mut self, settings: &Settings) {
+        let rule = settings.secret_files;
+        if let Some(source) = &settings.hop_keys {
+            let read = self.add(source, Kind::Keys, read_keyring(source, rule), |_| "hop keys".to_owned());
+            self.warn(read.map(|read| read.warnings));
+        }
+        if let Some(source) = &settings.admin.tokens {
+            let summary = |read: &Read<AccessTokens>| count(read.value.count(), "admin token");
+            let read = self.add(source, Kind::Tokens, read_tokens(source, rule), summary);
+            self.warn(read.map(|read| read.warnings));
+        }
+    }
+
+    /// Says of the last file what should worry somebody.
+    fn warn(&mut self, warnings: Option<Vec<String>>) {
+        if let (Some(file), Some(warnings)) = (self.files.last_mut(), warnings) {
+            file.warnings.extend(warnings);
+        }
+    }
+
+    fn check_table(&mut self, file: &Path, rule: SecretFiles) -> Option<TableParts> {
         let mut revision = None;
         let region = self.region.clone();
         let read = read_source(file).and_then(|source| {
             revision = Some(Revision::of(source.text.as_bytes()));
-            let parts = read_table(&source, clock::now())?;
+            let read = read_table(&source, clock::now(), rule)?;
             match &region {
-                Some(region) => in_table(region, &parts, &source.name).map(|()| parts),
-                None => Ok(parts),
+                Some(region) => in_table(region, &read.value, &source.name).map(|()| read),
+                None => Ok(read),
             }
         });
         let revision = revision.map(|revision| format!(", revision {revision}")).unwrap_or_default();
-        self.add(file, Kind::Routing, read, |parts| {
+        let summary = |read: &Read<TableParts>| {
+            let parts = &read.value;
             let pools = parts.services.iter().flat_map(|service| &service.pools);
             let servers = pools.clone().map(|(_, pool)| pool.servers.len()).sum();
             format!(
@@ -183,7 +207,10 @@ impl Report {
                 count(servers, "server"),
                 count(parts.drains.len(), "drain"),
             )
-        })
+        };
+        let read = self.add(&file.display(), Kind::Routing, read, summary)?;
+        self.warn(Some(read.warnings));
+        Some(read.value)
     }
 
     fn check_places(&mut self, file: &Path) {
@@ -193,7 +220,7 @@ impl Report {
                 "put a place database there; without geoip in the settings, only networks and 'otherwise' find a home";
             Problems::of_file(problem.file, problem.why, help)
         });
-        self.add(file, Kind::Places, read, |places| {
+        self.add(&file.display(), Kind::Places, read, |places| {
             let of = places.databases().first().map_or_else(String::new, |database| database.database_type());
             let built = places.build_timestamp().map(|built| built.strftime(", built %Y-%m-%d").to_string());
             format!("{of}{}", built.unwrap_or_default())
@@ -202,12 +229,12 @@ impl Report {
 
     fn add<T>(
         &mut self,
-        file: &Path,
+        file: &impl Display,
         kind: Kind,
         read: Result<T, Problems>,
         summary: impl FnOnce(&T) -> String,
     ) -> Option<T> {
-        let file = file.display().to_string();
+        let file = file.to_string();
         match read {
             Ok(value) => {
                 let summary = Some(summary(&value));

@@ -4,11 +4,11 @@ use crate::acme::{Authority, Certifier};
 use crate::admin::{AdminError, AdminServer, GivenSockets};
 use crate::config::{Problems, Settings};
 use crate::life::{Offer, SocketUse, Sockets, Watchdog};
-use crate::live::{Edge, Heritage, clock, log_transition};
-use crate::model::Timestamp;
+use crate::live::{Edge, Heritage, Secrets, clock, log_transition};
+use crate::model::{SecretSource, Timestamp};
 use crate::proxy::{BindError, Farewell, ProxyServer};
 use crate::source::{
-    CertificateSources, FileWatch, HopKeysFile, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile, acme_files,
+    CertificateSources, FileWatch, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile, SecretFollower, acme_files,
 };
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
 use crate::upstream::{dns, probe};
@@ -38,7 +38,7 @@ pub enum StartError {
     #[error("{}", .0.render(false))]
     Table(Problems),
     #[error("{}", .0.render(false))]
-    HopKeys(Problems),
+    Secrets(Problems),
     #[error("{}", .0.render(false))]
     Certificates(Problems),
     #[error(transparent)]
@@ -128,7 +128,10 @@ impl RunningEdge {
 
         let mut sources = Sources::default();
         let certifier = certifier(settings, &edge)?;
-        let tls = sources.follow_certificates(settings, &edge)?;
+        let mut tls = sources.follow_certificates(settings, &edge)?;
+        let admin_tls = tls.pop().flatten();
+        // Before the admin address, which may need them.
+        sources.follow_secrets(Secrets::AdminTokens, settings.admin.tokens.as_ref(), settings, &edge)?;
         let threads = settings.threads.unwrap_or_else(cores);
         let (admin_stop, admin_stopped) = watch::channel(false);
         let mut admin = {
@@ -137,7 +140,7 @@ impl RunningEdge {
                 address: sockets.take_tcp(SocketUse::Admin, settings.admin.address),
                 socket: settings.admin.socket.as_deref().and_then(|path| sockets.take_unix(path)),
             };
-            AdminServer::prepare(&settings.admin, given, Arc::clone(&edge), admin_stopped)?
+            AdminServer::prepare(&settings.admin, given, Arc::clone(&edge), admin_tls, admin_stopped)?
         };
         let given = |address| sockets.take_tcp(SocketUse::Listen, address);
         let proxy = std::thread::scope(|scope| {
@@ -265,7 +268,8 @@ impl PreparedEdge {
         for address in running.proxy.addresses() {
             tracing::info!("{} serves on {address}", running.edge.local());
         }
-        tracing::info!("the admin address is http://{}", running.admin_address);
+        let scheme = if settings.admin.tls.is_some() { "https" } else { "http" };
+        tracing::info!("the admin address is {scheme}://{}", running.admin_address);
         let mut offer = Offer::default();
         for listening in running.proxy.take_sockets() {
             offer.add(SocketUse::Listen, listening.address, listening.socket);
@@ -288,7 +292,8 @@ struct Sources {
 
 impl Sources {
     fn follow_all(&mut self, settings: &Settings, edge: &Arc<Edge>, control: &Runtime) -> Result<(), StartError> {
-        self.follow_hop_keys(settings, edge)?;
+        // Before the table: they say whether hops are on.
+        self.follow_secrets(Secrets::HopKeys, settings.hop_keys.as_ref(), settings, edge)?;
         self.follow_places(settings, edge)?;
         self.follow_table(settings, edge, control)
     }
@@ -303,25 +308,34 @@ impl Sources {
         self.spawn("places", watch.nudge(), move || places.follow(&watch))
     }
 
+    /// TLS of the listeners and, behind them, of the admin address.
     fn follow_certificates(&mut self, settings: &Settings, edge: &Arc<Edge>) -> Result<ListenersTls, StartError> {
-        let files = CertificateSources::files(&settings.listen);
+        let listen: Vec<_> = settings.listen.iter().cloned().chain([settings.admin.listener()]).collect();
+        let files = CertificateSources::files(&listen);
         // Watched before they are read, so that no change in between is missed.
         let watch = (!files.is_empty()).then(|| FileWatch::over(&files));
         let (certificates, tls) =
-            CertificateSources::start(&settings.listen, edge).map_err(StartError::Certificates)?;
+            CertificateSources::start(&listen, edge, settings.secret_files).map_err(StartError::Certificates)?;
         if let Some(watch) = watch {
             self.spawn("certificates", watch.nudge(), move || certificates.follow(&watch))?;
         }
         Ok(tls)
     }
 
-    /// Before the table: it says whether hops are on.
-    fn follow_hop_keys(&mut self, settings: &Settings, edge: &Arc<Edge>) -> Result<(), StartError> {
-        let Some(path) = settings.hop_keys.clone() else { return Ok(()) };
-        let mut keys = HopKeysFile::new(path.clone(), Arc::clone(edge));
-        let watch = FileWatch::over(&[path]);
-        keys.start().map_err(StartError::HopKeys)?;
-        Ok(self.spawn("hop keys", watch.nudge(), move || keys.follow(&watch))?)
+    fn follow_secrets(
+        &mut self,
+        of: Secrets,
+        source: Option<&SecretSource>,
+        settings: &Settings,
+        edge: &Arc<Edge>,
+    ) -> Result<(), StartError> {
+        let Some(source) = source else { return Ok(()) };
+        let mut secrets = SecretFollower::new(of, source.clone(), settings.secret_files, Arc::clone(edge));
+        let watch = source.file().map(|file| FileWatch::over(&[file.to_owned()]));
+        secrets.start().map_err(StartError::Secrets)?;
+        // The environment of a process stays as it was.
+        let Some(watch) = watch else { return Ok(()) };
+        Ok(self.spawn(of.as_str(), watch.nudge(), move || secrets.follow(&watch))?)
     }
 
     fn follow_table(&mut self, settings: &Settings, edge: &Arc<Edge>, control: &Runtime) -> Result<(), StartError> {
@@ -329,7 +343,8 @@ impl Sources {
         // Watched before it is read, so that no change in between is missed.
         let watch = FileWatch::over(std::slice::from_ref(&path));
         let last_good = LastGood::in_state(&settings.state);
-        let mut table = RoutingFile::new(path, last_good, Arc::clone(edge), control.handle().clone());
+        let mut table = RoutingFile::new(path, last_good, Arc::clone(edge), control.handle().clone())
+            .with_rule(settings.secret_files);
         table.start().map_err(StartError::Table)?;
         Ok(self.spawn("table", watch.nudge(), move || table.follow(&watch))?)
     }
@@ -361,7 +376,7 @@ fn certifier(settings: &Settings, edge: &Arc<Edge>) -> Result<Option<Certifier>,
         }
     }
     let state = acme.state.display().to_string();
-    let (authorities, external_key) = acme_files(&acme).map_err(StartError::Certificates)?;
+    let (authorities, external_key) = acme_files(&acme, settings.secret_files).map_err(StartError::Certificates)?;
     let authority = Authority { acme, authorities, external_key };
     let certifier = Certifier::new(authority, certificates, Arc::clone(edge));
     certifier.map(Some).map_err(|error| StartError::AcmeState(state, error))

@@ -1,6 +1,6 @@
 //! `homeward explain`
 
-use super::client::{Client, Door, encoded};
+use super::client::{Client, Credentials, Door, encoded};
 use super::ending::{Ending, Failure};
 use super::files::{ConfigArg, RegionArg};
 use super::output;
@@ -47,9 +47,11 @@ pub(super) struct Explain {
     /// Ask the running edge, about its own region, instead of the files
     #[arg(long, conflicts_with = "routing")]
     live: bool,
-    /// Where the running edge is: its Unix socket or its admin address [default: as the settings say]
-    #[arg(long, value_name = "SOCKET|ADDRESS", requires = "live")]
+    /// Where the running edge is: its Unix socket, its admin address, or the URL of that [default: as the settings say]
+    #[arg(long, value_name = "SOCKET|ADDRESS|URL", requires = "live")]
     admin: Option<Door>,
+    #[command(flatten)]
+    credentials: Credentials,
     /// The routing table's file [default: as the settings say]
     #[arg(long, value_name = "FILE")]
     routing: Option<PathBuf>,
@@ -100,8 +102,8 @@ impl Explain {
 
     fn ask_the_edge(&self) -> Result<Value, Failure> {
         let client = match &self.admin {
-            Some(door) => Client::at(door.clone()),
-            None => Client::of(&self.config.settings(None)?.admin),
+            Some(door) => Client::at(door.clone(), &self.credentials)?,
+            None => Client::of(&self.config.settings(None)?.admin, &self.credentials)?,
         };
         let mut target = format!("/api/v1/explain?ip={}", encoded(&self.ip));
         for (key, value) in
@@ -118,8 +120,8 @@ impl Explain {
         let settings = self.config.settings(self.region.region.clone())?;
         let file = self.routing.as_ref().unwrap_or(&settings.routing);
         let now = clock::now();
-        let parts = read_source(file).and_then(|source| read_table(&source, now));
-        let table = RoutingTable::new(parts.map_err(|problems| Failure::of_problems(&problems))?);
+        let parts = read_source(file).and_then(|source| read_table(&source, now, settings.secret_files));
+        let table = RoutingTable::new(parts.map_err(|problems| Failure::of_problems(&problems))?.value);
         let local = local_region(&settings, &table)?;
         let places = load_places(&settings.geoip)?;
         let finder = CountingFinder::new(Arc::new(LivePlaces { places, ..LivePlaces::default() }), None);

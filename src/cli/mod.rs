@@ -6,11 +6,13 @@
 mod check;
 mod client;
 mod completions;
+mod core_dumps;
 mod demo;
 mod edge;
 mod ending;
 mod explain;
 mod files;
+mod key;
 mod man;
 mod output;
 mod reference;
@@ -60,6 +62,7 @@ enum Verb {
     Check(check::Check),
     Explain(explain::Explain),
     Status(status::StatusVerb),
+    Key(key::KeyVerb),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
@@ -70,12 +73,16 @@ enum Verb {
 /// that something is not, 2 for wrong usage.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().verb {
+    let verb = Cli::parse().verb;
+    // Before any of them reads a key.
+    core_dumps::forbid();
+    let done = match verb {
         Verb::Run(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Key(verb) => verb.run(),
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),

@@ -1,7 +1,7 @@
 //! The reference of the verbs, out of the descriptions that `--help` shows.
 
 use super::Cli;
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 
 /// How wide the help texts are in the reference.
 const WIDTH: usize = 100;
@@ -21,15 +21,22 @@ pub fn verbs_reference() -> String {
          | 1 | what the verb says is not well, or it could not do what it was asked |\n\
          | 2 | wrong usage |\n",
     );
-    let verbs: Vec<_> = command.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned().collect();
-    for verb in verbs {
-        let help = verb.clone().term_width(WIDTH).render_long_help().to_string();
-        let help: Vec<_> = help.lines().map(str::trim_end).collect();
-        text.push_str(&format!(
-            "\n## `homeward {}`\n\n```text\n{}\n```\n",
-            verb.get_name(),
-            help.join("\n").trim_end()
-        ));
+    for verb in shown(&command) {
+        describe(verb, &format!("homeward {}", verb.get_name()), &mut text);
     }
     text
+}
+
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|verb| !verb.is_hide_set())
+}
+
+/// What the help says of a verb, and of those within it.
+fn describe(verb: &Command, name: &str, text: &mut String) {
+    let help = verb.clone().term_width(WIDTH).render_long_help().to_string();
+    let help: Vec<_> = help.lines().map(str::trim_end).collect();
+    text.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", help.join("\n").trim_end()));
+    for within in shown(verb) {
+        describe(within, &format!("{name} {}", within.get_name()), text);
+    }
 }

@@ -1,5 +1,6 @@
 //! `homeward run`
 
+use super::core_dumps;
 use super::edge::{RunningEdge, StartError};
 use super::ending::{Ending, Failure};
 use super::files::{ConfigArg, RegionArg};
@@ -49,6 +50,9 @@ impl Run {
         let (passed, command) = (passed_sockets()?, Command::of_this_process());
         let settings = self.config.settings(self.region.region)?;
         init_log(settings.log)?;
+        if settings.core_dumps {
+            core_dumps::allow();
+        }
         // The signals are listened to before there is anything to stop, so that none takes the process down half-way.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut signals = {
@@ -232,7 +236,7 @@ fn stop(
 
 fn cannot_start(error: StartError) -> Failure {
     match error {
-        StartError::Table(problems) | StartError::HopKeys(problems) | StartError::Certificates(problems) => {
+        StartError::Table(problems) | StartError::Secrets(problems) | StartError::Certificates(problems) => {
             Failure::of_problems(&problems)
         }
         error => Failure::Said(format!("the edge cannot start: {error}")),

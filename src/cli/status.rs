@@ -1,6 +1,6 @@
 //! `homeward status`
 
-use super::client::{Client, Door};
+use super::client::{Client, Credentials, Door};
 use super::ending::{Ending, Failure};
 use super::files::ConfigArg;
 use super::output;
@@ -18,11 +18,14 @@ use serde_json::Value;
 Examples:
   homeward status
   homeward status --admin 127.0.0.1:9901
+  homeward status --admin https://edge.us-west.internal:9901 --ca-file ca.pem --token-file admin.token
   homeward status --json | jq '.regions[] | {name, share, away}'")]
 pub(super) struct StatusVerb {
-    /// Where the edge is: its Unix socket or its admin address [default: as the settings say]
-    #[arg(long, value_name = "SOCKET|ADDRESS")]
+    /// Where the edge is: its Unix socket, its admin address, or the URL of that [default: as the settings say]
+    #[arg(long, value_name = "SOCKET|ADDRESS|URL")]
     admin: Option<Door>,
+    #[command(flatten)]
+    credentials: Credentials,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -32,9 +35,9 @@ pub(super) struct StatusVerb {
 
 impl StatusVerb {
     pub(super) fn run(self) -> Result<Ending, Failure> {
-        let client = match self.admin {
-            Some(door) => Client::at(door),
-            None => Client::of(&self.config.settings(None)?.admin),
+        let client = match &self.admin {
+            Some(door) => Client::at(door.clone(), &self.credentials)?,
+            None => Client::of(&self.config.settings(None)?.admin, &self.credentials)?,
         };
         // What a newer edge says beyond what is known here is passed on as it is.
         let answer: Value = client.get("/api/v1/status")?;

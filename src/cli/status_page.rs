@@ -22,6 +22,7 @@ pub(super) fn render(status: &Status, style: Style) -> String {
     page.push_str(&hops(status, style));
     page.push_str(&certificates::lines(status, style));
     page.push_str(&acme::lines(status, style));
+    page.push_str(&secrets(status, style));
     page
 }
 
@@ -171,6 +172,18 @@ fn hops(status: &Status, style: Style) -> String {
     };
     let problem = hops.problem.as_ref().map(|problem| refused(problem, status.now, "The keys that were used stay."));
     format!("{} {live}\n{}", style.strong("Hops"), problem.map(|text| style.bad(&text)).unwrap_or_default())
+}
+
+/// Nothing where there is nothing to worry about.
+fn secrets(status: &Status, style: Style) -> String {
+    let mut text = String::new();
+    if let Some(problem) = &status.admin.problem {
+        text.push_str(&style.bad(&refused(problem, status.now, "The tokens that were used stay.")));
+    }
+    for warning in &status.secret_warnings {
+        text.push_str(&format!("{} {}\n", style.strong("Secrets"), style.odd(&plain(warning))));
+    }
+    text
 }
 
 fn refused(problem: &FileStatus, now: Timestamp, and: &str) -> String {

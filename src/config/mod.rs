@@ -9,8 +9,10 @@
 
 mod excerpt;
 mod form;
+mod masking;
 mod problem;
 mod quantity;
+mod secret_source;
 mod settings;
 mod suggestion;
 mod table;
@@ -20,13 +22,14 @@ pub use problem::{Problem, Problems, Source};
 pub use quantity::{BadQuantity, LONGEST, duration, size, write_duration};
 pub use settings::{
     AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
-    ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings,
-    Stop, Tls, TlsProfile, Watchdog, read_settings,
+    ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
+    SecretFiles, Settings, SocketUsers, Stop, Tls, TlsProfile, Watchdog, read_settings,
 };
 pub use suggestion::did_you_mean;
 pub use table::{read_drains, read_routing};
 
 use problem::Findings;
+use secret_source::{one_source, secret_source};
 
 /// Reads `source`, which has the form of `record`, with `make`.
 fn read<T>(

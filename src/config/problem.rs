@@ -1,6 +1,7 @@
 //! What is wrong with a file: all of it, each with its place and what to do.
 
 use super::excerpt::{self, Excerpt};
+use super::masking::masked;
 use super::yaml::{Node, Span};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
@@ -211,7 +212,8 @@ impl Findings {
 
     fn add(&mut self, finding: Finding) {
         if self.found.len() < Self::MOST {
-            self.found.push(finding);
+            let (message, help) = (masked(&finding.message).into_owned(), masked(&finding.help).into_owned());
+            self.found.push(Finding { message, help, ..finding });
         } else {
             self.more += 1;
         }
@@ -231,10 +233,12 @@ impl Findings {
         self.found.sort_by_key(|finding| (finding.span.start, finding.span.end)); // stable
         self.found.dedup_by(|a, b| a.span == b.span && a.message == b.message);
         let more = self.more + self.found.len().saturating_sub(Problems::MOST);
-        let mut lines = excerpt::Lines::of(&source.text);
+        // Whoever writes a key where its file should stand must not find it in a log.
+        let text = masked(&source.text);
+        let mut lines = excerpt::Lines::of(&text);
         let problems = self.found.into_iter().take(Problems::MOST).map(|finding| {
             let key = root.map(|root| root.path_at(finding.span.start)).unwrap_or_default();
-            excerpt::problem(&mut lines, finding, key)
+            excerpt::problem(&mut lines, finding, masked(&key).into_owned())
         });
         let problems: Vec<_> = problems.collect();
         if problems.is_empty() {
@@ -249,6 +253,8 @@ impl Findings {
 /// `text` as it may stand in a message: in quotes, without control characters, cut where it is long.
 pub(super) fn quoted(text: &str) -> String {
     const MOST: usize = 60;
+    // Before it is cut: a part of a secret may not look like one.
+    let text = &*masked(text);
     let mut short: String = text.chars().take(MOST).flat_map(escaped).collect();
     if text.chars().nth(MOST).is_some() {
         short.push('…');

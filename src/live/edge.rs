@@ -12,12 +12,12 @@ use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
 use super::revision::Revision;
 use super::table::{LiveTable, Origin, RegionTraffic};
-use crate::model::{Keyring, Learning, RegionName, Service, ServiceName, Timestamp};
+use crate::model::{AccessTokens, Keyring, Learning, RegionName, Service, ServiceName, Timestamp};
 use crate::resilience::Observation;
 use crate::routing::{RoutingTable, TableParts};
 use crate::telemetry::{Metrics, RequestMeters};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -34,6 +34,29 @@ pub struct FileProblem {
     pub summary: String,
     /// All problems with their places and what to do, as `homeward check` prints them.
     pub text: String,
+}
+
+/// Secrets that an edge has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Secrets {
+    /// The keys of the services of the table.
+    SessionKeys,
+    /// The keys that hops are signed with.
+    HopKeys,
+    /// The tokens of the admin address.
+    AdminTokens,
+}
+
+impl Secrets {
+    /// What they are called in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SessionKeys => "session keys",
+            Self::HopKeys => "hop keys",
+            Self::AdminTokens => "admin tokens",
+        }
+    }
 }
 
 /// A table that is ready to go live: compiled, its pools known to probes and discovery.
@@ -64,6 +87,9 @@ pub struct Edge {
     places_problem: ArcSwapOption<FileProblem>,
     hop_keys: ArcSwapOption<Keyring>,
     hop_keys_problem: ArcSwapOption<FileProblem>,
+    admin_tokens: ArcSwapOption<AccessTokens>,
+    admin_tokens_problem: ArcSwapOption<FileProblem>,
+    secret_warnings: Mutex<BTreeMap<Secrets, Vec<String>>>,
     certificates: ArcSwap<Vec<LiveCertificate>>,
     challenges: Challenges,
     acme: ArcSwap<Vec<AcmeStanding>>,
@@ -109,6 +135,9 @@ impl Edge {
             places_problem: ArcSwapOption::empty(),
             hop_keys: ArcSwapOption::empty(),
             hop_keys_problem: ArcSwapOption::empty(),
+            admin_tokens: ArcSwapOption::empty(),
+            admin_tokens_problem: ArcSwapOption::empty(),
+            secret_warnings: Mutex::default(),
             certificates: ArcSwap::default(),
             challenges: Challenges::default(),
             acme: ArcSwap::default(),
@@ -334,6 +363,41 @@ impl Edge {
     /// Says why newer hop keys are not used. The old ones are.
     pub fn set_hop_keys_problem(&self, problem: FileProblem) {
         self.hop_keys_problem.store(Some(Arc::new(problem)));
+    }
+
+    /// The tokens of its admin address; `None` where nobody is let in by one.
+    #[must_use]
+    pub fn admin_tokens(&self) -> Option<Arc<AccessTokens>> {
+        self.admin_tokens.load_full()
+    }
+
+    /// Takes these tokens from now on.
+    pub fn set_admin_tokens(&self, tokens: AccessTokens) {
+        self.admin_tokens.store(Some(Arc::new(tokens)));
+        self.admin_tokens_problem.store(None);
+    }
+
+    /// Why the newest tokens are not what is used, where they are not.
+    #[must_use]
+    pub fn admin_tokens_problem(&self) -> Option<Arc<FileProblem>> {
+        self.admin_tokens_problem.load_full()
+    }
+
+    /// Says why newer tokens are not used. The old ones are.
+    pub fn set_admin_tokens_problem(&self, problem: FileProblem) {
+        self.admin_tokens_problem.store(Some(Arc::new(problem)));
+    }
+
+    /// What should worry somebody about the files of its secrets: one line each, without anything of what is in them.
+    #[must_use]
+    pub fn secret_warnings(&self) -> Vec<String> {
+        let all = self.secret_warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().flatten().cloned().collect()
+    }
+
+    /// Says what should worry somebody about these secrets; what was said of them before is forgotten.
+    pub fn set_secret_warnings(&self, of: Secrets, warnings: Vec<String>) {
+        self.secret_warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(of, warnings);
     }
 
     /// The files of certificates of its listeners, each once; none where no listener speaks TLS.

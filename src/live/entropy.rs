@@ -1,8 +1,25 @@
 //! Randomness. Everything below this floor is handed its random numbers; everything above asks here.
 //!
-//! It spreads load; it is no secret: nothing that must not be guessed may be made of it.
+//! What spreads load is no secret: nothing that must not be guessed may be made of it. For secrets there is
+//! [`secret_bytes`].
 
 use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// The system gives no randomness.
+#[derive(Debug, thiserror::Error)]
+#[error("the system gives no randomness: {0}")]
+pub struct NoRandomness(getrandom::Error);
+
+/// 256 bits of the system's randomness, which nobody can guess; wiped when they go.
+///
+/// # Errors
+/// Where the system gives none.
+pub fn secret_bytes() -> Result<Zeroizing<[u8; 32]>, NoRandomness> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(NoRandomness)?;
+    Ok(bytes)
+}
 
 /// A random number, all of them equally likely.
 #[must_use]
@@ -31,6 +48,11 @@ pub fn ratio() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_differ() {
+        assert_ne!(*secret_bytes().unwrap(), *secret_bytes().unwrap());
+    }
 
     #[test]
     fn jitter_stays_within_its_ratio_and_moves() {

@@ -42,11 +42,26 @@ impl RateLimiter {
     /// # Errors
     /// Where it is one too many: the whole seconds after which it would not be, at least 1.
     pub fn take(&self, key: Option<&[u8]>, client: IpAddr, now: Duration) -> Result<(), u32> {
-        let hash = match key {
+        Self::seconds(self.table.take(self.hash(key, client), nanoseconds(now)))
+    }
+
+    /// The same, without taking one in.
+    ///
+    /// # Errors
+    /// As [`RateLimiter::take`].
+    pub fn look(&self, key: Option<&[u8]>, client: IpAddr, now: Duration) -> Result<(), u32> {
+        Self::seconds(self.table.look(self.hash(key, client), nanoseconds(now)))
+    }
+
+    fn hash(&self, key: Option<&[u8]>, client: IpAddr) -> u64 {
+        match key {
             Some(key) => self.secret.hash((1_u8, key)),
             None => self.secret.hash((0_u8, ClientSource::from(client))),
-        };
-        match self.table.take(hash, nanoseconds(now)) {
+        }
+    }
+
+    fn seconds(verdict: Verdict) -> Result<(), u32> {
+        match verdict {
             Verdict::Allowed => Ok(()),
             Verdict::Wait(wait) => Err(u32::try_from(wait.div_ceil(1_000_000_000)).unwrap_or(u32::MAX)),
         }
@@ -81,7 +96,10 @@ mod tests {
         let now = Duration::from_secs(7);
         let take =
             |key: Option<&str>, client: &str, now| limiter.take(key.map(str::as_bytes), client.parse().unwrap(), now);
+        let look = |client: &str| limiter.look(None, client.parse().unwrap(), now);
+        assert_eq!((look("2001:db8::1"), look("2001:db8::1")), (Ok(()), Ok(())), "looking takes nothing");
         assert_eq!(take(None, "2001:db8::1", now), Ok(()));
+        assert_eq!(look("2001:db8::2"), Err(3));
         assert_eq!(take(None, "2001:db8::2", now), Err(3), "the same /64, and 2.5 s are 3");
         assert_eq!(take(None, "2001:db8:0:1::1", now), Ok(()));
         assert_eq!(take(Some("a"), "2001:db8::1", now), Ok(()));

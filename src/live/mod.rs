@@ -19,7 +19,7 @@ mod table;
 pub use acme::{AcmeProblem, AcmeStanding};
 pub use certificates::{CertificateUse, LiveCertificate};
 pub use challenges::Challenges;
-pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, log_transition};
+pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, Secrets, log_transition};
 pub use hash_key::HashKey;
 pub use learned::LearnedHomes;
 pub use limits::RateLimiter;

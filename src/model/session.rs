@@ -1,6 +1,6 @@
 //! Where a service's session keys are, and how they are written.
 
-use std::path::Path;
+use super::secret::SecretSource;
 use std::time::Duration;
 
 /// Who makes the session key.
@@ -36,8 +36,8 @@ pub struct SessionKeys {
     pub separator: Box<str>,
     /// Who makes the key.
     pub minted_by: MintedBy,
-    /// The file of the keyring that keys are signed with; they are not where it is missing.
-    pub key_file: Option<Box<Path>>,
+    /// Where the keyring is that keys are signed with; they are not where it is missing.
+    pub keyring: Option<SecretSource>,
     /// What is learned of keys that name no region; nothing where it is missing.
     pub learn: Option<Learning>,
 }
@@ -52,7 +52,7 @@ impl SessionKeys {
             bearer: false,
             separator: "-".into(),
             minted_by: MintedBy::App,
-            key_file: None,
+            keyring: None,
             learn: None,
         }
     }

@@ -76,6 +76,9 @@ impl fmt::Display for Share {
 pub struct Rate(f64);
 
 impl Rate {
+    /// One request per second.
+    pub const ONE: Self = Self(1.0);
+
     /// The rate of `per_second` requests per second.
     ///
     /// # Errors

@@ -175,16 +175,6 @@ pub(super) struct Connection {
     stop: watch::Receiver<bool>,
 }
 
-impl Drop for Connection {
-    /// What was said last may still lie here: the alert of a handshake that has failed, by which the client learns why.
-    fn drop(&mut self) {
-        if !self.tcp.buffer().is_empty() {
-            // Whoever takes no byte at the moment, or is gone, does not hear of it.
-            let _ = self.tcp.get_ref().try_write(self.tcp.buffer());
-        }
-    }
-}
-
 impl Connection {
     /// A connection whose requests find `state` again. Its phase is [`Phase::Any`] until that is told another.
     ///
@@ -428,6 +418,11 @@ impl GetSocketDigest for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(tcp) = self.tcp.take() {
+            // What was said last may still lie here: the alert of a handshake that has failed, by which the client learns why.
+            if !tcp.buffer().is_empty() {
+                // Whoever takes no byte at the moment, or is gone, does not hear of it.
+                let _ = tcp.get_ref().try_write(tcp.buffer());
+            }
             self.state.leave(tcp.into_inner());
         }
     }

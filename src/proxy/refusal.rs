@@ -282,7 +282,7 @@ fn wants_json(accept: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 22] = [
+    const ALL: [Refusal; 23] = [
         Refusal::BadRequest("Why."),
         Refusal::Method,
         Refusal::MethodOfService,

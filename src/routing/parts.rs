@@ -2,14 +2,13 @@
 
 use crate::model::{
     Continent, Country, Drain, Keyring, Location, Network, PeerCredentials, PeerFiles, Rate, RegionEdge, RegionId,
-    RegionName, Service, SessionPrefix, Subdivision,
+    RegionName, SecretSource, Service, SessionPrefix, Subdivision,
 };
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-/// Keyrings by the file that holds them.
-pub type Keyrings = BTreeMap<Box<Path>, Arc<Keyring>>;
+/// Keyrings by where they are kept.
+pub type Keyrings = BTreeMap<SecretSource, Arc<Keyring>>;
 
 /// Credentials toward servers by the files that hold them.
 pub type Credentials = BTreeMap<PeerFiles, Arc<PeerCredentials>>;
@@ -95,7 +94,7 @@ pub struct TableParts {
     pub services: Vec<Service>,
     /// In the order of the file.
     pub drains: Vec<Drain>,
-    /// Those of the key files that services name. A service whose file is not among them takes no key for good.
+    /// Those that services name. A service whose keyring is not among them takes no key for good.
     pub keyrings: Keyrings,
     /// Those of the files that pools and edges name for TLS. Where the files of a pool are not among them, nobody is taken
     /// for one of its servers.

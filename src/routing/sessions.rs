@@ -22,10 +22,10 @@ pub struct ServiceSessions {
 impl ServiceSessions {
     pub(super) fn new(service: &Service, parts: &TableParts, prefixes: &Arc<PrefixIndex>) -> Option<Self> {
         let keys = service.session.clone()?;
-        let format = match &keys.key_file {
+        let format = match &keys.keyring {
             None => Some(KeyFormat::new(&keys.separator, None)),
-            Some(file) => {
-                parts.keyrings.get(file).map(|keyring| KeyFormat::new(&keys.separator, Some(keyring.clone())))
+            Some(source) => {
+                parts.keyrings.get(source).map(|keyring| KeyFormat::new(&keys.separator, Some(keyring.clone())))
             }
         };
         Some(Self { keys, format, prefixes: Arc::clone(prefixes) })

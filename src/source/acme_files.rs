@@ -1,8 +1,8 @@
 //! The files by which an ACME authority is verified, and an account of it is proved.
 
-use super::certificates::read;
+use super::certificates::read_key;
 use super::credentials::read_server_ca_of;
-use crate::config::{Acme, Problems};
+use crate::config::{Acme, Problems, SecretFiles};
 use crate::tls::Authorities;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,20 +22,20 @@ pub type ReadExternalKey = Box<dyn Fn() -> Result<Option<Zeroizing<Vec<u8>>>, Pr
 ///
 /// # Errors
 /// The first file that cannot be used.
-pub fn acme_files(acme: &Acme) -> Result<(ReadAuthorities, ReadExternalKey), Problems> {
+pub fn acme_files(acme: &Acme, rule: SecretFiles) -> Result<(ReadAuthorities, ReadExternalKey), Problems> {
     let ca: Option<PathBuf> = acme.ca.clone();
     let key: Option<PathBuf> = acme.external_account.as_ref().map(|account| account.key_file.clone());
     let authorities = move || ca.as_deref().map(|file| read_server_ca_of(file, OF_ACME)).transpose();
-    let external_key = move || key.as_deref().map(external_key).transpose();
+    let external_key = move || key.as_deref().map(|file| external_key(file, rule)).transpose();
     authorities()?;
     external_key()?;
     Ok((Box::new(authorities), Box::new(external_key)))
 }
 
 /// The key of an external account, in the form in which authorities give it. Nothing of it is ever shown.
-fn external_key(file: &Path) -> Result<Zeroizing<Vec<u8>>, Problems> {
-    let bytes = read(file, "key_file", OF_ACME)?;
-    let text = bytes.trim_ascii();
+fn external_key(file: &Path, rule: SecretFiles) -> Result<Zeroizing<Vec<u8>>, Problems> {
+    let found = read_key(file, "key_file", OF_ACME, rule)?;
+    let text = found.secret.expose().trim_ascii();
     let text = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
     let key = URL_SAFE_NO_PAD.decode(text).ok().map(Zeroizing::new).filter(|key| key.len() >= 16);
     key.ok_or_else(|| {
@@ -56,11 +56,11 @@ mod tests {
             ["zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W", " _-AAAAAAAAAAAAAAAAAAAAAA==\n"]
         {
             std::fs::write(&file, text).unwrap();
-            assert!(external_key(&file).is_ok(), "{text}");
+            assert!(external_key(&file, SecretFiles::Warn).is_ok(), "{text}");
         }
         for text in ["", "secret secret secret secret", "c2hvcnQ"] {
             std::fs::write(&file, text).unwrap();
-            let said = external_key(&file).unwrap_err().render(false);
+            let said = external_key(&file, SecretFiles::Warn).unwrap_err().render(false);
             assert!(said.contains("no key of an external account") && !said.contains("secret s"), "{said}");
         }
     }

@@ -1,7 +1,8 @@
 //! What the edge believes of servers and shows to them, out of the files that a routing table names.
 
-use super::certificates::{problems, read};
-use crate::config::Problems;
+use super::certificates::{problems, read, read_key};
+use super::keys::Read;
+use crate::config::{Problems, SecretFiles};
 use crate::model::{IdentityFiles, PeerCredentials, PeerFiles, PeerIdentity};
 use crate::routing::{Credentials, TableParts};
 use crate::tls::{Authorities, Flaw, Pair, Part, read_authorities, read_identity};
@@ -34,16 +35,17 @@ pub(super) fn read_server_ca_of(file: &Path, place: &str) -> Result<Authorities,
 ///
 /// # Errors
 /// Which of the two files is wrong, why, and what to do.
-pub fn read_client_identity(files: &IdentityFiles) -> Result<(PeerIdentity, Pair), Problems> {
-    read_once(files)?.map_err(|flaw| refused(files, flaw))
+pub fn read_client_identity(files: &IdentityFiles, rule: SecretFiles) -> Result<(PeerIdentity, Pair), Problems> {
+    read_once(files, rule)?.map_err(|flaw| refused(files, flaw))
 }
 
 /// # Errors
 /// Where one of them cannot be read at all.
-fn read_once(files: &IdentityFiles) -> Result<Result<(PeerIdentity, Pair), Flaw>, Problems> {
+fn read_once(files: &IdentityFiles, rule: SecretFiles) -> Result<Result<(PeerIdentity, Pair), Flaw>, Problems> {
     let certificate = read(&files.certificate, "certificate", OF_THE_TABLE)?;
-    let key = read(&files.key, "key", OF_THE_TABLE)?;
-    Ok(read_identity(&certificate, &key))
+    let key = read_key(&files.key, "key", OF_THE_TABLE, rule)?;
+    let read = read_identity(&certificate, key.secret.expose());
+    Ok(read.map(|(identity, pair)| (identity, pair.with_key_warning(key.warning))))
 }
 
 fn refused(files: &IdentityFiles, flaw: Flaw) -> Problems {
@@ -65,26 +67,29 @@ pub fn peer_files(parts: &TableParts) -> impl Iterator<Item = &PeerFiles> {
 }
 
 /// The table with what is in the files that it names for TLS.
-pub(super) fn with_credentials(mut parts: TableParts) -> Result<TableParts, Problems> {
-    let mut credentials = Credentials::new();
+pub(super) fn with_credentials(mut parts: TableParts, rule: SecretFiles) -> Result<Read<TableParts>, Problems> {
+    let (mut credentials, mut warnings) = (Credentials::new(), Vec::new());
     for files in peer_files(&parts) {
         let authorities =
             files.ca.as_deref().map(|file| read_server_ca(file).map(|found| found.certificates)).transpose()?;
-        let identity = files.identity.as_ref().map(patiently).transpose()?;
+        let identity = files.identity.as_ref().map(|files| patiently(files, rule)).transpose()?;
+        let (identity, warning) = identity.unzip();
+        warnings.extend(warning.flatten());
         credentials.insert(files.clone(), Arc::new(PeerCredentials { authorities, identity }));
     }
     parts.credentials = credentials;
-    Ok(parts)
+    Ok(Read { value: parts, warnings })
 }
 
-fn patiently(files: &IdentityFiles) -> Result<PeerIdentity, Problems> {
-    let mut read = read_once(files)?;
+/// With what should worry somebody about the key's file.
+fn patiently(files: &IdentityFiles, rule: SecretFiles) -> Result<(PeerIdentity, Option<String>), Problems> {
+    let mut read = read_once(files, rule)?;
     for _ in 1..TRIES {
         if read.is_ok() {
             break;
         }
         std::thread::sleep(BETWEEN);
-        read = read_once(files)?;
+        read = read_once(files, rule)?;
     }
-    read.map(|(identity, _)| identity).map_err(|flaw| refused(files, flaw))
+    read.map(|(identity, pair)| (identity, pair.key_warning().map(str::to_owned))).map_err(|flaw| refused(files, flaw))
 }

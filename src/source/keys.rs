@@ -1,38 +1,61 @@
-//! Keyrings out of files: those that a routing table names, and that of the hops.
+//! Keyrings: those that a routing table names, and that of the hops; and the tokens of the admin address.
 
 use super::credentials::{peer_files, with_credentials};
-use super::routing_file::read_source;
+use super::secrets::read_secret;
 use super::watch::{FileWatch, Signature, Wake};
-use crate::config::{Problems, Source, read_routing};
-use crate::live::{Edge, FileProblem, clock};
-use crate::model::{Keyring, PeerFiles, Timestamp};
+use crate::config::{Problems, SecretFiles, Source, read_routing};
+use crate::live::{Edge, FileProblem, Secrets, clock};
+use crate::model::{AccessTokens, BadKeyring, Keyring, PeerFiles, SecretSource, Timestamp};
 use crate::routing::{Keyrings, TableParts};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-/// Reads a key file. Nothing of what stands in it is ever shown.
+/// What was read, and what should worry somebody about where it was read from.
+#[derive(Debug)]
+pub struct Read<T> {
+    /// What was read.
+    pub value: T,
+    /// What should worry somebody: files of secrets that others can read.
+    pub warnings: Vec<String>,
+}
+
+/// Reads a keyring. Nothing of what stands there is ever shown.
 ///
 /// # Errors
-/// That it cannot be read, or what is wrong in which line, with what to do.
-pub fn read_keyring(path: &Path) -> Result<Keyring, Problems> {
-    let name = path.display().to_string();
-    if !path.exists() {
-        let help = format!("make one, the same for all edges: (umask 077; openssl rand -hex 32 > {name})");
-        return Err(Problems::of_file(name, "there is no such key file", help));
-    }
-    let source = read_source(path)?;
-    source.text.parse().map_err(|bad| {
+/// That it cannot be read or lies open, or what is wrong in which line, with what to do.
+pub fn read_keyring(source: &SecretSource, rule: SecretFiles) -> Result<Read<Keyring>, Problems> {
+    let found = read_secret(source, rule, "homeward key generate")?;
+    let keyring = Keyring::of_secret(&found.secret).map_err(|bad| {
         let help = "write one key a line, the one that signs first; homeward never shows what stands there";
-        Problems::of_file(&source.name, format!("the key file cannot be used: {bad}"), help)
-    })
+        unusable(source, "keys", &bad, help)
+    })?;
+    Ok(Read { value: keyring, warnings: found.warning.into_iter().collect() })
+}
+
+/// Reads the tokens of the admin address. Nothing of what stands there is ever shown.
+///
+/// # Errors
+/// As [`read_keyring`].
+pub fn read_tokens(source: &SecretSource, rule: SecretFiles) -> Result<Read<AccessTokens>, Problems> {
+    let found = read_secret(source, rule, "homeward key generate --kind token")?;
+    let tokens = AccessTokens::of_secret(&found.secret).map_err(|bad| {
+        let help = "write one token a line, read:TOKEN or operate:TOKEN; homeward never shows what stands there";
+        unusable(source, "tokens", &bad, help)
+    })?;
+    Ok(Read { value: tokens, warnings: found.warning.into_iter().collect() })
+}
+
+fn unusable(source: &SecretSource, what: &str, bad: &BadKeyring, help: &str) -> Problems {
+    let place = if source.file().is_some() { "file" } else { "variable" };
+    Problems::of_file(source.to_string(), format!("the {place} of {what} cannot be used: {bad}"), help)
 }
 
 /// The routing table in `source`, with the keyrings and the certificates that it names.
 ///
 /// # Errors
-/// All problems of the table or, where it has none, those of the first file of these that has one.
-pub fn read_table(source: &Source, now: Timestamp) -> Result<TableParts, Problems> {
-    read_routing(source, now).and_then(with_files)
+/// All problems of the table or, where it has none, those of the first file or keyring of these that has one.
+pub fn read_table(source: &Source, now: Timestamp, rule: SecretFiles) -> Result<Read<TableParts>, Problems> {
+    read_routing(source, now).and_then(|parts| with_files(parts, rule))
 }
 
 /// The files of keyrings and certificates that a table names, each service's keyring by itself.
@@ -41,49 +64,67 @@ pub(super) fn named_files(parts: &TableParts) -> impl Iterator<Item = &Path> {
 }
 
 /// The table with what is in the files that it names.
-pub(super) fn with_files(parts: TableParts) -> Result<TableParts, Problems> {
-    with_keyrings(parts).and_then(with_credentials)
+pub(super) fn with_files(parts: TableParts, rule: SecretFiles) -> Result<Read<TableParts>, Problems> {
+    let with_keyrings = with_keyrings(parts, rule)?;
+    let mut read = with_credentials(with_keyrings.value, rule)?;
+    read.warnings.extend(with_keyrings.warnings);
+    Ok(read)
 }
 
-/// The files of the keyrings that a table names, each service's by itself.
+/// Where the keyrings are that a table names, each service's by itself.
+fn keyring_sources(parts: &TableParts) -> impl Iterator<Item = &SecretSource> {
+    parts.services.iter().filter_map(|service| service.session.as_ref()?.keyring.as_ref())
+}
+
+/// The files among them.
 fn key_files(parts: &TableParts) -> impl Iterator<Item = &Path> {
-    parts.services.iter().filter_map(|service| service.session.as_ref()?.key_file.as_deref())
+    keyring_sources(parts).filter_map(SecretSource::file)
 }
 
 /// The table with the keyrings that it names.
-fn with_keyrings(mut parts: TableParts) -> Result<TableParts, Problems> {
-    let mut keyrings = Keyrings::new();
-    for file in key_files(&parts) {
-        if !keyrings.contains_key(file) {
-            keyrings.insert(file.into(), Arc::new(read_keyring(file)?));
+fn with_keyrings(mut parts: TableParts, rule: SecretFiles) -> Result<Read<TableParts>, Problems> {
+    let (mut keyrings, mut warnings) = (Keyrings::new(), Vec::new());
+    for source in keyring_sources(&parts) {
+        if !keyrings.contains_key(source) {
+            let mut read = read_keyring(source, rule)?;
+            warnings.append(&mut read.warnings);
+            keyrings.insert(source.clone(), Arc::new(read.value));
         }
     }
     parts.keyrings = keyrings;
-    Ok(parts)
+    Ok(Read { value: parts, warnings })
 }
 
-/// The file of the keys that hops are signed with.
-pub struct HopKeysFile {
-    path: PathBuf,
+/// Says in the log what others can read.
+pub(super) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Secrets of the edge itself that are followed: the keys of hops, or the tokens of the admin address.
+pub struct SecretFollower {
+    of: Secrets,
+    source: SecretSource,
+    rule: SecretFiles,
     edge: Arc<Edge>,
     seen: Option<Signature>,
 }
 
-impl HopKeysFile {
-    /// The file at `path`, for `edge`. Nothing is read yet.
+impl SecretFollower {
+    /// Those in `source`, for `edge`. Nothing is read yet.
     #[must_use]
-    pub fn new(path: PathBuf, edge: Arc<Edge>) -> Self {
-        Self { path, edge, seen: None }
+    pub fn new(of: Secrets, source: SecretSource, rule: SecretFiles, edge: Arc<Edge>) -> Self {
+        Self { of, source, rule, edge, seen: None }
     }
 
-    /// Reads the file and turns hops on with its keys.
+    /// Reads them, and lets the edge have them.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with them.
     pub fn start(&mut self) -> Result<(), Problems> {
-        self.seen = Some(Signature::of(&self.path));
-        self.edge.set_hop_keys(read_keyring(&self.path)?);
-        Ok(())
+        self.seen = self.source.file().map(Signature::of);
+        self.take_in()
     }
 
     /// Follows the file until the watch is told to stop. It blocks; give it a thread of its own.
@@ -94,7 +135,7 @@ impl HopKeysFile {
                 Wake::Asked => true,
                 Wake::Look => false,
             };
-            let now = Some(Signature::of(&self.path));
+            let now = self.source.file().map(Signature::of);
             if asked || (now != self.seen && now.as_ref().is_some_and(Signature::holds_something)) {
                 self.seen = now;
                 self.reload();
@@ -102,25 +143,50 @@ impl HopKeysFile {
         }
     }
 
-    fn reload(&self) {
-        match read_keyring(&self.path) {
-            Ok(keys) => {
-                self.edge.set_hop_keys(keys);
-                tracing::info!("hops are signed with the keys in {}", self.path.display());
+    fn take_in(&self) -> Result<(), Problems> {
+        let warnings = match self.of {
+            Secrets::HopKeys => {
+                let read = read_keyring(&self.source, self.rule)?;
+                self.edge.set_hop_keys(read.value);
+                read.warnings
             }
+            Secrets::AdminTokens => {
+                let read = read_tokens(&self.source, self.rule)?;
+                self.edge.set_admin_tokens(read.value);
+                read.warnings
+            }
+            // They come with the table.
+            Secrets::SessionKeys => return Ok(()),
+        };
+        warn(&warnings);
+        self.edge.set_secret_warnings(self.of, warnings);
+        Ok(())
+    }
+
+    fn reload(&self) {
+        match self.take_in() {
+            Ok(()) => match self.of {
+                Secrets::HopKeys => tracing::info!("hops are signed with the keys in {}", self.source),
+                _ => tracing::info!("the {} are those in {}", self.of.as_str(), self.source),
+            },
             Err(problems) => {
                 tracing::error!(
-                    "{} is refused, and the hop keys that were used stay; correct the file, it is read at once\n{}",
-                    self.path.display(),
+                    "{} is refused, and the {} that were used stay; correct it, it is read at once\n{}",
+                    self.source,
+                    self.of.as_str(),
                     problems.render(false)
                 );
-                self.edge.set_hop_keys_problem(FileProblem {
+                let problem = FileProblem {
                     file: problems.file().to_owned(),
                     revision: None,
                     since: clock::now(),
                     summary: problems.summary(),
                     text: problems.render(false),
-                });
+                };
+                match self.of {
+                    Secrets::AdminTokens => self.edge.set_admin_tokens_problem(problem),
+                    Secrets::HopKeys | Secrets::SessionKeys => self.edge.set_hop_keys_problem(problem),
+                }
             }
         }
     }

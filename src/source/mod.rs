@@ -10,12 +10,13 @@ mod keys;
 mod last_good;
 mod places_files;
 mod routing_file;
+mod secrets;
 mod watch;
 
 pub use acme_files::{ReadAuthorities, ReadExternalKey, acme_files};
 pub use certificates::{CertificateSources, ListenersTls, read_certificate, read_client_ca};
 pub use credentials::{peer_files, read_client_identity, read_server_ca};
-pub use keys::{HopKeysFile, read_keyring, read_table};
+pub use keys::{Read, SecretFollower, read_keyring, read_table, read_tokens};
 pub use last_good::LastGood;
 pub use places_files::{PlacesFiles, load_places};
 pub use routing_file::{RoutingFile, read_source};

@@ -1,10 +1,10 @@
 //! The routing table out of a file, live within a second of its being saved.
 
-use super::keys::{named_files, read_table, with_files};
+use super::keys::{Read, named_files, read_table, warn, with_files};
 use super::last_good::{LastGood, read_bounded};
 use super::watch::{FileWatch, Signature, Wake};
-use crate::config::{Problems, Source, read_routing};
-use crate::live::{Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
+use crate::config::{Problems, SecretFiles, Source, read_routing};
+use crate::live::{Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, Secrets, clock};
 use crate::model::Pool;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,13 +35,36 @@ pub struct RoutingFile {
     revision: Option<Revision>,
     /// The files of keys and certificates that the table names which was read last, and what they looked like.
     files_seen: Vec<(PathBuf, Signature)>,
+    /// What was said when the file was last refused.
+    refused: Option<String>,
+    /// Whether these files were refused: then the table that is live is not what the files say, whatever its text.
+    files_refused: bool,
+    secret_files: SecretFiles,
 }
 
 impl RoutingFile {
     /// The file at `path`, for `edge`. Nothing is read yet. `runtime` drives the waits for probes and discovery.
     #[must_use]
     pub fn new(path: PathBuf, last_good: LastGood, edge: Arc<Edge>, runtime: Handle) -> Self {
-        Self { path, last_good, edge, runtime, seen: None, revision: None, files_seen: Vec::new() }
+        let secret_files = SecretFiles::default();
+        Self {
+            path,
+            last_good,
+            edge,
+            runtime,
+            seen: None,
+            revision: None,
+            files_seen: Vec::new(),
+            refused: None,
+            files_refused: false,
+            secret_files,
+        }
+    }
+
+    /// The same, with this rule for its key files.
+    #[must_use]
+    pub fn with_rule(self, secret_files: SecretFiles) -> Self {
+        Self { secret_files, ..self }
     }
 
     /// Makes the file's table live or, where the file has a problem, the last good one.
@@ -53,7 +76,7 @@ impl RoutingFile {
         let last_good = self.last_good.path().to_owned();
         let again = read_source(&last_good).and_then(|source| {
             let revision = Revision::of(source.text.as_bytes());
-            let parts = read_table(&source, clock::now())?;
+            let parts = read_table(&source, clock::now(), self.secret_files)?;
             self.make_live(parts, revision, Origin::LastGood, &source.name)
         });
         match again {
@@ -89,14 +112,18 @@ impl RoutingFile {
         }
         let before = self.revision;
         match self.load() {
-            Ok(()) => {}
-            // The same bad content, seen again because somebody touched the file, is no news.
-            Err(_) if !asked && !files_differ && before.is_some() && self.revision == before => {}
-            Err(problems) => tracing::error!(
-                "{} is refused, and the table that was live stays; correct the file, it is read at once\n{}",
-                self.path.display(),
-                problems.render(false)
-            ),
+            Ok(()) => self.refused = None,
+            Err(problems) => {
+                let text = problems.render(false);
+                // The same bad content, seen again because somebody touched the file, is no news.
+                if asked || self.revision != before || self.refused.as_ref() != Some(&text) {
+                    tracing::error!(
+                        "{} is refused, and the table that was live stays; correct the file, it is read at once\n{text}",
+                        self.path.display(),
+                    );
+                }
+                self.refused = Some(text);
+            }
         }
     }
 
@@ -110,7 +137,7 @@ impl RoutingFile {
         let revision = Revision::of(source.text.as_bytes());
         self.revision = Some(revision);
         let files_differ = self.files_differ();
-        if self.edge.table().is_some_and(|live| live.revision == revision) && !files_differ {
+        if self.edge.table().is_some_and(|live| live.revision == revision) && !files_differ && !self.files_refused {
             if self.edge.table_problem().is_some() {
                 tracing::info!("{} is again what is live, revision {revision}", self.path.display());
             }
@@ -123,8 +150,15 @@ impl RoutingFile {
             // Before they are read, so that no change in between is missed.
             self.files_seen = named_files(parts).map(|file| (file.to_owned(), Signature::of(file))).collect();
         }
-        let adopted =
-            parts.and_then(with_files).and_then(|parts| self.make_live(parts, revision, Origin::File, &source.name));
+        let read = match parts {
+            Ok(parts) => {
+                let read = with_files(parts, self.secret_files);
+                self.files_refused = read.is_err();
+                read
+            }
+            Err(problems) => Err(problems),
+        };
+        let adopted = read.and_then(|read| self.make_live(read, revision, Origin::File, &source.name));
         if let Err(problems) = adopted {
             self.refuse(Some(revision), &problems);
             return Err(problems);
@@ -148,18 +182,21 @@ impl RoutingFile {
 
     fn make_live(
         &self,
-        parts: crate::routing::TableParts,
+        read: Read<crate::routing::TableParts>,
         revision: Revision,
         origin: Origin,
         file: &str,
     ) -> Result<(), Problems> {
-        let prepared = self.edge.prepare(parts, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
+        let prepared =
+            self.edge.prepare(read.value, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
         self.wait_for_pools(&prepared);
         if origin == Origin::File {
             // Before the table goes live, so that nobody sees the new one beside what was wrong with another.
             self.edge.set_table_problem(None);
         }
         let live = self.edge.adopt(prepared).map_err(|missing| wrong_region(file, &missing))?;
+        warn(&read.warnings);
+        self.edge.set_secret_warnings(Secrets::SessionKeys, read.warnings);
         match origin {
             Origin::File => self.edge.metrics().table_applied(&revision.to_string(), live.since),
             Origin::LastGood => self.edge.metrics().table_restored(&revision.to_string()),

@@ -3,7 +3,8 @@
 use super::names;
 use super::series::Series;
 use super::words::{
-    AcmeResult, ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult, ReplayResult, TlsReload,
+    AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult,
+    ReplayResult, TlsReload,
 };
 use crate::model::{Share, Timestamp};
 use crate::routing::Away;
@@ -68,6 +69,7 @@ pub(super) struct Families {
     certificate_expiry: Series<Gauge>,
     tls_reloads: Vec<IntCounter>,
     acme_orders: Vec<IntCounter>,
+    admin_refusals: Vec<IntCounter>,
     access_log_dropped: IntCounter,
     handovers: Vec<IntCounter>,
     stalled: Series<IntGauge>,
@@ -179,6 +181,10 @@ impl Metrics {
             certificate_expiry: reals(names::CERTIFICATE_EXPIRY)?,
             acme_orders: each(counters(names::ACME_ORDERS)?, &mut AcmeResult::ALL.iter().map(|word| word.as_str())),
             tls_reloads: each(counters(names::TLS_RELOADS)?, &mut TlsReload::ALL.iter().map(|word| word.as_str())),
+            admin_refusals: each(
+                counters(names::ADMIN_REFUSALS)?,
+                &mut AdminRefusal::ALL.iter().map(|word| word.as_str()),
+            ),
             access_log_dropped: counters(names::ACCESS_LOG_DROPPED)?.get(&[]),
             handovers: each(counters(names::HANDOVERS)?, &mut HandoverResult::ALL.iter().map(|word| word.as_str())),
             stalled: gauges(names::RUNTIME_STALLED)?,
@@ -371,6 +377,13 @@ impl Metrics {
     /// Counts a reading of a certificate with its key, or of a client CA.
     pub fn tls_reload(&self, result: TlsReload) {
         if let Some(counter) = self.families.tls_reloads.get(result as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a request to the admin address, or a connection, that was refused.
+    pub fn admin_refused(&self, why: AdminRefusal) {
+        if let Some(counter) = self.families.admin_refusals.get(why as usize) {
             counter.inc();
         }
     }

@@ -121,6 +121,8 @@ metrics! {
         "Certificates that were asked for by ACME, by what became of it: issued, refused or unreachable.";
     TLS_RELOADS: Counter "tls_reloads_total" {result}
         "Readings of certificates, keys and client CAs: applied, unchanged or refused.";
+    ADMIN_REFUSALS: Counter "admin_refusals_total" {why}
+        "Requests to the admin address, and connections, that were refused, by why.";
     ACCESS_LOG_DROPPED: Counter "access_log_dropped_total" {}
         "Lines of the access log that were lost because it could not be written fast enough, or not at all.";
     HANDOVERS: Counter "handovers_total" {result}

@@ -53,16 +53,18 @@ pub fn init(format: LogFormat, level: LogLevel, file: Option<File>) -> Result<()
     Ok(())
 }
 
+/// Crates that say in their details what passes on the wire: heads of requests with cookies and tokens, and bodies.
+const WIRE: [&str; 2] = ["pingora", "hyper"];
+
 /// What is let through. Crates that log a line for each connection or request are held to warnings, as long as nobody
-/// asks for details.
+/// asks for details; those of [`WIRE`] are held to them whoever asks, as nobody's cookie belongs into a log.
 fn targets(level: LogLevel) -> Targets {
-    let targets = Targets::new().with_default(filter(level));
-    if level >= LogLevel::Debug {
-        return targets;
-    }
-    let quiet = level.min(LogLevel::Warn);
-    targets
-        .with_targets(["pingora", "hyper", "rustls", "hickory", "notify"].map(|target| (target, filter(quiet))))
+    let quiet = filter(level.min(LogLevel::Warn));
+    let details = if level >= LogLevel::Debug { filter(level) } else { quiet };
+    Targets::new()
+        .with_default(filter(level))
+        .with_targets(["rustls", "hickory", "notify"].map(|target| (target, details)))
+        .with_targets(WIRE.map(|target| (target, quiet)))
         // Whoever floods an edge would write its log; the metrics have it.
         .with_target("h2", LevelFilter::OFF)
         // An idle connection that its server has just closed is an error to it, and a new connection to everybody else.
@@ -89,8 +91,13 @@ mod tests {
         assert!(!usual.would_enable("pingora_core::server", &Level::INFO));
         assert!(usual.would_enable("pingora_core::server", &Level::WARN));
         assert!(!usual.would_enable("pingora_proxy", &Level::ERROR), "clients could fill the log");
-        assert!(targets(LogLevel::Debug).would_enable("pingora_core::server", &Level::DEBUG));
         assert!(!usual.would_enable("h2::proto::streams::recv", &Level::WARN));
+        assert!(targets(LogLevel::Debug).would_enable("homeward::proxy", &Level::DEBUG));
+        assert!(targets(LogLevel::Debug).would_enable("hickory_resolver", &Level::DEBUG));
+        assert!(!usual.would_enable("hickory_resolver", &Level::INFO));
+        for wire in ["pingora_proxy::proxy_h1", "pingora_core::protocols", "hyper::proto", "h2::codec"] {
+            assert!(!targets(LogLevel::Debug).would_enable(wire, &Level::INFO), "{wire}");
+        }
         assert!(!targets(LogLevel::Error).would_enable("pingora_core::server", &Level::WARN));
     }
 

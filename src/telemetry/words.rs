@@ -221,3 +221,25 @@ words! {
         Unreachable = "unreachable",
     }
 }
+
+words! {
+    /// Why a request to the admin address was refused, or its connection.
+    AdminRefusal {
+        /// Its `Host` is somebody else's name.
+        Host = "host",
+        /// Its body is too large.
+        BodyTooLarge = "body_too_large",
+        /// It needs a token and has none.
+        NoToken = "no_token",
+        /// Its token is none that is known.
+        WrongToken = "wrong_token",
+        /// Too many wrong tokens came from there.
+        TooManyTokens = "too_many_tokens",
+        /// Its token is not for that.
+        Role = "role",
+        /// Its client has too many connections.
+        TooManyConnections = "too_many_connections",
+        /// No TLS came about.
+        Handshake = "handshake",
+    }
+}

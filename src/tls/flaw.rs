@@ -73,6 +73,9 @@ pub enum Warning {
         /// How.
         algorithm: &'static str,
     },
+    /// Others can get at the file of its key: who, and what to do.
+    #[error("{0}")]
+    KeyFile(Box<str>),
 }
 
 fn of(position: &usize) -> String {

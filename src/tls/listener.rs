@@ -14,8 +14,12 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::time_provider::TimeProvider;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// How many sessions are kept for clients that take no tickets. One has about a kilobyte, and such clients are rare.
 const KEPT_SESSIONS: usize = 4096;
@@ -67,6 +71,17 @@ impl ListenerTls {
     #[must_use]
     pub fn config(&self) -> Arc<ServerConfig> {
         self.config.load_full()
+    }
+
+    /// Lets a client in: the handshake, to be bounded in time by the caller.
+    ///
+    /// # Errors
+    /// Where none comes about.
+    pub async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        TlsAcceptor::from(self.config()).accept(stream).await
     }
 
     /// How TLS is spoken here.

@@ -12,6 +12,7 @@
 //! | `client_ca` | whose certificates are believed of clients |
 //! | `client_identity` | what an app is told of a client's certificate |
 //! | `peer` | what is believed of servers, and shown to them, out of PEM bytes |
+//! | `connector` | TLS toward an edge that the program itself asks |
 //! | `profile` | versions and suites |
 //! | `listener` | the configuration of a listener, whose certificates can change under it |
 
@@ -20,6 +21,7 @@ mod certificates;
 mod client;
 mod client_ca;
 mod client_identity;
+mod connector;
 mod facts;
 mod flaw;
 mod listener;
@@ -35,6 +37,7 @@ pub use certificates::Certificates;
 pub use client::{CannotVerify, TlsClient};
 pub use client_ca::ClientCa;
 pub use client_identity::ClientIdentity;
+pub use connector::Connector;
 pub use facts::Facts;
 pub use flaw::{Flaw, Part, Warning};
 pub use listener::{ListenerTls, TlsOptions, Unusable};

@@ -21,6 +21,7 @@ const KINDS: &str = "ECDSA on P-256 or P-384, Ed25519, and RSA of 2048 to 4096 b
 pub struct Pair {
     certified: Arc<CertifiedKey>,
     chain: Vec<Facts>,
+    key_warning: Option<Box<str>>,
 }
 
 impl Pair {
@@ -50,7 +51,19 @@ impl Pair {
                 return Err(Flaw::of_certificate(format!("the certificate cannot be used: {error}"), help));
             }
         }
-        Ok(Self { certified: Arc::new(certified), chain })
+        Ok(Self { certified: Arc::new(certified), chain, key_warning: None })
+    }
+
+    /// The same, with what should worry somebody about the file that the key came from.
+    #[must_use]
+    pub fn with_key_warning(self, warning: Option<String>) -> Self {
+        Self { key_warning: warning.map(Into::into), ..self }
+    }
+
+    /// What should worry somebody about the file of its key.
+    #[must_use]
+    pub fn key_warning(&self) -> Option<&str> {
+        self.key_warning.as_deref()
     }
 
     /// What the certificate says that clients look at: the first of the chain.
@@ -69,6 +82,7 @@ impl Pair {
     #[must_use]
     pub fn warnings(&self, now: Timestamp) -> Vec<Warning> {
         let mut warnings = warnings(&self.chain, now);
+        warnings.extend(self.key_warning.clone().map(Warning::KeyFile));
         if self.names().is_empty() {
             warnings.push(Warning::NoNames);
         }

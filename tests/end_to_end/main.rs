@@ -14,6 +14,7 @@
 #![allow(unreachable_pub, reason = "what the tests stand on is shared with the heavy ones")]
 
 mod acme;
+mod admin;
 mod admission;
 mod affinity;
 mod agreement;
@@ -31,9 +32,10 @@ mod minted;
 mod proxy_protocol;
 mod replays;
 mod routing;
+mod secrets;
 mod slow_clients;
 mod streams;
 mod support;
 mod tls;
-mod websockets_http2;
 mod tls_servers;
+mod websockets_http2;

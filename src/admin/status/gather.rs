@@ -1,8 +1,8 @@
 //! Takes the status of a running edge.
 
 use super::{
-    AcmeStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus, PlacesStatus,
-    RegionStatus, ServiceStatus, Status, TableStatus,
+    AcmeStatus, AdminStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus,
+    PlacesStatus, RegionStatus, ServiceStatus, Status, TableStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
@@ -50,6 +50,11 @@ impl Status {
                 }),
                 problem: edge.hop_keys_problem().as_deref().map(FileStatus::of),
             },
+            admin: AdminStatus {
+                tokens: edge.admin_tokens().map_or(0, |tokens| tokens.count()),
+                problem: edge.admin_tokens_problem().as_deref().map(FileStatus::of),
+            },
+            secret_warnings: edge.secret_warnings(),
             certificates: edge.certificates().iter().map(|each| CertificateStatus::of(each, now)).collect(),
             acme: edge.acme().iter().map(AcmeStatus::of).collect(),
             regions: live.map_or_else(Vec::new, |live| {

@@ -31,6 +31,12 @@ pub struct Status {
     /// How other regions are reached.
     #[serde(default)]
     pub hops: HopsStatus,
+    /// How the admin address lets somebody in.
+    #[serde(default)]
+    pub admin: AdminStatus,
+    /// What should worry somebody about the files of keys and tokens: that others can get at them.
+    #[serde(default)]
+    pub secret_warnings: Vec<String>,
     /// The files of certificates of the listeners, each once.
     #[serde(default)]
     pub certificates: Vec<CertificateStatus>,
@@ -77,6 +83,15 @@ pub struct HopsStatus {
     /// The other regions whose edge the table names.
     pub edges: Vec<String>,
     /// Why the newest hop keys are not used, where they are not.
+    pub problem: Option<FileStatus>,
+}
+
+/// How the admin address lets somebody in.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct AdminStatus {
+    /// How many tokens there are.
+    pub tokens: usize,
+    /// Why the newest tokens are not used, where they are not.
     pub problem: Option<FileStatus>,
 }
 

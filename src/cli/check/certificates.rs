@@ -1,7 +1,7 @@
 //! The certificates of the listeners.
 
 use super::{Kind, Report, count};
-use crate::config::{Acme, CertificateFiles, Settings};
+use crate::config::{Acme, CertificateFiles, SecretFiles, Settings};
 use crate::live::clock;
 use crate::model::{HostPattern, Pool, Timestamp};
 use crate::routing::TableParts;
@@ -18,7 +18,8 @@ impl Report {
     pub(super) fn check_certificates(&mut self, settings: &Settings, table: Option<&TableParts>) {
         let now = clock::now();
         let (mut pairs, mut authorities) = (Vec::<&CertificateFiles>::new(), Vec::<&Path>::new());
-        for tls in settings.listen.iter().filter_map(|listener| listener.tls.as_ref()) {
+        let listeners = settings.listen.iter().filter_map(|listener| listener.tls.as_ref());
+        for tls in listeners.clone().chain(&settings.admin.tls) {
             pairs.extend(&tls.certificates);
             authorities.extend(tls.clients.iter().map(|clients| &*clients.ca));
         }
@@ -35,6 +36,8 @@ impl Report {
             })
             .collect();
         pairs.extend(&there);
+        // That of the admin address is for no host of the table.
+        let of_listeners: Vec<_> = listeners().flat_map(|tls| &tls.certificates).chain(&there).collect();
         let mut good = Vec::<Arc<Pair>>::new();
         let mut seen: Vec<&CertificateFiles> = Vec::new();
         for files in pairs {
@@ -42,29 +45,37 @@ impl Report {
                 continue;
             }
             seen.push(files);
-            let read = self.add(&files.certificate, Kind::Certificate, read_certificate(files), |pair| {
-                let ends = pair.facts().map(|facts| ends(facts, now)).unwrap_or_default();
-                format!("{}{ends}", shown(pair.names()))
-            });
+            let read = self.add(
+                &files.certificate.display(),
+                Kind::Certificate,
+                read_certificate(files, settings.secret_files),
+                |pair| {
+                    let ends = pair.facts().map(|facts| ends(facts, now)).unwrap_or_default();
+                    format!("{}{ends}", shown(pair.names()))
+                },
+            );
             if let Some(pair) = read {
-                self.warn(&pair.warnings(now));
-                good.push(Arc::new(pair));
+                self.warn(Some(pair.warnings(now).iter().map(ToString::to_string).collect()));
+                if of_listeners.contains(&files) {
+                    good.push(Arc::new(pair));
+                }
             }
         }
         authorities.sort_unstable();
         authorities.dedup();
         for file in authorities {
-            let read = self.add(file, Kind::ClientCa, read_client_ca(file), |ca| {
+            let read = self.add(&file.display(), Kind::ClientCa, read_client_ca(file), |ca| {
                 let subjects: Vec<_> = ca.facts().iter().map(|facts| facts.subject.clone()).collect();
                 let first = ca.facts().iter().min_by_key(|facts| facts.not_after);
                 format!("{}{}", shown(&subjects), first.map(|facts| ends(facts, now)).unwrap_or_default())
             });
             if let Some(ca) = read {
-                self.warn(&ca.warnings(now));
+                self.warn(Some(texts(&ca.warnings(now))));
             }
         }
         // Where one cannot be read, nobody knows which names it is for.
-        let all_read = good.len() == seen.len();
+        let wanted = seen.iter().filter(|files| of_listeners.contains(files)).count();
+        let all_read = good.len() == wanted;
         let awaited = by_acme.iter().flat_map(|certificate| certificate.names.iter().cloned());
         if let (true, Some(certificates), Some(table)) = (all_read, Certificates::and_awaited(good, awaited), table) {
             self.look_for_hosts(&certificates, table);
@@ -72,36 +83,41 @@ impl Report {
     }
 
     /// Checks what pools and edges are verified by, and what is shown to them; each file once.
-    pub(super) fn check_peers(&mut self, table: &TableParts) {
+    pub(super) fn check_peers(&mut self, table: &TableParts, rule: SecretFiles) {
         let now = clock::now();
         let files = || peer_files(table);
         let mut authorities: Vec<_> = files().filter_map(|files| files.ca.as_deref()).collect();
         authorities.dedup();
         for file in authorities {
-            let read = self.add(file, Kind::ServerCa, read_server_ca(file), |found| {
+            let read = self.add(&file.display(), Kind::ServerCa, read_server_ca(file), |found| {
                 let facts = &found.facts;
                 let subjects: Vec<_> = facts.iter().map(|facts| facts.subject.clone()).collect();
                 let first = facts.iter().min_by_key(|facts| facts.not_after);
                 format!("{}{}", shown(&subjects), first.map(|facts| ends(facts, now)).unwrap_or_default())
             });
             if let Some(found) = read {
-                self.warn(&found.warnings(now));
+                self.warn(Some(texts(&found.warnings(now))));
             }
         }
         let mut identities: Vec<_> = files().filter_map(|files| files.identity.as_ref()).collect();
         identities.sort_unstable();
         identities.dedup();
         for files in identities {
-            let read = self.add(&files.certificate, Kind::Certificate, read_client_identity(files), |(_, pair)| {
-                let facts = pair.facts();
-                let subject = facts.map(|facts| facts.subject.clone()).unwrap_or_default();
-                format!("{subject}, shown to servers{}", facts.map(|facts| ends(facts, now)).unwrap_or_default())
-            });
+            let read = self.add(
+                &files.certificate.display(),
+                Kind::Certificate,
+                read_client_identity(files, rule),
+                |(_, pair)| {
+                    let facts = pair.facts();
+                    let subject = facts.map(|facts| facts.subject.clone()).unwrap_or_default();
+                    format!("{subject}, shown to servers{}", facts.map(|facts| ends(facts, now)).unwrap_or_default())
+                },
+            );
             if let Some((_, pair)) = read {
                 // Nobody looks for a name in it.
                 let warnings: Vec<_> =
                     pair.warnings(now).into_iter().filter(|warning| *warning != Warning::NoNames).collect();
-                self.warn(&warnings);
+                self.warn(Some(texts(&warnings)));
             }
         }
         for service in &table.services {
@@ -115,16 +131,10 @@ impl Report {
     }
 
     /// Checks what it takes to ask an authority for certificates.
-    pub(super) fn check_acme(&mut self, acme: &Acme) {
+    pub(super) fn check_acme(&mut self, acme: &Acme, rule: SecretFiles) {
         let named = [acme.ca.as_ref(), acme.external_account.as_ref().map(|account| &account.key_file)];
         if let Some(first) = named.into_iter().flatten().next() {
-            self.add(first, Kind::Acme, acme_files(acme), |_| format!("for {}", acme.directory));
-        }
-    }
-
-    fn warn(&mut self, warnings: &[Warning]) {
-        if let Some(file) = self.files.last_mut() {
-            file.warnings.extend(warnings.iter().map(ToString::to_string));
+            self.add(&first.display(), Kind::Acme, acme_files(acme, rule), |_| format!("for {}", acme.directory));
         }
     }
 
@@ -159,4 +169,8 @@ fn ends(facts: &Facts, now: Timestamp) -> String {
         Ok(days) => format!(", expires in {}, on {}", count(days, "day"), facts.not_after.strftime("%Y-%m-%d")),
         Err(_) => format!(", expired on {}", facts.not_after.strftime("%Y-%m-%d")),
     }
+}
+
+fn texts(warnings: &[Warning]) -> Vec<String> {
+    warnings.iter().map(ToString::to_string).collect()
 }

@@ -1,6 +1,7 @@
 //! Whether a file has the form, with every problem in one pass.
 
 use super::{Form, Key, Presence, Record, Scalar};
+use crate::config::masking;
 use crate::config::problem::{Findings, quoted};
 use crate::config::suggestion::{did_you_mean, listed};
 use crate::config::yaml::{Entry, Node, Span, Value};
@@ -103,7 +104,13 @@ impl Check<'_> {
 
     fn scalar(&mut self, span: Span, scalar: Scalar, text: &str, quotes: bool) {
         if let Err(help) = scalar.check(text, quotes) {
-            self.findings.push(span, format!("{} is not {}", quoted(text), scalar.noun()), help);
+            let message = match scalar {
+                Scalar::SecretFile | Scalar::Variable if masking::is_secret(text) => {
+                    format!("a secret itself stands here, and not {}", scalar.noun())
+                }
+                _ => format!("{} is not {}", quoted(text), scalar.noun()),
+            };
+            self.findings.push(span, message, help);
         }
     }
 

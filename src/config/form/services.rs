@@ -169,11 +169,19 @@ static SESSION: Record = Record {
         ),
         Key::new(
             "key_file",
-            Form::Scalar(Scalar::File),
+            Form::Scalar(Scalar::SecretFile),
             Else("keys are not signed"),
             "conf/session.key",
-            "The file of the keys that session keys are signed with: 64 hexadecimal digits a line, the first one signs. Read \
-             again when it changes.",
+            "The file of the keys that session keys are signed with: 64 hexadecimal digits a line, as `homeward key generate` \
+             makes them; the first one signs. Read again when it changes.",
+        ),
+        Key::new(
+            "key_env",
+            Form::Scalar(Scalar::Variable),
+            Else("keys are not signed"),
+            "HOMEWARD_SESSION_KEY",
+            "The environment variable that holds what `key_file` would. It is read at the start and no more: a change needs \
+             a restart.",
         ),
         Key::new(
             "learn",

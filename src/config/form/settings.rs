@@ -2,7 +2,7 @@
 
 use super::acme::ACME;
 use super::tls::TLS;
-use super::{Else, Form, Key, Or, Record, Required, Scalar, list};
+use super::{Choice, Else, Form, Key, Or, Record, Required, Scalar, list};
 
 /// The whole file.
 pub(in crate::config) static SETTINGS: Record = Record {
@@ -116,6 +116,25 @@ pub(in crate::config) static SETTINGS: Record = Record {
             "{directory: https://acme-v02.api.letsencrypt.org/directory, terms_accepted: true}",
             "Who issues certificates by ACME, and how it is asked; [tls.md](../tls.md) tells all of it.",
         ),
+        Key::new(
+            "secret_files",
+            Form::Scalar(Scalar::Word(&[
+                ("warn", "what others can read is used; the log, `homeward check` and `homeward status` say so"),
+                ("strict", "it is refused, as what others can change always is"),
+            ])),
+            Or("warn"),
+            "strict",
+            "What becomes of files of keys and tokens that others than their owner can read. \
+             [threat-model.md](../threat-model.md#key-files) has the rules.",
+        ),
+        Key::new(
+            "core_dumps",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "true",
+            "Whether a crash may leave a core dump, in which keys and what visitors sent can be read; and whether other \
+             processes of the same user may look into this one, as debuggers do.",
+        ),
         Key::new("stop", Form::Record(&STOP), Else("the defaults of its keys"), "{grace: 10s}", "How the edge stops."),
         Key::new(
             "handover",
@@ -176,16 +195,27 @@ static LISTENER: Record = Record {
 static HOP: Record = Record {
     noun: "the hop",
     doc: "",
-    choices: &[],
-    keys: &[Key::new(
-        "key_file",
-        Form::Scalar(Scalar::File),
-        Required,
-        "conf/hop.key",
-        "The file of the keys that all edges share: 64 hexadecimal digits a line. The first one signs, all are believed. \
-         Read again when it changes. A new key is first added below the old one at all edges, then put above it, and then \
-         the old one is taken out: so no edge ever signs with a key that another does not know.",
-    )],
+    choices: &[Choice { of: &["key_file", "key_env"], several: false, unless: None }],
+    keys: &[
+        Key::new(
+            "key_file",
+            Form::Scalar(Scalar::SecretFile),
+            Else("`key_env` must be there"),
+            "conf/hop.key",
+            "The file of the keys that all edges share: 64 hexadecimal digits a line, as `homeward key generate` makes \
+             them. The first one signs, all are believed. Read again when it changes. `homeward key rotate` exchanges a key \
+             in three steps: a new key is first added below the old one at all edges, then put above it, and then the old \
+             one is taken out: so no edge ever signs with a key that another does not know.",
+        ),
+        Key::new(
+            "key_env",
+            Form::Scalar(Scalar::Variable),
+            Else("`key_file` must be there"),
+            "HOMEWARD_HOP_KEY",
+            "The environment variable that holds what `key_file` would. It is read at the start and no more: a change needs \
+             a restart.",
+        ),
+    ],
 };
 
 static GEOIP: Record = Record {
@@ -224,8 +254,8 @@ static ADMIN: Record = Record {
             Form::Scalar(Scalar::SocketAddress),
             Or("127.0.0.1:9901"),
             "127.0.0.1:9901",
-            "The address of `/metrics`, `/livez`, `/readyz`, the status page and the API. Reading needs no password there, \
-             so it is best one that visitors cannot reach.",
+            "The address of `/metrics`, `/livez`, `/readyz`, the status page and the API. On a loopback address reading needs \
+             no token. Any other address must have `tls` and tokens.",
         ),
         Key::new(
             "socket",
@@ -233,6 +263,39 @@ static ADMIN: Record = Record {
             Else("no socket"),
             "run/homeward.sock",
             "A Unix socket with the same API, which may also change things.",
+        ),
+        Key::new(
+            "socket_for",
+            Form::Scalar(Scalar::Word(&[
+                ("owner", "the user that runs homeward (mode 0600)"),
+                ("group", "its group too (mode 0660)"),
+            ])),
+            Or("owner"),
+            "group",
+            "Who may use the socket.",
+        ),
+        Key::new(
+            "tls",
+            Form::Record(&TLS),
+            Else("plain HTTP, on a loopback address only"),
+            "{certificate: conf/tls/admin.pem, key: conf/tls/admin.key}",
+            "How TLS is spoken there, as on a listener. The names of the certificates may stand in `Host`.",
+        ),
+        Key::new(
+            "token_file",
+            Form::Scalar(Scalar::SecretFile),
+            Else("nobody is let in by a token"),
+            "conf/admin.tokens",
+            "The file of the tokens that are sent as `Authorization: Bearer`: `read:TOKEN` or `operate:TOKEN` a line, as \
+             `homeward key generate --kind token` makes them; the first may see everything, the second also change things. \
+             Several lines are several tokens, e.g. an old one and a new one. Read again when it changes.",
+        ),
+        Key::new(
+            "token_env",
+            Form::Scalar(Scalar::Variable),
+            Else("nobody is let in by a token"),
+            "HOMEWARD_ADMIN_TOKENS",
+            "The environment variable that holds what `token_file` would. It is read at the start and no more.",
         ),
     ],
 };

@@ -18,7 +18,7 @@ pub(super) static TLS: Record = Record {
         ),
         Key::new(
             "key",
-            Form::Scalar(Scalar::File),
+            Form::Scalar(Scalar::SecretFile),
             Else("there must be no `certificate`"),
             "conf/tls/edge.key",
             "The file of its private key, in PEM form (PKCS#8, PKCS#1 or SEC1) and without a passphrase. May be the same \
@@ -86,6 +86,12 @@ static CERTIFICATE: Record = Record {
             "conf/tls/edge.pem",
             "The file of the certificate and of those that lead to a root.",
         ),
-        Key::new("key", Form::Scalar(Scalar::File), Required, "conf/tls/edge.key", "The file of its private key."),
+        Key::new(
+            "key",
+            Form::Scalar(Scalar::SecretFile),
+            Required,
+            "conf/tls/edge.key",
+            "The file of its private key.",
+        ),
     ],
 };

@@ -2,6 +2,7 @@
 
 mod acme;
 mod addresses;
+mod admin;
 mod read;
 mod tls;
 
@@ -9,7 +10,7 @@ pub use acme::{Acme, AcmeCertificate, AcmeChallenge, ExternalAccount};
 pub use read::read_settings;
 pub use tls::{CertificateFiles, ClientAuthority, ClientCertificates, Tls, TlsProfile};
 
-use crate::model::{Network, RegionName};
+use crate::model::{Network, RegionName, SecretSource};
 use crate::resilience::ConnectionLimits;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -42,10 +43,14 @@ pub struct Settings {
     pub limits: Limits,
     /// How many threads serve, 1 to 64; one for each core where missing.
     pub threads: Option<usize>,
-    /// The file of the keys that hops are signed with; without one, hops are off.
-    pub hop_keys: Option<PathBuf>,
+    /// Where the keys are that hops are signed with; without any, hops are off.
+    pub hop_keys: Option<SecretSource>,
     /// Who issues certificates by ACME; present where a listener wants one.
     pub acme: Option<Acme>,
+    /// What becomes of files of secrets that others can read.
+    pub secret_files: SecretFiles,
+    /// Whether a crash may leave what is in the memory on a disk.
+    pub core_dumps: bool,
     /// How the edge stops.
     pub stop: Stop,
     /// How it hands over to a new process.
@@ -82,10 +87,50 @@ pub struct Listener {
 /// Where operators reach the edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
-    /// Where reading is open.
+    /// Where reading is open on loopback; elsewhere there are `tls` and `tokens`.
     pub address: SocketAddr,
     /// The Unix socket that may also change things.
     pub socket: Option<PathBuf>,
+    /// Who may use the socket.
+    pub socket_for: SocketUsers,
+    /// How TLS is spoken at the address; plain HTTP where missing.
+    pub tls: Option<Tls>,
+    /// Where the tokens are by which somebody is let in; nobody is where missing.
+    pub tokens: Option<SecretSource>,
+}
+
+impl Admin {
+    /// The address as a listener, for those who look after certificates: HTTP/1.1 alone, from clients themselves.
+    #[must_use]
+    pub fn listener(&self) -> Listener {
+        Listener { address: self.address, http2: false, tls: self.tls.clone(), proxy_protocol: false }
+    }
+
+    /// Whether others than this machine can connect to the address.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        !self.address.ip().to_canonical().is_loopback()
+    }
+}
+
+/// Who may use the Unix socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SocketUsers {
+    /// The user that runs the edge.
+    #[default]
+    Owner,
+    /// Its group too.
+    Group,
+}
+
+/// What becomes of files of secrets that others can read. What others can change is always refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SecretFiles {
+    /// They are used, and there is a warning.
+    #[default]
+    Warn,
+    /// They are refused.
+    Strict,
 }
 
 /// The line for each request.
@@ -208,7 +253,13 @@ impl Default for Watchdog {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901), socket: None }
+        Self {
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901),
+            socket: None,
+            socket_for: SocketUsers::default(),
+            tls: None,
+            tokens: None,
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use super::acme;
 use super::addresses::{listeners, socket_is_free};
 use super::{
-    AccessLog, AccessLogFormat, Admin, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel, Settings,
-    Stop, Watchdog,
+    AccessLog, AccessLogFormat, Admin, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
+    SecretFiles, Settings, SocketUsers, Stop, Tls, Watchdog, admin, tls,
 };
 use crate::config::form;
 use crate::config::problem::{Problems, Source};
 use crate::config::quantity;
+use crate::config::secret_source;
 use crate::config::yaml::Node;
 use crate::resilience::ConnectionLimits;
 use std::path::PathBuf;
@@ -23,14 +24,17 @@ pub fn read_settings(source: &Source) -> Result<Settings, Problems> {
         let acme = acme::read(root, &state, findings);
         let listen = listeners(root, acme.as_ref(), findings);
         acme::is_used(root, &listen, findings);
-        let settings = Settings { acme, ..settings(root, listen) };
+        let admin_tls =
+            root.get("admin").and_then(|admin| admin.get("tls")).map(|node| tls::read(node, None, findings));
+        let settings = Settings { acme, ..settings(root, listen, admin_tls) };
         socket_is_free(root, &settings, findings);
+        admin::is_safe(root, &settings.admin, findings);
         Some(settings)
     })
 }
 
 /// The settings, where what is wrong (and has been reported) is as if it were missing.
-fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
+fn settings(root: &Node<'_>, listen: Vec<Listener>, admin_tls: Option<Tls>) -> Settings {
     let inside = |key: &str, inner: &str| root.get(key).and_then(|record| record.get(inner));
     let path = |node: &Node<'_>| node.text().map(PathBuf::from);
     let duration = |key, inner_key| inside(key, inner_key).and_then(|node| quantity::duration(node.text()?).ok());
@@ -59,6 +63,12 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
         admin: Admin {
             address: inside("admin", "address").and_then(Node::parse).unwrap_or(admin.address),
             socket: inside("admin", "socket").and_then(path),
+            socket_for: match inside("admin", "socket_for").and_then(Node::text) {
+                Some("group") => SocketUsers::Group,
+                _ => admin.socket_for,
+            },
+            tls: admin_tls,
+            tokens: root.get("admin").and_then(|admin| secret_source(admin, "token")),
         },
         state: root.get("state").and_then(path).unwrap_or_else(|| "run".into()),
         access_log: AccessLog {
@@ -103,8 +113,13 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>) -> Settings {
                 .unwrap_or(limits.patience),
         },
         threads: root.get("threads").and_then(Node::parse),
-        hop_keys: inside("hop", "key_file").and_then(path),
+        hop_keys: root.get("hop").and_then(|hop| secret_source(hop, "key")),
         acme: None,
+        secret_files: match root.get("secret_files").and_then(Node::text) {
+            Some("strict") => SecretFiles::Strict,
+            _ => SecretFiles::default(),
+        },
+        core_dumps: root.get("core_dumps").and_then(Node::parse).unwrap_or(false),
         stop: inside("stop", "grace")
             .and_then(|node| quantity::duration(node.text()?).ok())
             .map_or_else(Stop::default, |grace| Stop { grace }),

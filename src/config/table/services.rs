@@ -5,6 +5,7 @@ use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
 use crate::config::yaml::{Entry, Node, Span, Value};
+use crate::config::{one_source, secret_source};
 use crate::model::{
     Balance, Balancing, ClientRules, HostPattern, Hsts, Https, Learning, LimitKey, MintedBy, Network, PathPrefix, Pool,
     PoolServer, ProxyVersion, Rate, RateLimit, RegionId, ServerAddress, Service, SessionKeys, Timeouts, WhenHomeIsAway,
@@ -13,7 +14,6 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
 use std::num::NonZeroU16;
-use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -109,6 +109,7 @@ fn session(node: &Node<'_>, findings: &mut Findings) -> Option<SessionKeys> {
             (who.key_span, "because of this"),
         );
     }
+    one_source(node, "key", findings);
     let bearer = node.get("bearer").and_then(Node::parse).unwrap_or(false);
     if let (Some(entry), false, None, None) = (node.entry("bearer"), bearer, node.get("cookie"), node.get("header")) {
         let help = "add cookie: sid or header: X-Session-Id, or write bearer: true";
@@ -120,7 +121,7 @@ fn session(node: &Node<'_>, findings: &mut Findings) -> Option<SessionKeys> {
         bearer,
         separator: text("separator").unwrap_or("-").into(),
         minted_by,
-        key_file: text("key_file").map(|file| Path::new(file).into()),
+        keyring: secret_source(node, "key"),
         learn: node.get("learn").map(|learn| Learning {
             entries: learn.get("entries").and_then(Node::parse).unwrap_or(100_000),
             ttl: learn

@@ -44,15 +44,25 @@ impl RateTable {
     /// Whether one more of the key with this hash may go at `now`, in nanoseconds of any clock that does not go back. Keys
     /// with one hash are one key: the hash must be one that nobody can choose.
     pub fn take(&self, hash: u64, now: u64) -> Verdict {
-        let taken = self.with_place(hash, |place| {
+        self.ask(hash, now, true)
+    }
+
+    /// The same, without counting one.
+    #[must_use]
+    pub fn look(&self, hash: u64, now: u64) -> Verdict {
+        self.ask(hash, now, false)
+    }
+
+    fn ask(&self, hash: u64, now: u64, counts: bool) -> Verdict {
+        let asked = self.with_place(hash, |place| {
             let paid_off = if place.0 == hash { place.1 } else { 0 };
             let (verdict, paid_off) = self.pace.take(paid_off, now);
-            if verdict == Verdict::Allowed {
+            if counts && verdict == Verdict::Allowed {
                 *place = (hash, paid_off);
             }
             verdict
         });
-        taken.unwrap_or(Verdict::Allowed)
+        asked.unwrap_or(Verdict::Allowed)
     }
 
     /// Calls `with` for the place of this hash: its own, or the one that is to make room for it. There is always one.

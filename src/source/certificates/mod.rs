@@ -5,11 +5,11 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub(super) use files::{problems, read};
+pub(super) use files::{problems, read, read_key};
 pub use files::{read_certificate, read_client_ca};
 
 use super::watch::{FileWatch, Wake};
-use crate::config::{Listener, Problems};
+use crate::config::{Listener, Problems, SecretFiles};
 use crate::live::{CertificateUse, Edge, LiveCertificate, clock};
 use crate::telemetry::TlsReload;
 use crate::tls::{Certificates, ListenerTls, TlsOptions};
@@ -29,6 +29,7 @@ pub struct CertificateSources {
     edge: Arc<Edge>,
     sources: Vec<Source>,
     listeners: Vec<Followed>,
+    rule: SecretFiles,
 }
 
 /// A listener, and the places of what it uses.
@@ -39,12 +40,13 @@ struct Followed {
 }
 
 impl CertificateSources {
-    /// Reads everything that the listeners need, and gives TLS for each of them.
+    /// Reads everything that the listeners need, and gives TLS for each of them. `rule` says what becomes of keys that others
+    /// can read.
     ///
     /// # Errors
     /// The first file that cannot be used, or that the system gives no randomness.
-    pub fn start(listen: &[Listener], edge: &Arc<Edge>) -> Result<(Self, ListenersTls), Problems> {
-        let mut this = Self { edge: Arc::clone(edge), sources: Vec::new(), listeners: Vec::new() };
+    pub fn start(listen: &[Listener], edge: &Arc<Edge>, rule: SecretFiles) -> Result<(Self, ListenersTls), Problems> {
+        let mut this = Self { edge: Arc::clone(edge), sources: Vec::new(), listeners: Vec::new(), rule };
         let mut all = Vec::with_capacity(listen.len());
         for listener in listen {
             let tls = this.listener(listener)?;
@@ -110,7 +112,7 @@ impl CertificateSources {
         if let Some(at) = self.sources.iter().position(|source| source.files == files) {
             return Ok(at);
         }
-        self.sources.push(Source::new(files)?);
+        self.sources.push(Source::new(files, self.rule)?);
         Ok(self.sources.len() - 1)
     }
 

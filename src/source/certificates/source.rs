@@ -2,7 +2,7 @@
 
 use super::super::watch::Signature;
 use super::files::{read_certificate, read_client_ca};
-use crate::config::{AcmeCertificate, CertificateFiles, Problems};
+use crate::config::{AcmeCertificate, CertificateFiles, Problems, SecretFiles};
 use crate::live::{CertificateUse, FileProblem, LiveCertificate, clock};
 use crate::telemetry::TlsReload;
 use std::path::PathBuf;
@@ -35,12 +35,12 @@ impl Files {
         self.paths().iter().map(|file| Signature::of(file)).collect()
     }
 
-    fn read(&self) -> Result<CertificateUse, Problems> {
+    fn read(&self, rule: SecretFiles) -> Result<CertificateUse, Problems> {
         Ok(match self {
-            Self::Server(files) => CertificateUse::Server(Arc::new(read_certificate(files)?)),
+            Self::Server(files) => CertificateUse::Server(Arc::new(read_certificate(files, rule)?)),
             Self::Acme(AcmeCertificate { file, .. }) => {
                 let files = CertificateFiles { certificate: file.clone(), key: file.clone() };
-                CertificateUse::Server(Arc::new(read_certificate(&files)?))
+                CertificateUse::Server(Arc::new(read_certificate(&files, rule)?))
             }
             Self::Clients(file) => CertificateUse::Clients(read_client_ca(file)?),
         })
@@ -54,15 +54,16 @@ pub(super) struct Source {
     pub(super) seen: Vec<Signature>,
     /// Since when they are bad, as far as that is no problem yet.
     bad_since: Option<Instant>,
+    rule: SecretFiles,
 }
 
 impl Source {
     /// Reads the files for the first time.
-    pub(super) fn new(files: Files) -> Result<Self, Problems> {
+    pub(super) fn new(files: Files, rule: SecretFiles) -> Result<Self, Problems> {
         // Before they are read, so that no change in between is missed.
         let seen = files.look();
         let file = files.paths().into_iter().next().unwrap_or_default();
-        let used = match (files.read(), &files) {
+        let used = match (files.read(rule), &files) {
             (Ok(used), _) => used,
             (Err(problems), Files::Acme(certificate)) => {
                 if file.exists() {
@@ -78,12 +79,12 @@ impl Source {
             (Err(problems), _) => return Err(problems),
         };
         let live = LiveCertificate { file, used, problem: None };
-        Ok(Self { files, live, seen, bad_since: None })
+        Ok(Self { files, live, seen, bad_since: None, rule })
     }
 
     /// Reads the files, which look like `now`. `None` where they are bad and may be good in a moment.
     pub(super) fn read(&mut self, now: Vec<Signature>, asked: bool) -> Option<TlsReload> {
-        match self.files.read() {
+        match self.files.read(self.rule) {
             Ok(used) => {
                 self.seen = now;
                 self.bad_since = None;

@@ -46,7 +46,7 @@ impl World {
         let edge = Arc::new(Edge::new("us-west".parse().unwrap(), metrics));
         let watch = FileWatch::over(&CertificateSources::files(&listen));
         let nudge = watch.nudge();
-        let (sources, tls) = CertificateSources::start(&listen, &edge).unwrap();
+        let (sources, tls) = CertificateSources::start(&listen, &edge, SecretFiles::Warn).unwrap();
         let follower = Some(std::thread::spawn(move || sources.follow(&watch)));
         Self { directory, edge, tls, nudge, follower }
     }
@@ -157,7 +157,7 @@ fn a_start_needs_every_file() {
     let missing = directory.path().join("edge.pem");
     let said = |problems: Problems| problems.render(false);
     let files = CertificateFiles { certificate: missing.clone(), key: missing.clone() };
-    let text = said(read_certificate(&files).unwrap_err());
+    let text = said(read_certificate(&files, SecretFiles::Warn).unwrap_err());
     assert!(text.contains("cannot be read") && text.contains("correct certificate:"), "{text}");
     fs::write(&missing, vec![b'x'; 600 << 10]).unwrap();
     assert!(said(read_client_ca(&missing).unwrap_err()).contains("more than 512 KiB"));

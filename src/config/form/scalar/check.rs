@@ -2,6 +2,7 @@
 
 use super::words::size_text;
 use super::{LONGEST_NOTE, Scalar};
+use crate::config::masking;
 use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
@@ -12,6 +13,10 @@ use crate::model::{
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+
+/// What to do with a secret that stands where its place should.
+const PUT_AWAY: &str = "put it into a file that only homeward's user can read, and name that file; a secret that stood in a \
+                        file for everybody is none any more: better make a new one with homeward key generate";
 
 impl Scalar {
     /// Whether `text` is one; if not, what to do.
@@ -85,6 +90,9 @@ impl Scalar {
             },
             Self::SocketAddress => socket_address(text),
             Self::File | Self::FileOrStdout => path(text),
+            Self::SecretFile | Self::Variable if masking::is_secret(text) => Err(PUT_AWAY.into()),
+            Self::SecretFile => path(text),
+            Self::Variable => variable(text),
             Self::Note if text.len() > LONGEST_NOTE => Err(format!("it has at most {LONGEST_NOTE} bytes")),
             Self::Note if text.chars().any(char::is_control) => {
                 Err("it is one line, without control characters".into())
@@ -186,6 +194,19 @@ fn exists(country: Country) -> Result<(), String> {
         "EL" => "the code of Greece is GR".into(),
         _ if code.parse::<Continent>().is_ok() => format!("that is a continent: write continents: [{code}]"),
         _ => format!("ISO 3166-1 has no country {code}: look up the code of the one that you mean"),
+    })
+}
+
+/// A name as POSIX has it, in any case.
+fn variable(text: &str) -> Result<(), String> {
+    let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    if (1..=128).contains(&text.len()) && text.bytes().all(is_part) && !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(match text.strip_prefix('$') {
+        Some(name) if variable(name).is_ok() => format!("write it without the '$': {name}"),
+        _ => "a variable has letters, digits and '_', e.g. HOMEWARD_HOP_KEY; what it holds stands nowhere in this file"
+            .into(),
     })
 }
 

@@ -71,6 +71,10 @@ pub(in crate::config) enum Scalar {
     /// An IP address and a port.
     SocketAddress,
     File,
+    /// A file of secrets: what looks like a secret itself is refused, and shown nowhere.
+    SecretFile,
+    /// The name of an environment variable.
+    Variable,
     /// A file, or `-` for the standard output.
     FileOrStdout,
     /// A line of text for people.

@@ -44,7 +44,8 @@ impl Scalar {
             Self::MailAddress => "a mail address",
             Self::Flag => "a boolean",
             Self::SocketAddress => "an IP address with a port",
-            Self::File => "a path of a file",
+            Self::File | Self::SecretFile => "a path of a file",
+            Self::Variable => "the name of an environment variable",
             Self::FileOrStdout => "a path of a file, or '-'",
             Self::Note => "a text",
         };
@@ -88,6 +89,7 @@ impl Scalar {
             Self::Separator => json!({"type": "string", "minLength": 1, "maxLength": 8}),
             Self::Note => json!({"type": "string", "maxLength": LONGEST_NOTE}),
             Self::HttpsUrl => json!({"type": "string", "pattern": "^https://"}),
+            Self::Variable => json!({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$"}),
             Self::Host
             | Self::CookieName
             | Self::HeaderName
@@ -95,6 +97,7 @@ impl Scalar {
             | Self::CertificateName
             | Self::MailAddress
             | Self::File
+            | Self::SecretFile
             | Self::FileOrStdout => {
                 json!({"type": "string", "minLength": 1})
             }
@@ -147,7 +150,8 @@ impl Scalar {
             Self::MailAddress => "mail address".into(),
             Self::Flag => "`true` or `false`".into(),
             Self::SocketAddress => "IP address and port; an IPv6 address in brackets".into(),
-            Self::File => "path".into(),
+            Self::File | Self::SecretFile => "path".into(),
+            Self::Variable => "name of an environment variable".into(),
             Self::FileOrStdout => "path, or `-` for the standard output".into(),
             Self::Note => format!("one line of text, up to {LONGEST_NOTE} bytes"),
         }
