@@ -100,7 +100,7 @@ fn check_and_start_refuse_what_cannot_be_used() {
     let (said, shown) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(shown.contains("error: the key does not belong to the certificate\n--> portal.key"), "{shown}");
-    assert!(shown.contains("correct client_ca: in the settings"), "{shown}");
+    assert!(shown.contains("correct client_ca: under tls: in the settings"), "{shown}");
     assert!(!shown.contains("no certificate is for"), "nobody knows: {shown}");
     let output = homeward(&directory, &["run"]);
     assert_eq!(output.status.code(), Some(1));

@@ -29,7 +29,7 @@ const CONFINED: [(&str, &str); 15] = [
     ("axum", "admin demo"),
     ("prometheus", "telemetry"),
     ("rustls", "proxy tls"),
-    ("tokio_rustls", "tls"),
+    ("tokio_rustls", "acme tls"),
     ("x509_parser", "tls"),
     ("serde_saphyr", "config"),
     ("maxminddb", "geo"),

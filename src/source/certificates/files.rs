@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 const LARGEST: usize = 512 << 10;
 
 /// Where the settings of these files are, for messages.
-const OF_THE_SETTINGS: &str = "under listen: in the settings";
+const OF_THE_SETTINGS: &str = "under tls: in the settings";
 
 /// Reads a certificate and its key. Nothing of a key is ever shown. Where others can read its file, the pair's warnings say so.
 ///
