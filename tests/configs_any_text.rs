@@ -192,6 +192,7 @@ fn bounds_hold() {
         format!("homes:\n{}", "  - countries: [QQ]\n".repeat(5_000)),
         " ".repeat(200_000),
         format!("version: {}", "1".repeat(200_000)),
+        "version: 1\nregions:\n  us-east\tast, colour: blue}".to_owned(),
     ] {
         read_all(&text);
     }

@@ -212,7 +212,9 @@ impl Findings {
 
     fn add(&mut self, finding: Finding) {
         if self.found.len() < Self::MOST {
-            let (message, help) = (masked(&finding.message).into_owned(), masked(&finding.help).into_owned());
+            let message = masked(&finding.message).into_owned();
+            // Words of the file may stand in what is to be done, and a terminal might obey them.
+            let help = masked(&finding.help).chars().flat_map(escaped).collect();
             self.found.push(Finding { message, help, ..finding });
         } else {
             self.more += 1;
