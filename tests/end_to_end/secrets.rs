@@ -187,7 +187,7 @@ async fn secrets_come_out_of_the_environment_too() {
     let refused = homeward("run").output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("$HOP_KEY") && said.contains("the environment has no such variable"), "{said}");
+    assert!(said.contains("$ADMIN_TOKENS") && said.contains("the environment has no such variable"), "{said}");
 
     let with = |verb: &str| {
         let mut command = homeward(verb);
