@@ -12,8 +12,8 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::l4::socket::SocketAddr as EngineAddress;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{
-    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
-    UniqueIDType,
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
+    UniqueID, UniqueIDType,
 };
 use rustix::net::RecvFlags;
 use std::fmt;
@@ -71,7 +71,7 @@ pub(super) struct ConnectionState {
     phase: AtomicU8,
     line: AtomicU8,
     /// What the engine has let go of.
-    left: Mutex<Option<TcpStream>>,
+    left: Mutex<Option<Left>>,
     /// Whether nobody asks for it any more.
     is_over: AtomicBool,
 }
@@ -96,9 +96,9 @@ impl ConnectionState {
     }
 
     /// The engine is done with the connection.
-    fn leave(&self, tcp: TcpStream) {
+    pub(super) fn leave(&self, left: Left) {
         if !self.is_over.load(Ordering::Acquire) {
-            *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(tcp);
+            *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(left);
         }
     }
 
@@ -107,11 +107,12 @@ impl ConnectionState {
     pub(super) async fn end(&self, orderly: bool) {
         self.is_over.store(true, Ordering::Release);
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut tcp) = left.filter(|_| orderly) else { return };
-        if tcp.shutdown().await.is_ok() {
-            // Whether the client ends its side in time or not: it was told.
-            let _ = timeout(PARTING, tokio::io::copy(&mut tcp, &mut tokio::io::sink())).await;
-        }
+        // Whether the client ends its side in time or not: it was told.
+        let _ = match left.filter(|_| orderly) {
+            Some(Left::Tcp(tcp)) => timeout(PARTING, part(tcp)).await,
+            Some(Left::Whole(stream)) => timeout(PARTING, part(stream)).await,
+            None => Ok(()),
+        };
     }
 
     /// Takes in the certificates that the client has shown, once they have been verified.
@@ -149,6 +150,21 @@ impl ConnectionState {
             2 => Phase::Body,
             _ => Phase::Any,
         }
+    }
+}
+
+/// What the engine lets go of.
+pub(super) enum Left {
+    /// The bytes alone.
+    Tcp(TcpStream),
+    /// With TLS around them.
+    Whole(Stream),
+}
+
+/// Says that the connection ends, and hears what the client still has to say.
+async fn part(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    if AsyncWriteExt::shutdown(&mut stream).await.is_ok() {
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     }
 }
 
@@ -423,7 +439,7 @@ impl Drop for Connection {
                 // Whoever takes no byte at the moment, or is gone, does not hear of it.
                 let _ = tcp.get_ref().try_write(tcp.buffer());
             }
-            self.state.leave(tcp.into_inner());
+            self.state.leave(Left::Tcp(tcp.into_inner()));
         }
     }
 }

@@ -4,6 +4,7 @@ use super::connection::{Connection, ConnectionState, Phase, Tempo};
 use super::door::{Door, Guest};
 use super::http1::Http1Connection;
 use super::http2::Http2Connection;
+use super::parting::Parting;
 use super::websocket::WayIn;
 use super::{CLIENT_KEEPALIVE, Proxy};
 use crate::client::HTTP2_PREFACE;
@@ -170,6 +171,7 @@ impl Front {
                     return;
                 }
                 state.identify(stream.get_ssl().and_then(TlsRef::peer_cert_chain_der));
+                let stream = Parting::new(Box::new(stream), Arc::clone(&state));
                 if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
                     self.http2(Box::new(stream), &state, &stop)
                 } else {

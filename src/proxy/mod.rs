@@ -18,6 +18,7 @@ mod http2;
 mod https;
 mod intake;
 mod listener;
+mod parting;
 mod peer;
 mod record;
 mod refusal;

@@ -142,6 +142,13 @@ async fn two_hundred_handovers_and_fifty_certificates_under_load() {
     println!("  {:>9}  failures, {resets} of them resets", tally.failures.len());
     println!("  {memory:>9.1}  MiB in the last process");
     assert_eq!(tally.failures, [""; 0]);
+    let answered: u64 =
+        tally.counts.iter().filter(|(name, _)| name.ends_with(" requests")).map(|(_, count)| count).sum();
+    assert_eq!(
+        app.seen().len() as u64,
+        answered,
+        "each request that came to the app was answered, and came there once"
+    );
     assert_eq!((times.len(), reloads), (HANDOVERS, 50));
     assert!(tally.counts.values().all(|count| *count > 0));
     // Each old process that was left with something at the end of its grace says what it cut.

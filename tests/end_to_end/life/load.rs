@@ -54,7 +54,7 @@ async fn more(visitors: &Steady) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handover_loses_nothing() {
-    let (mut edge, _app) = start("").await;
+    let (mut edge, app) = start("").await;
     let visitors = visit(&edge);
     more(&visitors).await;
     let first = edge.id();
@@ -67,6 +67,9 @@ async fn a_handover_loses_nothing() {
 
     let tally = visitors.stop().await;
     assert_eq!(tally.failures, [""; 0], "{tally:?}");
+    let answered: u64 =
+        tally.counts.iter().filter(|(name, _)| name.ends_with(" requests")).map(|(_, count)| count).sum();
+    assert_eq!(app.seen().len() as u64, answered, "each came to the app once: {tally:?}");
     assert!(tally.of("HTTP/1.1 told to close") >= 2, "{tally:?}");
     assert!(tally.of("HTTP/2 connections") >= 3, "{tally:?}");
     assert_eq!(tally.of("WebSocket connections"), 1, "the socket stays where it was: {tally:?}");

@@ -216,7 +216,18 @@ impl Visitor {
                 false
             }
             Err(error) => {
-                self.fail(("request", format!("{:?}", error.into_error())));
+                let error = error.into_error();
+                // Beyond what the GOAWAY says that was taken: the other side has not seen it (RFC 9113, 6.8). The next
+                // connection gets it.
+                let why = std::error::Error::source(&error).and_then(|why| why.downcast_ref::<h2::Error>());
+                let is_unseen = why.is_some_and(|why| {
+                    why.is_go_away() && why.is_remote() && why.reason() == Some(h2::Reason::NO_ERROR)
+                });
+                if is_unseen {
+                    self.count("sent again after a GOAWAY");
+                } else {
+                    self.fail(("request", format!("{error:?}")));
+                }
                 false
             }
         }
