@@ -70,6 +70,8 @@ async fn a_program_that_is_started_by_hand_takes_over() {
     let mut world = World::start("", "").await;
     let log = std::fs::OpenOptions::new().append(true).open(world.edge.file("process.log")).unwrap();
     symlink(env!("CARGO_BIN_EXE_homeward"), world.edge.file("homeward-new")).unwrap();
+    // It is made once the edge serves.
+    eventually("the socket of hand-overs", async || world.edge.file("run/handover.sock").exists().then_some(())).await;
     let mut by_hand = Command::new("./homeward-new")
         .args(["run", "--upgrade", "--config", "homeward.yaml"])
         .current_dir(world.edge.directory.path())

@@ -202,7 +202,9 @@ async fn a_second_edge_on_the_same_state_is_refused() {
 async fn begin_to_take_over(world: &mut World) -> (Child, Pretender) {
     world.edge.kill();
     let socket = world.edge.file("run/handover.sock");
-    std::fs::remove_file(&socket).unwrap();
+    if socket.exists() {
+        std::fs::remove_file(&socket).unwrap();
+    }
     let listener = UnixListener::bind(&socket).unwrap();
     let log = std::fs::OpenOptions::new().append(true).open(world.edge.file("process.log")).unwrap();
     let heir = Command::new(env!("CARGO_BIN_EXE_homeward"))
