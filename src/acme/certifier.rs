@@ -4,12 +4,13 @@ use super::account::{account, forget, is_unknown};
 use super::failure::Failure;
 use super::order::{Issued, Wish, obtain};
 use super::schedule::{self, Kind};
-use super::store::{self, Lock, Tries};
+use super::store::{self, Lock};
+use super::wanted::Wanted;
 use crate::config::{Acme, AcmeCertificate, Problems};
-use crate::live::{AcmeProblem, AcmeStanding, Edge, clock, entropy};
+use crate::live::{AcmeProblem, Edge, clock, entropy};
 use crate::model::Timestamp;
 use crate::telemetry::AcmeResult;
-use crate::tls::{Authorities, Facts, Pair, TlsClient};
+use crate::tls::{Authorities, Facts, TlsClient};
 use instant_acme::{Account, CertificateIdentifier, Error, ExternalAccountKey};
 use jiff::SignedDuration;
 use std::borrow::Cow;
@@ -50,66 +51,6 @@ pub struct Certifier {
     edge: Arc<Edge>,
     account: Option<Account>,
     wanted: Vec<Wanted>,
-}
-
-/// A certificate that is looked after.
-struct Wanted {
-    certificate: AcmeCertificate,
-    /// What the one that is there says.
-    facts: Option<Facts>,
-    /// When it is asked for next; `None` while it is asked for.
-    next: Option<Timestamp>,
-    /// When the authority is asked next when to renew it.
-    advice: Option<Timestamp>,
-    tries: Tries,
-    problem: Option<AcmeProblem>,
-}
-
-impl Wanted {
-    /// As it stands on disk.
-    fn new(certificate: AcmeCertificate) -> Self {
-        let tries = Tries::read(&certificate.file);
-        let mut this = Self { certificate, facts: None, next: None, advice: None, tries, problem: None };
-        this.look(clock::now());
-        if let (Some(next), true) = (this.tries.next, this.next.is_none_or(|next| next <= clock::now())) {
-            this.next = Some(next); // it failed before this start
-        }
-        this
-    }
-
-    /// Takes in what is on disk at `now`: another process, or somebody, may have renewed it.
-    fn look(&mut self, now: Timestamp) {
-        let bytes = store::read(&self.certificate.file);
-        let pair = bytes.ok().and_then(|bytes| Pair::from_pem(&bytes, &bytes).ok());
-        let facts = pair.as_ref().and_then(Pair::facts).cloned();
-        let is_for = |facts: &Facts| self.certificate.names.iter().all(|name| facts.names.contains(name));
-        let facts = facts.filter(is_for);
-        if facts.is_none() || facts != self.facts {
-            self.take(now, facts);
-        }
-    }
-
-    fn take(&mut self, now: Timestamp, facts: Option<Facts>) {
-        let due = facts.as_ref().map(|facts| schedule::renewal(facts.not_before, facts.not_after, entropy::ratio()));
-        self.next = Some(due.unwrap_or(now));
-        self.advice = facts.as_ref().and(Some(now));
-        self.facts = facts;
-    }
-
-    fn standing(&self) -> AcmeStanding {
-        AcmeStanding {
-            names: self.certificate.names.clone(),
-            file: self.certificate.file.clone(),
-            expires: self.facts.as_ref().map(|facts| facts.not_after),
-            next: self.next,
-            failures: self.tries.failures,
-            problem: self.problem.clone(),
-        }
-    }
-
-    fn names(&self) -> String {
-        self.certificate.names.join(", ")
-    }
 }
 
 impl Certifier {
@@ -346,15 +287,6 @@ impl Certifier {
 
     fn publish(&self) {
         self.edge.set_acme(self.wanted.iter().map(Wanted::standing).collect());
-    }
-}
-
-impl Wanted {
-    fn succeeded(&mut self, now: Timestamp) {
-        self.tries = Tries::default();
-        self.tries.write(&self.certificate.file);
-        self.problem = None;
-        self.next = self.next.map(|due| schedule::after_success(now, due));
     }
 }
 

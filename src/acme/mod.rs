@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `certifier` | the task that looks after all certificates |
+//! | `wanted` | one certificate, as it stands |
 //! | `order` | one order: from the wish to a chain and a key |
 //! | `account` | the account with the authority, made once |
 //! | `https` | requests to the authority |
@@ -21,5 +22,6 @@ mod schedule;
 mod store;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 pub use certifier::{Authority, Certifier};
