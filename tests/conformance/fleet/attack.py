@@ -1,4 +1,4 @@
-"""Floods one connection of HTTP/2: `attack.py PORT KIND SECONDS`.
+"""Floods one connection of HTTP/2: `attack.py PORT KIND SECONDS FROM`.
 
 Says how many frames it wrote, and whether the edge ended it.
 """
@@ -132,11 +132,11 @@ KINDS: dict[str, Callable[[], Frames]] = {
 }
 
 
-def attack(port: int, kind: str, seconds: float) -> dict[str, object]:
-    """Writes frames until the edge ends the connection or the time is over. What the edge says is not read."""
+def attack(port: int, kind: str, seconds: float, source: str) -> dict[str, object]:
+    """Writes frames from an address until the edge ends the connection or the time is over; reads nothing."""
     written = 0
     end = time.monotonic() + seconds
-    with socket.create_connection(("127.0.0.1", port)) as sock:
+    with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as sock:
         sock.settimeout(1.0)
         try:
             sock.sendall(PREFACE + raw(SETTINGS, 0, 0))
@@ -153,4 +153,4 @@ def attack(port: int, kind: str, seconds: float) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(attack(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]))))
+    print(json.dumps(attack(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4])))

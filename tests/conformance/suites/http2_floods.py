@@ -24,21 +24,18 @@ MOST_MEMORY = 64 << 20
 
 
 async def flood(port: int, kind: str) -> list[dict]:
-    """Attacks on a few connections at once, each from a process of its own."""
-    attacks = [
-        await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "fleet.attack",
-            str(port),
-            kind,
-            str(SECONDS),
-            cwd=HERE,
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(HERE)},
+    """Attacks on a few connections at once, each from a process and an address of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    program = [sys.executable, "-m", "fleet.attack", str(port), kind, str(SECONDS)]
+    attacks = []
+    for number in range(CONNECTIONS):
+        # A client that has flooded again and again is kept out, whatever it does then.
+        source = f"127.66.{list(KINDS).index(kind)}.{number + 1}"
+        attacks.append(
+            await asyncio.create_subprocess_exec(
+                *program, source, cwd=HERE, stdout=asyncio.subprocess.PIPE, env=environment
+            )
         )
-        for _ in range(CONNECTIONS)
-    ]
     return [json.loads((await attack.communicate())[0]) for attack in attacks]
 
 
