@@ -24,7 +24,7 @@ KNOWN = {
     "TE with custom parameters": CODINGS,
     "Different Transfer-Encoding headers": CODINGS,
     "chunked;custom_param": CODINGS,
-    "Compliant URL": 'a target with a fragment, a backslash, `<`, `>` or `"` is refused ([requests.md](requests.md))',
+    "Compliant URL": "a target with a fragment, a backslash, `<` or `>` is refused ([requests.md](requests.md))",
     "Empty URI": "a request line without a target is refused",
 }
 

@@ -129,7 +129,7 @@ async def run() -> Results:
             elif name != "ranges (-R)" and cut < stands["most open"] * 9 // 10:
                 problem = f"only {cut} connections were cut of {stands['most open']}"
             results.check(name, problem)
-            results.figures.append(
-                f"{name}: at most {stands['most open']} open at once, {cut} cut, its own probe unanswered for {stands['without service']} s; {served}; memory {grown:+.1f} MiB"
-            )
+            stood = f"at most {stands['most open']} open at once, {cut} cut"
+            probe = f"its own probe unanswered for {stands['without service']} s"
+            results.figures.append(f"{name}: {stood}, {probe}; {served}; memory {grown:+.1f} MiB")
     return results
