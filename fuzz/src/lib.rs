@@ -4,14 +4,18 @@
 
 mod decision;
 mod files;
+mod frames;
 mod front;
 mod hop;
+mod secrets;
 mod session;
 
 pub use decision::{decision, forwarded_for};
 pub use files::{place_database, routing_file, settings_file};
+pub use frames::http2_frames;
 pub use front::{forwarded, proxy_protocol};
 pub use hop::hop_token;
+pub use secrets::secret_file;
 pub use session::{cookie_header, minted_cookie, session_key};
 
 use homeward::model::Timestamp;
@@ -20,16 +24,18 @@ use homeward::model::Timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("cookie_header", cookie_header),
     ("decision", decision),
     ("forwarded", forwarded),
     ("forwarded_for", forwarded_for),
     ("hop_token", hop_token),
+    ("http2_frames", http2_frames),
     ("minted_cookie", minted_cookie),
     ("place_database", place_database),
     ("proxy_protocol", proxy_protocol),
     ("routing_file", routing_file),
+    ("secret_file", secret_file),
     ("session_key", session_key),
     ("settings_file", settings_file),
 ];
