@@ -5,11 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable
 
+from results import Results, version
+
 from fleet.certificates import Authority
 from fleet.edge import Plan, edge, server, table
 from fleet.frames import POST, PROTOCOL, STREAM_CLOSED, Client, connection
 from fleet.pool import Pool, pool
-from results import Results, version
 
 Problem = str | None
 Case = Callable[[Client], Awaitable[Problem]]

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc
 import grpc.aio
-
 from fleet.certificates import NAME, Authority
 from fleet.edge import HOST, Plan, edge, server, table
 from fleet.grpc_app import MIB, OPTIONS, SEEN, SERVICE, serve

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-
 from fleet.edge import Plan, edge, server, table
 from fleet.exchange import SMUGGLED, Exchange, exchange
 from fleet.pool import disagreements, pool

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hyperframe.frame import SettingsFrame
-
 from fleet.frames import (
     ACK,
     COMPRESSION,
@@ -31,6 +29,7 @@ from fleet.frames import (
     raw,
 )
 from fleet.http2_cases import Cases, Problem, answers, ends, lives, resets, resets_or_ends
+from hyperframe.frame import SettingsFrame
 from results import Results
 
 GENERIC = (

@@ -8,6 +8,8 @@ import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
+from fleet.edge import HOST, Edge, Plan, edge, server, table
+from fleet.pool import Pool, pool
 from proxyprotocol.result import (
     ProxyResult,
     ProxyResultIPv4,
@@ -19,9 +21,6 @@ from proxyprotocol.result import (
 from proxyprotocol.tlv import ProxyProtocolSSLTLV, ProxyProtocolTLV
 from proxyprotocol.v1 import ProxyProtocolV1
 from proxyprotocol.v2 import ProxyProtocolV2
-
-from fleet.edge import HOST, Edge, Plan, edge, server, table
-from fleet.pool import Pool, pool
 from results import Results, version
 
 # How many random headers of each version are sent.

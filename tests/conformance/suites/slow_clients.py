@@ -8,7 +8,8 @@ import os
 import re
 from pathlib import Path
 
-from fleet.edge import HOST, Edge, Plan, edge, free_port, server, table
+from fleet.edge import HOST, Edge, Plan, edge, server, table
+from fleet.large_app import large_app
 from fleet.visitors import Visitors, visited
 from results import Results
 
@@ -25,26 +26,6 @@ ATTACKS = {
     "ranges (-R)": ["-R", "-t", "HEAD", "-a", "10", "-b", "3000"],
     "slow reading (-X)": ["-X", "-k", "5", "-n", "2", "-w", "10", "-y", "20", "-z", "5"],
 }
-
-# An answer that no buffer holds whole.
-LARGE = 4 << 20
-
-
-async def app(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers visitors with nothing, and others with much."""
-    try:
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"(?i)content-length: (\d+)", head)
-            if length:
-                await reader.readexactly(int(length[1]))
-            size = 0 if head.startswith((b"GET /visitor ", b"HEAD ")) else LARGE
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
-            for _ in range(size >> 16):
-                writer.write(bytes(1 << 16))
-                await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
-        writer.close()
 
 
 async def attack(running: Edge, name: str, arguments: list[str]) -> dict[str, int]:
@@ -105,11 +86,7 @@ async def run() -> Results:
     )[0].decode()
     found = re.search(r"version - (\S+)|version (\S+)", said)
     results = Results("Slow clients", f"slowhttptest {(found[1] or found[2]) if found else ''} (Debian)")
-    port = free_port()
-    async with (
-        await asyncio.start_server(app, HOST, port, backlog=1024),
-        edge(Plan(table(server(port)), settings=LIMITS)) as running,
-    ):
+    async with large_app() as port, edge(Plan(table(server(port)), settings=LIMITS)) as running:
         quiet = await visited(running.port(), 10)
         results.figures.append(f"{CONNECTIONS} connections each, for {SECONDS} s at most; quiet, {quiet}")
         for name, arguments in ATTACKS.items():

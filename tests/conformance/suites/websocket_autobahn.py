@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import os
 
+from fleet.edge import HOST, Plan, edge, server, table
 from kosoku import FailureError, run_fuzzingclient, run_fuzzingserver
+from results import Results, version
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import WebSocketException
-
-from fleet.edge import HOST, Plan, edge, server, table
-from results import Results, version
 
 SOME = [
     *(f"{number}.*" for number in (1, 2, 3, 4, 5, 6, 7, 10)),

@@ -10,15 +10,14 @@ import secrets
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 
-from websockets.asyncio.client import connect
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.typing import Subprotocol
-
 from fleet.certificates import NAME, Authority
 from fleet.edge import HOST, Edge, Plan, edge, server, table
 from fleet.hop import two_edges
 from results import Results, version
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 LARGE = 64 << 20
 COMPRESSED = {"compression": "deflate"}
