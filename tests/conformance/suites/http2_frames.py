@@ -28,14 +28,10 @@ from fleet.frames import (
     Client,
     raw,
 )
-from fleet.http2_cases import Cases, Problem, answers, ends, lives, resets, resets_or_ends
+from fleet.http2_cases import GENERIC, Cases, Problem, answers, ends, lives, resets, resets_or_ends
 from hyperframe.frame import SettingsFrame
 from results import Results
 
-GENERIC = (
-    "the engine (h2) says PROTOCOL_ERROR for every fault of a frame's or a block's form; the stream or connection ends "
-    "all the same"
-)
 CASES = Cases(
     {
         "3.4 no settings behind the preface": "the engine (h2) takes other frames before the first SETTINGS",

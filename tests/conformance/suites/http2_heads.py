@@ -18,13 +18,9 @@ from fleet.frames import (
     Client,
     raw,
 )
-from fleet.http2_cases import Cases, Problem, answers, ends, resets
+from fleet.http2_cases import GENERIC, Cases, Problem, answers, ends, resets
 from results import Results
 
-GENERIC = (
-    "the engine (h2) says PROTOCOL_ERROR for every fault of a frame's or a block's form; the stream or connection ends "
-    "all the same"
-)
 CASES = Cases(
     {
         "HPACK 2.3.3 an index beyond the table": GENERIC,

@@ -61,7 +61,7 @@ async def run() -> Results:
     """Scans both listeners."""
     installed = await asyncio.create_subprocess_exec("testssl", "--version", stdout=asyncio.subprocess.PIPE)
     said = (await installed.communicate())[0].decode()
-    found = re.search(r"testssl\.sh\s+(?:version\s+)?(\d[\w.]*)", said)
+    found = re.search(r"testssl(?:\.sh)?\s+(\d[\w.]*)", said)
     results = Results("TLS", f"testssl.sh {found[1] if found else ''} (Debian)")
     authority = Authority()
     keys = "certificate: edge.pem, key: edge.key"
