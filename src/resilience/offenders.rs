@@ -5,8 +5,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many are remembered. Where two share a place, the later one is.
-const PLACES: usize = 4096;
+/// How many are remembered, in rows of so many places. Where a row is full, the one that has been quiet for longest is forgotten.
+const ROWS: usize = 4096;
+const PLACES: usize = 4;
 
 /// So many floods keep a client out. One may be a mistake of its program's.
 const ENOUGH: u64 = 3;
@@ -14,12 +15,12 @@ const ENOUGH: u64 = 3;
 /// For so many seconds after the last flood they count, and it stays out.
 const SECONDS: u64 = 10;
 
-/// The clients that have flooded of late: IPv4 addresses and IPv6 /64, in 32 KiB.
+/// The clients that have flooded of late: IPv4 addresses and IPv6 /64, in 128 KiB.
 #[derive(Debug)]
 pub struct Offenders {
     secret: RandomState,
     /// By place: 24 bits of whose it is, 8 bits of how many floods, 32 bits of the second of the last one.
-    places: Box<[AtomicU64]>,
+    rows: Box<[[AtomicU64; PLACES]]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +46,18 @@ impl Record {
 
 impl Default for Offenders {
     fn default() -> Self {
-        Self { secret: RandomState::new(), places: std::iter::repeat_with(AtomicU64::default).take(PLACES).collect() }
+        Self { secret: RandomState::new(), rows: std::iter::repeat_with(Default::default).take(ROWS).collect() }
     }
 }
 
 impl Offenders {
     /// Takes note of a flood of `client` in the second `now`.
     pub fn flooded(&self, client: IpAddr, now: u64) {
-        let (place, whose) = self.place(client);
-        let record = Record::read(place.load(Ordering::Relaxed));
-        let floods = if record.counts(whose, now) { (record.floods + 1).min(0xff) } else { 1 };
+        let (row, whose) = self.row(client);
+        let records = || row.iter().map(|place| (place, Record::read(place.load(Ordering::Relaxed))));
+        let own = records().find(|(_, record)| record.counts(whose, now));
+        let floods = own.map_or(1, |(_, record)| (record.floods + 1).min(0xff));
+        let Some((place, _)) = own.or_else(|| records().min_by_key(|(_, record)| record.last)) else { return };
         // Two floods at once may count as one: the next ones will do.
         place.store(Record { whose, floods, last: now & 0xffff_ffff }.bits(), Ordering::Relaxed);
     }
@@ -62,14 +65,14 @@ impl Offenders {
     /// Whether `client` has flooded so often that it is kept out in the second `now`.
     #[must_use]
     pub fn keep_out(&self, client: IpAddr, now: u64) -> bool {
-        let (place, whose) = self.place(client);
-        let record = Record::read(place.load(Ordering::Relaxed));
-        record.counts(whose, now) && record.floods >= ENOUGH
+        let (row, whose) = self.row(client);
+        let record = |place: &AtomicU64| Record::read(place.load(Ordering::Relaxed));
+        row.iter().map(record).any(|record| record.counts(whose, now) && record.floods >= ENOUGH)
     }
 
-    fn place(&self, client: IpAddr) -> (&AtomicU64, u64) {
+    fn row(&self, client: IpAddr) -> (&[AtomicU64; PLACES], u64) {
         let hash = self.secret.hash_one(ClientSource::from(client));
-        (&self.places[(hash % PLACES as u64) as usize], hash >> 40)
+        (&self.rows[(hash % ROWS as u64) as usize], hash >> 40)
     }
 }
 
@@ -105,6 +108,17 @@ mod tests {
         }
         assert!(offenders.keep_out(at("2001:db8::ffff"), 5));
         assert!(!offenders.keep_out(at("2001:db8:0:1::1"), 5));
+    }
+
+    #[test]
+    fn thousands_are_kept_out_at_once() {
+        let offenders = Offenders::default();
+        let clients = || (0..4000_u32).map(|nth| IpAddr::from((0x0a00_0000 + nth).to_be_bytes()));
+        for _ in 0..ENOUGH {
+            clients().for_each(|client| offenders.flooded(client, 7));
+        }
+        let out = clients().filter(|client| offenders.keep_out(*client, 7)).count();
+        assert!(out > 3900, "{out}");
     }
 
     proptest! {
