@@ -102,6 +102,7 @@ fn all_settings() {
                 head_time: Duration::from_secs(5),
                 slowest_body: 1024,
                 patience: Duration::from_secs(30),
+                connection_rate_per_client: 100,
                 streams: 250,
             },
             threads: Some(4),
@@ -140,6 +141,7 @@ fn default_settings() {
         head_time: Duration::from_secs(10),
         slowest_body: 500,
         patience: Duration::from_secs(20),
+        connection_rate_per_client: 1000,
         streams: 100,
     };
     assert_eq!(settings.limits, limits);

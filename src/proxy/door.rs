@@ -3,7 +3,7 @@
 use crate::client::{LONGEST_PROXY_HEADER, ProxyOrigin, ProxyReading, is_trusted, read_proxy_header};
 use crate::live::clock;
 use crate::model::Network;
-use crate::resilience::{Connections, Offenders, OpenConnection};
+use crate::resilience::{ConnectionRate, Connections, Offenders, OpenConnection};
 use crate::telemetry::{ConnectionRefusal, CutOff, Metrics, Occasionally};
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,6 +20,7 @@ const FLOODED: &str = "it has flooded three connections, and is kept out until i
 /// What all listeners let in together.
 pub(super) struct Door {
     connections: Arc<Connections>,
+    rate: ConnectionRate,
     offenders: Offenders,
     trusted_proxies: Vec<Network>,
     metrics: Arc<Metrics>,
@@ -35,8 +36,13 @@ pub(super) struct Guest {
 }
 
 impl Door {
-    pub(super) fn new(connections: Arc<Connections>, trusted_proxies: Vec<Network>, metrics: Arc<Metrics>) -> Self {
-        Self { connections, offenders: Offenders::default(), trusted_proxies, metrics }
+    pub(super) fn new(
+        connections: Arc<Connections>,
+        rate: ConnectionRate,
+        trusted_proxies: Vec<Network>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { connections, rate, offenders: Offenders::default(), trusted_proxies, metrics }
     }
 
     /// Lets a connection in as its peer's, if it is none too many. That of a trusted proxy may be anybody's: it counts for
@@ -44,9 +50,8 @@ impl Door {
     pub(super) fn let_in(&self, peer: SocketAddr) -> Option<Guest> {
         let opened = if self.trusts(peer) {
             self.connections.try_open_for_many()
-        } else if self.offenders.keep_out(peer.ip(), clock::second()) {
-            return self.refuse(ConnectionRefusal::Flooding, peer, FLOODED);
         } else {
+            self.let_client(peer)?;
             self.connections.try_open(peer.ip())
         };
         match opened {
@@ -79,14 +84,26 @@ impl Door {
             Ok(Err(Unread::Gone)) => None, // somebody who only looked whether the edge is there
             Ok(Err(Unread::Refused(why, text))) => self.refuse(why, proxy, text),
             Ok(Ok(ProxyOrigin::Local | ProxyOrigin::Unknown)) => Some(guest),
-            Ok(Ok(ProxyOrigin::Client { source, .. })) if self.offenders.keep_out(source.ip(), clock::second()) => {
-                self.refuse(ConnectionRefusal::Flooding, source, FLOODED)
+            Ok(Ok(ProxyOrigin::Client { source, destination: _ })) => {
+                self.let_client(source)?;
+                match guest.open.of(source.ip()) {
+                    Ok(open) => Some(Guest { peer: source, open }),
+                    Err(why) => self.refuse(why.into(), source, why),
+                }
             }
-            Ok(Ok(ProxyOrigin::Client { source, destination: _ })) => match guest.open.of(source.ip()) {
-                Ok(open) => Some(Guest { peer: source, open }),
-                Err(why) => self.refuse(why.into(), source, why),
-            },
         }
+    }
+
+    /// `None` where the client at `peer` is let in no more at the moment.
+    fn let_client(&self, peer: SocketAddr) -> Option<()> {
+        let now = clock::elapsed();
+        if self.offenders.keep_out(peer.ip(), now.as_secs()) {
+            return self.refuse(ConnectionRefusal::Flooding, peer, FLOODED);
+        }
+        if !self.rate.take(peer.ip(), now) {
+            return self.refuse(ConnectionRefusal::TooOften, peer, "it connects more often than a client may");
+        }
+        Some(())
     }
 
     /// Takes note of a connection of `peer` that was cut for a flood. What a trusted proxy passes on may be of anybody.
@@ -116,6 +133,10 @@ fn hint(why: ConnectionRefusal) -> &'static str {
         ConnectionRefusal::TooMany => "limits: {connections: ...} says how many",
         ConnectionRefusal::TooManyOfClient => {
             "limits: {connections_per_client: ...} says how many; many clients behind one load balancer need it in \
+             trusted_proxies:"
+        }
+        ConnectionRefusal::TooOften => {
+            "limits: {connection_rate_per_client: ...} says how often; many clients behind one load balancer need it in \
              trusted_proxies:"
         }
         ConnectionRefusal::Flooding => {
@@ -168,7 +189,7 @@ mod tests {
     fn door(total: u32, per_client: u32) -> Door {
         let connections = Connections::new(ConnectionLimits { total, per_client });
         let metrics = Metrics::new("test", jiff::Timestamp::UNIX_EPOCH).unwrap();
-        Door::new(connections, vec!["10.0.0.0/8".parse().unwrap()], Arc::new(metrics))
+        Door::new(connections, ConnectionRate::new(1000), vec!["10.0.0.0/8".parse().unwrap()], Arc::new(metrics))
     }
 
     fn at(text: &str) -> SocketAddr {

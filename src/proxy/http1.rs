@@ -4,19 +4,9 @@
 //! programs on the way of the request do not: to some of them a CR ends the line, or a tab ends the target.
 
 use super::connection::ConnectionState;
-use async_trait::async_trait;
-use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::tls::{SslDigest, TlsRef};
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
-    UniqueID, UniqueIDType,
-};
-use std::fmt;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
+use super::layer::Watch;
+use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What is known of the line of the request that is on a connection, or comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,113 +78,26 @@ impl RequestLine {
     }
 }
 
-/// The connection. What it sees is told to its state.
-pub(super) struct Http1Connection {
-    stream: Stream,
+/// Looks at the request lines of a connection. What it sees is told to the connection's state.
+pub(super) struct RequestLines {
     state: Arc<ConnectionState>,
     line: RequestLine,
 }
 
-impl Http1Connection {
-    pub(super) fn new(stream: Stream, state: Arc<ConnectionState>) -> Self {
-        Self { stream, state, line: RequestLine::default() }
+impl RequestLines {
+    pub(super) fn of(state: Arc<ConnectionState>) -> Self {
+        Self { state, line: RequestLine::default() }
     }
 }
 
-impl AsyncRead for Http1Connection {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
+impl Watch for RequestLines {
+    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.state.line() == LineSeen::Awaited
-            && let Some(seen) = self.line.read(&into.filled()[before..])
+            && let Some(seen) = self.line.read(bytes)
         {
             self.state.saw_line(seen);
         }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Http1Connection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-#[async_trait]
-impl Peek for Http1Connection {
-    async fn try_peek(&mut self, into: &mut [u8]) -> io::Result<bool> {
-        self.stream.try_peek(into).await
-    }
-}
-
-#[async_trait]
-impl Shutdown for Http1Connection {
-    async fn shutdown(&mut self) {
-        self.stream.shutdown().await;
-    }
-}
-
-impl UniqueID for Http1Connection {
-    fn id(&self) -> UniqueIDType {
-        self.stream.id()
-    }
-}
-
-impl Ssl for Http1Connection {
-    fn get_ssl(&self) -> Option<&TlsRef> {
-        self.stream.get_ssl()
-    }
-
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.stream.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.stream.selected_alpn_proto()
-    }
-}
-
-impl GetTimingDigest for Http1Connection {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.stream.get_timing_digest()
-    }
-}
-
-impl GetProxyDigest for Http1Connection {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.stream.get_proxy_digest()
-    }
-}
-
-impl GetSocketDigest for Http1Connection {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.stream.get_socket_digest()
-    }
-}
-
-impl fmt::Debug for Http1Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Http1Connection({:?})", self.stream)
+        Ok(())
     }
 }
 

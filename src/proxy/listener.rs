@@ -2,9 +2,9 @@
 
 use super::connection::{Connection, ConnectionState, Phase, Tempo};
 use super::door::{Door, Guest};
-use super::http1::Http1Connection;
-use super::http2::Http2Connection;
-use super::parting::Parting;
+use super::http1::RequestLines;
+use super::http2::Frames;
+use super::layer::Layered;
 use super::websocket::WayIn;
 use super::{CLIENT_KEEPALIVE, Proxy};
 use crate::client::HTTP2_PREFACE;
@@ -148,14 +148,14 @@ impl Front {
                     () = async { drop(quiet.wait_for(|quiet| *quiet).await) } => return,
                 }
                 if preface == *HTTP2_PREFACE {
-                    self.http2(Box::new(connection), &state, &stop)
+                    self.http2(Box::new(connection), &state, None)
                 } else {
-                    http1(Box::new(connection), &state)
+                    http1(Box::new(connection), &state, None)
                 }
             }
             None => {
                 state.enter(Phase::Idle);
-                http1(Box::new(connection), &state)
+                http1(Box::new(connection), &state, None)
             }
             Some(tls) => {
                 let acceptor = Acceptor::from_server_config(tls.config());
@@ -171,12 +171,12 @@ impl Front {
                     return;
                 }
                 state.identify(stream.get_ssl().and_then(TlsRef::peer_cert_chain_der));
-                let stream = Parting::new(Box::new(stream), Arc::clone(&state));
+                let heir = Some(Arc::clone(&state));
                 if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-                    self.http2(Box::new(stream), &state, &stop)
+                    self.http2(Box::new(stream), &state, heir)
                 } else {
                     state.enter(Phase::Idle);
-                    http1(Box::new(stream), &state)
+                    http1(Box::new(stream), &state, heir)
                 }
             }
         };
@@ -192,22 +192,17 @@ impl Front {
     }
 
     /// Many requests are on it at once, so that it is its frames that are timed.
-    fn http2(&self, stream: Stream, state: &ConnectionState, stop: &watch::Receiver<bool>) -> Stream {
+    fn http2(&self, stream: Stream, state: &ConnectionState, heir: Option<Arc<ConnectionState>>) -> Stream {
         state.enter(Phase::Any);
-        let way_in = WayIn { engine: Arc::clone(&self.proxy), stop: stop.clone() };
+        let way_in = WayIn { engine: Arc::clone(&self.proxy), stop: self.stop.clone() };
         // It is said once: a connection is of one version.
         let _ = state.way_in.set(way_in);
-        Box::new(Http2Connection::new(
-            stream,
-            state.peer,
-            self.tempo,
-            Arc::clone(&self.door),
-            Arc::clone(&self.metrics),
-        ))
+        let frames = Frames::of(state.peer, self.tempo, Arc::clone(&self.door), Arc::clone(&self.metrics));
+        Box::new(Layered::over(stream, frames, heir))
     }
 }
 
 /// One request at a time is on it.
-fn http1(stream: Stream, state: &Arc<ConnectionState>) -> Stream {
-    Box::new(Http1Connection::new(stream, Arc::clone(state)))
+fn http1(stream: Stream, state: &Arc<ConnectionState>, heir: Option<Arc<ConnectionState>>) -> Stream {
+    Box::new(Layered::over(stream, RequestLines::of(Arc::clone(state)), heir))
 }

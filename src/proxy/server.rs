@@ -9,7 +9,7 @@ use super::peer::EngineCredentials;
 use super::{Proxy, http2};
 use crate::config::Settings;
 use crate::live::{Edge, clock};
-use crate::resilience::{Connections, Pace};
+use crate::resilience::{ConnectionRate, Connections, Pace};
 use crate::telemetry::AccessLog;
 use crate::tls::ListenerTls;
 use pingora::apps::{HttpServerOptions, ServerApp};
@@ -133,6 +133,7 @@ impl ProxyServer {
         let mut engines: [Option<Arc<HttpProxy<Proxy>>>; 2] = [None, None];
         let door = Arc::new(Door::new(
             Connections::new(settings.limits.connections),
+            ConnectionRate::new(settings.limits.connection_rate_per_client),
             settings.trusted_proxies.clone(),
             Arc::clone(edge.metrics()),
         ));

@@ -1,6 +1,7 @@
 //! Floor 2: small machines that keep trouble small. They are handed what happened and, where it matters, the time;
 //! they read no clock, do no I/O and know nothing of each other.
 
+mod connection_rate;
 mod connections;
 mod flood;
 mod health;
@@ -8,6 +9,7 @@ mod offenders;
 mod patience;
 mod rate_limit;
 
+pub use connection_rate::ConnectionRate;
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
 pub use flood::{Flood, FloodGuard};
 pub use health::{Health, HealthLimits, Observation, Standing};

@@ -131,6 +131,8 @@ words! {
         TooMany = "too_many",
         /// As many of its client's are open as may be.
         TooManyOfClient = "too_many_of_client",
+        /// Its client connects too often.
+        TooOften = "too_often",
         /// Its client has flooded others, again and again.
         Flooding = "flooding",
         /// It is a trusted proxy's, and does not begin with a PROXY protocol header.

@@ -104,7 +104,7 @@ fn rapid_reset() -> Chunks {
 /// One head that goes on and on.
 fn continuation() -> Chunks {
     let first = [hello(), frame(HEADERS, END_STREAM, 1, &head("GET", "/", &[]))].concat();
-    let more = head("GET", "/", &[("x-a", &"x".repeat(100))])[20..].to_vec();
+    let more = head("GET", "/", &[("x-a", &"x".repeat(100))])[head("GET", "/", &[]).len()..].to_vec();
     (first, vec![frame(CONTINUATION, 0, 1, &more).repeat(100); 100])
 }
 

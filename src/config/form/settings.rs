@@ -389,6 +389,14 @@ static LIMITS: Record = Record {
              protocol header says whose they are.",
         ),
         Key::new(
+            "connection_rate_per_client",
+            Form::Scalar(Scalar::Rate),
+            Or("1000/s"),
+            "100/s",
+            "The most new connections of one client, an IPv4 address or an IPv6 /64; five seconds' worth may come at once. \
+             Further ones are closed before a byte is read. Those of `trusted_proxies` count as with `connections_per_client`.",
+        ),
+        Key::new(
             "streams",
             Form::Scalar(Scalar::Count { least: 1, most: 1000 }),
             Or("100"),

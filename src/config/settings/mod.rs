@@ -212,6 +212,8 @@ pub struct Limits {
     pub headers: usize,
     /// How many connections of clients may be open, at least 1.
     pub connections: ConnectionLimits,
+    /// How many new connections a second one client may make, at least 1.
+    pub connection_rate_per_client: u32,
     /// How many requests may be open at once on a connection of HTTP/2: 1 to 1,000.
     pub streams: u32,
 }
@@ -282,6 +284,7 @@ impl Default for Limits {
             head: 64 << 10,
             headers: 100,
             connections,
+            connection_rate_per_client: 1_000,
             streams: 100,
             head_time: Duration::from_secs(10),
             slowest_body: 500,

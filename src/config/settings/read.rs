@@ -11,6 +11,7 @@ use crate::config::problem::{Problems, Source};
 use crate::config::quantity;
 use crate::config::secret_source;
 use crate::config::yaml::Node;
+use crate::model::Rate;
 use crate::resilience::ConnectionLimits;
 use std::path::PathBuf;
 
@@ -101,6 +102,9 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>, admin_tls: Option<Tls>) -> S
                     .and_then(Node::parse)
                     .unwrap_or(limits.connections.per_client),
             },
+            connection_rate_per_client: inside("limits", "connection_rate_per_client")
+                .and_then(Node::parse::<Rate>)
+                .map_or(limits.connection_rate_per_client, |rate| rate.per_second().ceil().clamp(1.0, 1e9) as u32),
             streams: inside("limits", "streams").and_then(Node::parse).unwrap_or(limits.streams),
             head_time: inside("limits", "head_time")
                 .and_then(|node| quantity::duration(node.text()?).ok())

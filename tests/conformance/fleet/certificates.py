@@ -64,6 +64,8 @@ class Authority:
                 "keyUsage=critical,digitalSignature",
                 "-addext",
                 "extendedKeyUsage=serverAuth",
+                "-addext",
+                f"crlDistributionPoints=URI:http://{NAME}/ca.crl",
             )
             self.root = (directory / "ca.pem").read_bytes()
             self._files = {file: (directory / file).read_bytes() for file in ("edge.pem", "edge.key")}

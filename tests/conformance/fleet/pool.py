@@ -16,6 +16,12 @@ from fleet.edge import HOST
 
 LLHTTP = Path(__file__).parent.parent / "streams/llhttp.mjs"
 
+# With the headers that scanners look for, which are an app's to say.
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+    b"Content-Security-Policy: default-src 'none'\r\nReferrer-Policy: no-referrer\r\n\r\n"
+)
+
 
 @dataclass
 class Request:
@@ -78,7 +84,7 @@ class Pool:
                     assert current is not None
                     connection.requests.append(current)
                     self.requests.append(current)
-                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                    writer.write(ANSWER)
                     # An offer to go on with another protocol is not taken up.
                     state.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
                     state.send(h11.EndOfMessage())

@@ -30,7 +30,7 @@ async def run() -> Results:
     methods = "    methods: [GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, PURGE]\n"
     servers = ", ".join(f'"127.0.0.{number}:{pool}"' for number in range(1, 5))
     plan = Plan(
-        table(f"here: [{servers}]", more=methods), settings="limits: {connections_per_client: 100000}\n", log_to=log[1]
+        table(f"here: [{servers}]", more=methods), settings="limits: {connections_per_client: 100000, connection_rate_per_client: 100000/s}\n", log_to=log[1]
     )
     async with edge(plan) as running:
         os.close(log[1])

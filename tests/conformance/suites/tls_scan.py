@@ -14,8 +14,6 @@ from results import Results
 
 # Findings that say something of the test and nothing of the edge, and why.
 KNOWN = {
-    "cert_revocation": "the test's authority has no CRL and no OCSP responder",
-    "security_headers": "they are the app's to say, and the test's app says none",
     "cipher_order": "the client's order is followed, as Mozilla's guideline for `intermediate` says",
 }
 

@@ -1,5 +1,4 @@
-//! A connection that is left whole when the engine is done with it, so that its client can be told of the end in its own
-//! terms: with TLS, that is more than the end of the bytes.
+//! What stands between the engine and a client's connection, with TLS or without: it sees the bytes that pass in clear text.
 
 use super::connection::{ConnectionState, Left};
 use async_trait::async_trait;
@@ -13,19 +12,43 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that goes to the state of its connection when it is dropped.
-pub(super) struct Parting {
-    /// There until it is dropped.
-    stream: Option<Stream>,
-    state: Arc<ConnectionState>,
+/// What sees the bytes.
+pub(super) trait Watch: Unpin + Send + Sync + 'static {
+    /// Bytes came from the client.
+    ///
+    /// # Errors
+    /// Where nothing more is read.
+    fn received(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// No bytes come, and the engine waits for some.
+    ///
+    /// # Errors
+    /// Where it has waited for long enough.
+    fn waiting(&mut self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    /// Bytes went to the client.
+    fn sent(&mut self, _bytes: &[u8]) {}
 }
 
-impl Parting {
-    pub(super) fn new(stream: Stream, state: Arc<ConnectionState>) -> Self {
-        Self { stream: Some(stream), state }
+/// A stream that is watched.
+pub(super) struct Layered<W: Watch> {
+    /// There until it is dropped.
+    stream: Option<Stream>,
+    watch: W,
+    /// Where the stream goes when the engine is done with it, so that its client can be told of the end in its own terms: with
+    /// TLS that is more than the end of the bytes.
+    heir: Option<Arc<ConnectionState>>,
+}
+
+impl<W: Watch> Layered<W> {
+    /// Over a stream that is left whole to the `heir` at the end, where there is one.
+    pub(super) fn over(stream: Stream, watch: W, heir: Option<Arc<ConnectionState>>) -> Self {
+        Self { stream: Some(stream), watch, heir }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
@@ -33,23 +56,30 @@ impl Parting {
     }
 }
 
-impl Drop for Parting {
+impl<W: Watch> Drop for Layered<W> {
     fn drop(&mut self) {
-        if let Some(stream) = self.stream.take() {
-            self.state.leave(Left::Whole(stream));
+        if let (Some(stream), Some(heir)) = (self.stream.take(), &self.heir) {
+            heir.leave(Left::Whole(stream));
         }
     }
 }
 
-impl AsyncRead for Parting {
+impl<W: Watch> AsyncRead for Layered<W> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_read(context, into)
+        let before = into.filled().len();
+        match self.stream()?.poll_read(context, into) {
+            Poll::Ready(Ok(())) => Poll::Ready(self.watch.received(&into.filled()[before..])),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.watch.waiting(context),
+        }
     }
 }
 
-impl AsyncWrite for Parting {
+impl<W: Watch> AsyncWrite for Layered<W> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream()?.poll_write(context, bytes)
+        let count = ready!(self.stream()?.poll_write(context, bytes))?;
+        self.watch.sent(&bytes[..count.min(bytes.len())]);
+        Poll::Ready(Ok(count))
     }
 
     fn poll_write_vectored(
@@ -57,7 +87,14 @@ impl AsyncWrite for Parting {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream()?.poll_write_vectored(context, parts)
+        let count = ready!(self.stream()?.poll_write_vectored(context, parts))?;
+        let mut left = count;
+        for part in parts {
+            let written = left.min(part.len());
+            self.watch.sent(&part[..written]);
+            left -= written;
+        }
+        Poll::Ready(Ok(count))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -74,7 +111,7 @@ impl AsyncWrite for Parting {
 }
 
 #[async_trait]
-impl Peek for Parting {
+impl<W: Watch> Peek for Layered<W> {
     async fn try_peek(&mut self, into: &mut [u8]) -> io::Result<bool> {
         match &mut self.stream {
             Some(stream) => stream.try_peek(into).await,
@@ -84,7 +121,7 @@ impl Peek for Parting {
 }
 
 #[async_trait]
-impl Shutdown for Parting {
+impl<W: Watch> Shutdown for Layered<W> {
     async fn shutdown(&mut self) {
         if let Some(stream) = &mut self.stream {
             stream.shutdown().await;
@@ -92,13 +129,13 @@ impl Shutdown for Parting {
     }
 }
 
-impl UniqueID for Parting {
+impl<W: Watch> UniqueID for Layered<W> {
     fn id(&self) -> UniqueIDType {
         self.stream.as_ref().map_or(-1, |stream| stream.id())
     }
 }
 
-impl Ssl for Parting {
+impl<W: Watch> Ssl for Layered<W> {
     fn get_ssl(&self) -> Option<&TlsRef> {
         self.stream.as_ref()?.get_ssl()
     }
@@ -112,26 +149,26 @@ impl Ssl for Parting {
     }
 }
 
-impl GetTimingDigest for Parting {
+impl<W: Watch> GetTimingDigest for Layered<W> {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
         self.stream.as_ref().map_or_else(Vec::new, |stream| stream.get_timing_digest())
     }
 }
 
-impl GetProxyDigest for Parting {
+impl<W: Watch> GetProxyDigest for Layered<W> {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
         self.stream.as_ref()?.get_proxy_digest()
     }
 }
 
-impl GetSocketDigest for Parting {
+impl<W: Watch> GetSocketDigest for Layered<W> {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
         self.stream.as_ref()?.get_socket_digest()
     }
 }
 
-impl fmt::Debug for Parting {
+impl<W: Watch> fmt::Debug for Layered<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Parting({:?})", self.stream)
+        write!(f, "Layered({:?})", self.stream)
     }
 }
