@@ -1,14 +1,11 @@
 //! Clients of HTTP/2 that attack at full speed from one core, and what is left for everybody else on the other.
-//!
-//! Two cores of a machine are not independent: they share memory and caches, and in a virtual machine often the very core. So
-//! the attack is held against the same one on somebody else, who lives on the attacker's core.
 
 use crate::load::Load;
 use crate::support::frames::{CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PING, RESET, SETTINGS, frame, head};
 use crate::support::{Block, EdgeProcess, edge};
 use crate::town::{Server, start_edge_with};
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,12 +15,12 @@ use std::time::Duration;
 const ROUNDS: usize = 5;
 
 /// How long each lasts.
-const ROUND: Duration = Duration::from_secs(3);
+const ROUND: Duration = Duration::from_secs(4);
 
 /// From how many addresses an attack of many comes.
 const BOTNET: u32 = 1000;
 
-/// The least share of its throughput that the rest must keep, beside a busy core.
+/// The least share of its throughput that the rest must keep.
 const KEPT: f64 = 0.8;
 
 fn pin(core: u8, tasks: &str) {
@@ -100,20 +97,11 @@ fn has_ended(stream: &mut TcpStream) -> bool {
 fn connect(nth: u32, to: SocketAddr) -> std::io::Result<TcpStream> {
     let from = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 70, 0, 1)) + nth);
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    // What the attacker has not got rid of is its own to throw away; on one machine whoever resets the connection has to.
+    socket.set_send_buffer_size(64 << 10)?;
     socket.bind(&SocketAddr::new(from.into(), 0).into())?;
     socket.connect(&to.into())?;
     Ok(socket.into())
-}
-
-/// Somebody else: takes connections and closes them, on the attacker's core.
-fn other_victim(address: SocketAddr) {
-    let listener = TcpListener::bind(address).unwrap();
-    std::thread::spawn(move || {
-        pin_thread(0);
-        for stream in listener.incoming() {
-            drop(stream);
-        }
-    });
 }
 
 fn hello() -> Vec<u8> {
@@ -170,8 +158,6 @@ async fn attacks_from_one_core_leave_the_other_to_everybody_else() {
     let edge = start_edge_with(&block, &table, &listener, "").await;
     pin(1, &edge.id().to_string());
     pin(1, &std::process::id().to_string());
-    let other = SocketAddr::new(block.address(5), 8082);
-    other_victim(other);
     for (name, addresses, chunks) in [
         ("CONTINUATION", 1, continuation()),
         ("rapid reset", 1, rapid_reset()),
@@ -179,29 +165,25 @@ async fn attacks_from_one_core_leave_the_other_to_everybody_else() {
         ("CONTINUATION", BOTNET, continuation()),
         ("rapid reset", BOTNET, rapid_reset()),
     ] {
-        let (mut quiet, mut beside, mut attacked_by) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut quiet, mut attacked_by) = (Vec::new(), Vec::new());
         let (mut connections, mut bytes) = (0, 0);
         for _ in 0..ROUNDS {
             quiet.push(throughput(&edge).await);
-            let attack = Attack::start(other, addresses, chunks.clone());
-            beside.push(throughput(&edge).await);
-            attack.stop();
             let attack = Attack::start(attacked, addresses, chunks.clone());
             attacked_by.push(throughput(&edge).await);
             let of_round = attack.stop();
             (connections, bytes) = (connections + of_round.0, bytes + of_round.1);
         }
-        let (quiet, beside, attacked_by) = (median(&mut quiet), median(&mut beside), median(&mut attacked_by));
+        let (quiet, attacked_by) = (median(&mut quiet), median(&mut attacked_by));
         let seconds = (ROUND * u32::try_from(ROUNDS).unwrap()).as_secs_f64();
         println!(
-            "{name} from {addresses} address(es): {quiet:.0} requests/s in quiet, {beside:.0} beside an attack on another, \
-             {attacked_by:.0} under attack ({:.1} % of the second kept); the attacker made {:.0} connections/s and got rid \
-             of {:.1} MiB/s",
-            100.0 * attacked_by / beside,
+            "{name} from {addresses} address(es): {quiet:.0} requests/s in quiet, {attacked_by:.0} under attack ({:.1} % kept); \
+             the attacker made {:.0} connections/s and got rid of {:.1} MiB/s",
+            100.0 * attacked_by / quiet,
             connections as f64 / seconds,
             bytes as f64 / seconds / 1024.0 / 1024.0,
         );
         // What a thousand addresses can do is for firewalls to stop: each of them is met with patience at first.
-        assert!(attacked_by >= KEPT * beside || addresses > 1, "{name}");
+        assert!(attacked_by >= KEPT * quiet || addresses > 1, "{name}");
     }
 }
