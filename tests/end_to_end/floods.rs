@@ -18,11 +18,7 @@ struct Plain {
 impl Plain {
     async fn start(limits: &str) -> Self {
         let mut world = World::start(limits, "").await;
-        let http2 = SocketAddr::new(world.edge.address.ip(), 8082);
-        let settings = std::fs::read_to_string(world.edge.file("homeward.yaml")).unwrap();
-        let both = settings.replace("listen: [", &format!("listen: [{{address: \"{http2}\", http2: true}}, "));
-        std::fs::write(world.edge.file("homeward.yaml"), both).unwrap();
-        world.edge.kill_and_start_again().await;
+        let http2 = world.edge.and_http2().await;
         Self { world, http2 }
     }
 

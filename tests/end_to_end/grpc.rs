@@ -74,11 +74,7 @@ impl World {
         let table = edge::table(&[], &[], &[], &format!("      us-west: {{servers: [\"{address}\"], http2: true}}\n"));
         let plan = edge::Plan { region: "us-west", settings: String::new(), table };
         let mut edge = EdgeProcess::start(&block, 1, &plan).await;
-        let http2 = SocketAddr::new(edge.address.ip(), 8082);
-        let settings = std::fs::read_to_string(edge.file("homeward.yaml")).unwrap();
-        let both = settings.replace("listen: [", &format!("listen: [{{address: \"{http2}\", http2: true}}, "));
-        std::fs::write(edge.file("homeward.yaml"), both).unwrap();
-        edge.kill_and_start_again().await;
+        let http2 = edge.and_http2().await;
         Self { edge, http2, heard }
     }
 

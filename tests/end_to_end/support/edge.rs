@@ -175,6 +175,16 @@ impl EdgeProcess {
         self.start_again().await;
     }
 
+    /// Has it listen for HTTP/2 without TLS too, by prior knowledge, and gives back where. It is started again for that.
+    pub async fn and_http2(&mut self) -> SocketAddr {
+        let http2 = SocketAddr::new(self.address.ip(), 8082);
+        let settings = std::fs::read_to_string(self.file("homeward.yaml")).unwrap();
+        let both = settings.replace("listen: [", &format!("listen: [{{address: \"{http2}\", http2: true}}, "));
+        std::fs::write(self.file("homeward.yaml"), both).unwrap();
+        self.kill_and_start_again().await;
+        http2
+    }
+
     /// Runs a verb of the program in the edge's directory.
     pub fn verb(&self, arguments: &[&str]) -> Output {
         verb(self.directory.path(), arguments)
