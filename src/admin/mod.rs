@@ -5,6 +5,7 @@
 //! | `server` | the sockets, and how they are bound |
 //! | `connections` | a bounded number of connections, each bounded in time |
 //! | `routes` | the answers |
+//! | `changes` | what operators change |
 //! | `access` | who may do what: by door, host and token |
 //! | `origin` | which names a request may have in `Host` |
 //! | `status` | what `/api/v1/status` says |
@@ -13,6 +14,7 @@
 //! | `standing` | the share of a region, and why it is away |
 
 mod access;
+mod changes;
 mod connections;
 mod gauges;
 mod origin;
@@ -25,6 +27,7 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
+pub use changes::{DrainAnswer, DrainOrder, UndrainOrder, Warning};
 pub use question::{BadQuestion, Question};
 pub use server::{AdminError, AdminServer, GivenSockets};
 pub use status::Status;
