@@ -10,6 +10,7 @@ mod facts;
 mod homes;
 mod hosts;
 mod parts;
+pub mod preview;
 mod reason;
 mod replay;
 mod sessions;
@@ -17,7 +18,7 @@ mod table;
 mod visitor;
 
 pub use access::Denied;
-pub use decide::decide;
+pub use decide::{decide, decide_from};
 pub use decision::{
     Arrived, Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, PassedOver, SessionKey, SessionState, Way,
 };
@@ -28,3 +29,4 @@ pub use reason::{Reason, Reasons};
 pub use replay::{NoReplay, ReplayOrder, replay};
 pub use sessions::ServiceSessions;
 pub use table::RoutingTable;
+pub use visitor::VisitorNetwork;
