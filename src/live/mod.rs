@@ -12,8 +12,10 @@ mod learned;
 mod limits;
 mod memory;
 mod places;
+mod preview;
 mod rate;
 mod revision;
+mod sample;
 mod table;
 
 pub use acme::{AcmeProblem, AcmeStanding};
@@ -25,8 +27,10 @@ pub use learned::LearnedHomes;
 pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use places::{CountingFinder, LivePlaces};
+pub use preview::preview_of;
 pub use rate::RateMeter;
 pub use revision::Revision;
+pub use sample::{KeptRequest, Recent, Sampler, Seen};
 pub use table::{LiveTable, Origin};
 
 pub use fleet::{
