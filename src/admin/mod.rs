@@ -5,17 +5,21 @@
 //! | `server` | the sockets, and how they are bound |
 //! | `connections` | a bounded number of connections, each bounded in time |
 //! | `routes` | the answers |
+//! | `changes` | what operators change |
 //! | `access` | who may do what: by door, host and token |
 //! | `origin` | which names a request may have in `Host` |
 //! | `status` | what `/api/v1/status` says |
+//! | `preview` | what `/api/v1/preview` answers |
 //! | `question` | what `/api/v1/explain` answers |
 //! | `gauges` | the metrics that show a state |
 //! | `standing` | the share of a region, and why it is away |
 
 mod access;
+mod changes;
 mod connections;
 mod gauges;
 mod origin;
+mod preview;
 mod problem;
 mod question;
 mod routes;
@@ -25,6 +29,7 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
+pub use changes::{DrainAnswer, DrainOrder, UndrainOrder, Warning};
 pub use question::{BadQuestion, Question};
 pub use server::{AdminError, AdminServer, GivenSockets};
 pub use status::Status;

@@ -25,7 +25,6 @@ pub use health::FleetHealth;
 use super::table::RoutingTable;
 use super::visitor::VisitorNetwork;
 use crate::model::{Place, Timestamp};
-use jiff::SignedDuration;
 
 /// One request that was seen, or some that were alike: what decides where it goes, and nothing that tells whose it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,9 +46,8 @@ pub struct Sample<'a> {
 #[must_use]
 pub fn end_of_ramps(table: &RoutingTable, now: Timestamp) -> Timestamp {
     let ends = table.drains().iter().filter_map(|drain| {
-        let ramp = SignedDuration::try_from(drain.ramp).ok()?;
-        let end = drain.since?.checked_add(ramp).ok()?;
-        drain.until.is_none_or(|until| end < until).then_some(end)
+        let end = drain.settles_at()?;
+        (drain.held || drain.until.is_none_or(|until| end < until)).then_some(end)
     });
     ends.fold(now, Timestamp::max)
 }
