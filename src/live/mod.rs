@@ -13,8 +13,10 @@ mod leases;
 mod limits;
 mod memory;
 mod places;
+mod preview;
 mod rate;
 mod revision;
+mod sample;
 mod table;
 
 pub use acme::{AcmeProblem, AcmeStanding};
@@ -27,8 +29,10 @@ pub use leases::{Lease, LeaseEvent, LeaseStore, NotChanged};
 pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use places::{CountingFinder, LivePlaces};
+pub use preview::{NoPreview, preview_of, preview_of_parts};
 pub use rate::RateMeter;
 pub use revision::Revision;
+pub use sample::{KeptRequest, Recent, Sampler, Seen};
 pub use table::{LiveTable, Origin};
 
 pub use fleet::{
