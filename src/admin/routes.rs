@@ -48,11 +48,11 @@ pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/explain", get(explain))
         .route(preview::PATH, post(preview::preview).layer(body_limit(preview::LARGEST_BODY)))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
         .layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_read));
     let changing = changes::routes().layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_change));
     reading
         .merge(changing)
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method: GET reads, POST changes")
         })

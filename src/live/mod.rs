@@ -29,7 +29,7 @@ pub use leases::{Lease, LeaseEvent, LeaseStore, NotChanged};
 pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use places::{CountingFinder, LivePlaces};
-pub use preview::{NoPreview, preview_of, preview_of_parts};
+pub use preview::{NoPreview, preview_of, preview_of_parts, quick_preview_of};
 pub use rate::RateMeter;
 pub use revision::Revision;
 pub use sample::{KeptRequest, Recent, Sampler, Seen};
