@@ -5,6 +5,7 @@
 //! | `names` | every metric's name, labels and help |
 //! | `series` | the series of one metric by label values, with a bound on their number |
 //! | `metrics` | all metrics of one edge, and their text form |
+//! | `standing` | those that say how the edge itself stands, what regions can carry and when drains end |
 //! | `request_meters` | the counters of requests, found without writing a label |
 //! | `words` | the label values that are results: of an upstream request, a retry, a look-up |
 //! | `access_log` | one line a request, handed to a writer that never holds a request up |
@@ -25,6 +26,7 @@ mod printable;
 mod process_log;
 mod request_meters;
 mod series;
+mod standing;
 mod words;
 mod writer;
 
