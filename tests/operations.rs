@@ -20,7 +20,8 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 }
 
 fn yaml(path: &Path) -> Value {
-    serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap())
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -104,9 +105,8 @@ fn every_alert_says_what_to_do() {
 
 #[test]
 fn each_alert_has_a_runbook_and_each_runbook_an_alert() {
-    let sections = [
-        "What it means", "Who is hurt", "First look", "What to do", "Over when", "So that it does not come back",
-    ];
+    let sections =
+        ["What it means", "Who is hurt", "First look", "What to do", "Over when", "So that it does not come back"];
     let names: BTreeSet<String> = alerts().iter().map(|alert| text(alert, "alert").to_owned()).collect();
     let runbooks: BTreeSet<String> = files("docs/runbooks", "md")
         .iter()
@@ -118,7 +118,10 @@ fn each_alert_has_a_runbook_and_each_runbook_an_alert() {
     for alert in alerts() {
         let name = text(&alert, "alert");
         let page = std::fs::read_to_string(root().join(format!("docs/runbooks/{name}.md"))).unwrap();
-        assert!(page.starts_with(&format!("# {name}\n\nSeverity: {}.\n", text(&alert["labels"], "severity"))), "{name}");
+        assert!(
+            page.starts_with(&format!("# {name}\n\nSeverity: {}.\n", text(&alert["labels"], "severity"))),
+            "{name}"
+        );
         let found: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
         assert_eq!(found, sections, "{name}");
         for (section, after) in sections.iter().map(|section| (section, page.split_once(section).unwrap().1)) {

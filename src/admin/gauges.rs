@@ -49,9 +49,9 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
     }));
 
     let drains = live.table.drains().iter().filter(|drain| drain.in_force_at(now));
-    metrics.set_drain_ends(drains.filter_map(|drain| {
-        Some((live.table.region_name(drain.region), drain.by.as_deref(), drain.until?))
-    }));
+    metrics.set_drain_ends(
+        drains.filter_map(|drain| Some((live.table.region_name(drain.region), drain.by.as_deref(), drain.until?))),
+    );
 
     // An edge is no service: `the edge` cannot be the name of one.
     let pools: Vec<_> = live.pools.iter().map(|pool| (pool.purpose().to_string(), pool)).collect();

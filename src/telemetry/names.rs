@@ -129,6 +129,8 @@ metrics! {
         "Requests to the admin address, and connections, that were refused, by why.";
     ACCESS_LOG_DROPPED: Counter "access_log_dropped_total" {}
         "Lines of the access log that were lost because it could not be written fast enough, or not at all.";
+    SPANS: Counter "spans_total" {result}
+        "Spans of traces, by what became of them: exported, dropped (too many waited) or failed (the collector took none).";
     HANDOVERS: Counter "handovers_total" {result}
         "Hand-overs to a new process that this one was asked for, by result: completed, failed or refused.";
     RUNTIME_STALLED: Gauge "runtime_stalled" {thread}

@@ -1,10 +1,11 @@
-//! How the edge itself stands, what regions can carry, and when drains end.
+//! How the edge itself stands, what regions can carry, when drains end, and what becomes of spans.
 
 use super::metrics::{MOST_SERIES, Metrics, cut, seconds};
 use super::names;
 use super::series::Series;
+use super::words::SpanResult;
 use crate::model::Timestamp;
-use prometheus::{Gauge, IntGauge, Registry};
+use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 
 /// The metrics of this file.
 pub(super) struct Standing {
@@ -12,17 +13,20 @@ pub(super) struct Standing {
     edge: Series<IntGauge>,
     capacity: Series<Gauge>,
     drain_end: Series<Gauge>,
+    spans: Vec<IntCounter>,
 }
 
 impl Standing {
     pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
         let reals = |definition| Series::<Gauge>::new(registry, definition, MOST_SERIES);
         let gauges = |definition| Series::<IntGauge>::new(registry, definition, MOST_SERIES);
+        let spans = Series::<IntCounter>::new(registry, names::SPANS, MOST_SERIES)?;
         Ok(Self {
             ready: gauges(names::READY)?.get(&[]),
             edge: gauges(names::EDGE)?,
             capacity: reals(names::REGION_CAPACITY)?,
             drain_end: reals(names::DRAIN_END)?,
+            spans: SpanResult::ALL.iter().map(|result| spans.get(&[result.as_str()])).collect(),
         })
     }
 }
@@ -51,6 +55,15 @@ impl Metrics {
             let end = seconds(end);
             ([region.to_owned(), by.map_or("unknown", cut).to_owned()], move |gauge: &Gauge| gauge.set(end))
         }));
+    }
+}
+
+impl Metrics {
+    /// Counts so many spans.
+    pub fn spans(&self, result: SpanResult, count: usize) {
+        if let Some(counter) = self.families.standing.spans.get(result as usize) {
+            counter.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+        }
     }
 }
 

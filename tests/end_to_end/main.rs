@@ -38,4 +38,5 @@ mod streams;
 mod support;
 mod tls;
 mod tls_servers;
+mod traces;
 mod websockets_http2;
