@@ -142,16 +142,9 @@ async fn index(State(context): State<Context>) -> Html<String> {
 }
 
 async fn readyz(State(context): State<Context>) -> (StatusCode, &'static str) {
-    if context.edge.is_stopping() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if context.edge.table().is_none() {
-        (StatusCode::SERVICE_UNAVAILABLE, "no routing table is live\n")
-    } else if context.edge.is_stalled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "a thread is stuck\n")
-    } else if !context.edge.is_ready() {
-        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
-    } else {
-        (StatusCode::OK, "ready\n")
+    match gauges::hindrance(&context.edge) {
+        Some(hindrance) => (StatusCode::SERVICE_UNAVAILABLE, hindrance),
+        None => (StatusCode::OK, "ready\n"),
     }
 }
 

@@ -47,6 +47,7 @@ impl Proxy {
             }
         }
         self.write_line(session, context, status, duration, error);
+        self.end_trace(session, context, status, duration, error_word(context, error));
     }
 
     fn write_line(
@@ -90,12 +91,7 @@ impl Proxy {
             request_id: context.request_id.as_bytes(),
             user_agent: header(USER_AGENT),
             referer: header(REFERER),
-            error: match (context.refusal, error) {
-                (Some(refusal), _) => Some(refusal.proxy_error()),
-                (None, Some(error)) if error.esource() == &ErrorSource::Downstream => Some("client_left"),
-                (None, Some(error)) => Some(failure_of(error).as_str()),
-                (None, None) => None,
-            },
+            error: error_word(context, error),
         });
     }
 }
@@ -113,6 +109,16 @@ fn seen(decided: &Decided, client: IpAddr) -> Seen<'_> {
         network: VisitorNetwork::of(client),
         place: decision.place,
         session: home.map(|home| live.table.region_name(home)),
+    }
+}
+
+/// Why the request failed, in one word; `None` where it did not.
+fn error_word(context: &RequestContext, error: Option<&Error>) -> Option<&'static str> {
+    match (context.refusal, error) {
+        (Some(refusal), _) => Some(refusal.proxy_error()),
+        (None, Some(error)) if error.esource() == &ErrorSource::Downstream => Some("client_left"),
+        (None, Some(error)) => Some(failure_of(error).as_str()),
+        (None, None) => None,
     }
 }
 

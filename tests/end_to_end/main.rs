@@ -39,4 +39,5 @@ mod streams;
 mod support;
 mod tls;
 mod tls_servers;
+mod traces;
 mod websockets_http2;
