@@ -11,7 +11,8 @@ use super::limits::RateLimiter;
 use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
 use super::revision::Revision;
-use super::table::{LiveTable, Origin, RegionTraffic};
+use super::table::{LiveTable, Origin};
+use super::traffic::{TableTraffic, TrafficBook};
 use crate::model::{AccessTokens, Keyring, Learning, RegionName, Service, ServiceName, Timestamp};
 use crate::resilience::Observation;
 use crate::routing::{RoutingTable, TableParts};
@@ -19,7 +20,7 @@ use crate::telemetry::{Metrics, RequestMeters};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is wrong with a file that should be live and is not.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -93,7 +94,7 @@ pub struct Edge {
     certificates: ArcSwap<Vec<LiveCertificate>>,
     challenges: Challenges,
     acme: ArcSwap<Vec<AcmeStanding>>,
-    traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
+    traffic: TrafficBook,
     hash_key: HashKey,
     serving: AtomicBool,
     stopping: AtomicBool,
@@ -141,7 +142,7 @@ impl Edge {
             certificates: ArcSwap::default(),
             challenges: Challenges::default(),
             acme: ArcSwap::default(),
-            traffic: Mutex::default(),
+            traffic: TrafficBook::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
@@ -261,9 +262,12 @@ impl Edge {
             return Err(LocalRegionMissing { local: self.local.clone(), known: Vec::new() });
         };
         let pairs = table.services().len() * table.regions().len();
+        let TableTraffic { regions, matrix, unserved } = self.traffic.of(&table);
         let live = Arc::new(LiveTable {
             meters: RequestMeters::new(&self.metrics, &table, local),
-            traffic: self.traffic_of(&table),
+            traffic: regions,
+            flop_matrix: matrix,
+            unserved,
             learned: self.learned_of(&table),
             limiters: self.limiters_of(&table),
             edge_refusals: std::iter::repeat_with(AtomicU64::default).take(pairs).collect(),
@@ -277,18 +281,6 @@ impl Edge {
         });
         self.table.store(Some(Arc::clone(&live)));
         Ok(live)
-    }
-
-    /// Each region's traffic goes on across tables as long as the region is there.
-    fn traffic_of(&self, table: &RoutingTable) -> Box<[Arc<RegionTraffic>]> {
-        let mut kept = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, traffic| traffic.strong_count() > 0);
-        let of_region = |region: &crate::routing::Region| {
-            let held = kept.get(&region.name).and_then(Weak::upgrade).unwrap_or_default();
-            kept.insert(region.name.clone(), Arc::downgrade(&held));
-            held
-        };
-        table.regions().iter().map(of_region).collect()
     }
 
     /// What is learned goes on across tables as long as a service learns by the same rules.

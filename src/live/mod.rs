@@ -12,9 +12,9 @@ mod learned;
 mod limits;
 mod memory;
 mod places;
-mod rate;
 mod revision;
 mod table;
+mod traffic;
 
 pub use acme::{AcmeProblem, AcmeStanding};
 pub use certificates::{CertificateUse, LiveCertificate};
@@ -25,9 +25,12 @@ pub use learned::LearnedHomes;
 pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use places::{CountingFinder, LivePlaces};
-pub use rate::RateMeter;
 pub use revision::Revision;
 pub use table::{LiveTable, Origin};
+pub use traffic::{
+    FlopMatrix, HISTORY, LONG_STREAM, OpenStream, RateMeter, RegionTraffic, Stream, StreamKind, TrafficHistory,
+    TrafficNow,
+};
 
 pub use fleet::{
     ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,

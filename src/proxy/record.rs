@@ -7,7 +7,7 @@ use super::headers::host;
 use super::refusal::{Refusal, UpstreamFailure};
 use crate::live::clock;
 use crate::model::{GrpcStatus, Timestamp};
-use crate::routing::{Despite, Outcome, SessionState, Way};
+use crate::routing::{Despite, Outcome, Way};
 use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
 use http::header::{REFERER, USER_AGENT};
@@ -28,10 +28,7 @@ impl Proxy {
                 if let (Some(grpc), Some(region)) = (context.grpc_status, decided.decision.region()) {
                     decided.live.meters.grpc(decided.decision.service, region, grpc);
                 }
-                if let (Some(region), true) = (decided.decision.region(), context.attempts.count > 0) {
-                    let flopped = decided.session() == SessionState::Flopped;
-                    decided.live.served(region, flopped, clock::second());
-                }
+                context.count_end(status, error);
             }
             None => {
                 if let Some(live) = self.edge.table() {
@@ -84,6 +81,7 @@ impl Proxy {
             user_agent: header(USER_AGENT),
             referer: header(REFERER),
             error: match (context.refusal, error) {
+                (_, Some(_)) if context.stream_ends() => Some("stream_ended_by_drain"),
                 (Some(refusal), _) => Some(refusal.proxy_error()),
                 (None, Some(error)) if error.esource() == &ErrorSource::Downstream => Some("client_left"),
                 (None, Some(error)) => Some(failure_of(error).as_str()),
@@ -122,6 +120,7 @@ fn count_upstream(decided: &Decided, context: &RequestContext, status: u16, erro
         None => UpstreamResult::Answered,
         // It was the answer that asked for what cannot be.
         Some(_) if matches!(context.refusal, Some(Refusal::Replay(_))) => UpstreamResult::Answered,
+        Some(_) if context.stream_ends() => UpstreamResult::Answered,
         Some(error) if error.esource() == &ErrorSource::Downstream => UpstreamResult::ClientLeft,
         Some(error) => upstream_result(failure_of(error)),
     };

@@ -1,8 +1,10 @@
 //! Takes the status of a running edge.
 
+mod traffic;
+
 use super::{
     AcmeStatus, AdminStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus,
-    PlacesStatus, RegionStatus, ServiceStatus, Status, TableStatus,
+    PlacesStatus, RegionStatus, RemainderStatus, ServiceStatus, Status, TableStatus, TrafficStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
@@ -11,6 +13,7 @@ use crate::live::{
 };
 use crate::model::{Drain, RegionId, ServiceId, Timestamp};
 use crate::routing::{Away, Region};
+use std::time::Duration;
 
 impl Status {
     /// The status of `edge` at this moment.
@@ -20,7 +23,8 @@ impl Status {
         let table = edge.table();
         let live = table.as_deref();
         let places = edge.places();
-        let second = clock::second();
+        let elapsed = clock::elapsed();
+        let second = elapsed.as_secs();
         Self {
             region: edge.local().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -60,11 +64,13 @@ impl Status {
             regions: live.map_or_else(Vec::new, |live| {
                 let pools = live.pools.status();
                 let regions = live.table.regions_by_id();
-                regions.map(|(id, region)| RegionStatus::of(live, &pools, id, region, now, second)).collect()
+                regions.map(|(id, region)| RegionStatus::of(live, &pools, id, region, now, elapsed)).collect()
             }),
             drains: live.map_or_else(Vec::new, |live| {
-                live.table.drains().iter().map(|drain| DrainStatus::of(live, drain, now)).collect()
+                live.table.drains().iter().map(|drain| DrainStatus::of(live, drain, now, elapsed)).collect()
             }),
+            flop_matrix: live.map_or_else(Vec::new, |live| traffic::flops(live, second)),
+            unserved_per_second: live.map_or(0.0, |live| live.unserved.per_second(second)),
         }
     }
 }
@@ -109,8 +115,16 @@ impl AcmeStatus {
 }
 
 impl RegionStatus {
-    fn of(live: &LiveTable, pools: &[PoolStatus], id: RegionId, region: &Region, now: Timestamp, second: u64) -> Self {
+    fn of(
+        live: &LiveTable,
+        pools: &[PoolStatus],
+        id: RegionId,
+        region: &Region,
+        now: Timestamp,
+        elapsed: Duration,
+    ) -> Self {
         let Standing { share, away } = Standing::of(live, id, now);
+        let traffic = live.traffic(id).map(|traffic| traffic.now(elapsed.as_secs())).unwrap_or_default();
         let services: Vec<_> = pools.iter().filter(|pool| pool.region == region.name).map(ServiceStatus::of).collect();
         Self {
             name: region.name.to_string(),
@@ -125,8 +139,9 @@ impl RegionStatus {
             share_ratio: share.ratio(),
             away: away.into_iter().map(|(why, service)| AwayStatus::of(live, why, service)).collect(),
             healthy: is_healthy(live, id, &services),
-            requests_per_second: live.requests_per_second(id, second),
-            flops_per_second: live.flops_per_second(id, second),
+            requests_per_second: traffic.requests_per_second,
+            flops_per_second: traffic.flops_per_second,
+            traffic: TrafficStatus::of(&traffic, now, elapsed),
             services,
         }
     }
@@ -182,7 +197,8 @@ impl AwayStatus {
 }
 
 impl DrainStatus {
-    fn of(live: &LiveTable, drain: &Drain, now: Timestamp) -> Self {
+    fn of(live: &LiveTable, drain: &Drain, now: Timestamp, elapsed: Duration) -> Self {
+        let remainder = live.traffic(drain.region).map(|traffic| traffic.now(elapsed.as_secs()));
         let share_now = drain.share_at(now);
         Self {
             region: live.table.region_name(drain.region).to_owned(),
@@ -198,6 +214,9 @@ impl DrainStatus {
             reason: drain.reason.as_deref().map(str::to_owned),
             in_force: drain.in_force_at(now),
             over: drain.until.is_some_and(|until| until <= now),
+            remainder: remainder
+                .filter(|_| drain.in_force_at(now))
+                .map(|traffic| RemainderStatus::of(&traffic, now, elapsed)),
         }
     }
 }
