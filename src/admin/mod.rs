@@ -5,6 +5,7 @@
 //! | `server` | the sockets, and how they are bound |
 //! | `connections` | a bounded number of connections, each bounded in time |
 //! | `routes` | the answers |
+//! | `page` | the status page, and its events |
 //! | `access` | who may do what: by door, host and token |
 //! | `origin` | which names a request may have in `Host` |
 //! | `status` | what `/api/v1/status` says |
@@ -16,6 +17,7 @@ mod access;
 mod connections;
 mod gauges;
 mod origin;
+mod page;
 mod problem;
 mod question;
 mod routes;
