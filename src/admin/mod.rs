@@ -6,6 +6,7 @@
 //! | `connections` | a bounded number of connections, each bounded in time |
 //! | `routes` | the answers |
 //! | `page` | the status page, and its events |
+//! | `changes` | what operators change |
 //! | `access` | who may do what: by door, host and token |
 //! | `origin` | which names a request may have in `Host` |
 //! | `status` | what `/api/v1/status` says |
@@ -14,6 +15,7 @@
 //! | `standing` | the share of a region, and why it is away |
 
 mod access;
+mod changes;
 mod connections;
 mod gauges;
 mod origin;
@@ -27,6 +29,7 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
+pub use changes::{DrainAnswer, DrainOrder, UndrainOrder, Warning};
 pub use question::{BadQuestion, Question};
 pub use server::{AdminError, AdminServer, GivenSockets};
 pub use status::Status;

@@ -7,6 +7,7 @@ use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
 use super::hash_key::HashKey;
 use super::learned::LearnedHomes;
+use super::leases::Leases;
 use super::limits::RateLimiter;
 use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
@@ -82,7 +83,7 @@ pub struct Edge {
     started: Timestamp,
     metrics: Arc<Metrics>,
     fleet: Arc<Fleet>,
-    table: ArcSwapOption<LiveTable>,
+    pub(super) table: ArcSwapOption<LiveTable>,
     table_problem: ArcSwapOption<FileProblem>,
     places: ArcSwap<LivePlaces>,
     places_problem: ArcSwapOption<FileProblem>,
@@ -95,6 +96,8 @@ pub struct Edge {
     challenges: Challenges,
     acme: ArcSwap<Vec<AcmeStanding>>,
     traffic: TrafficBook,
+    /// Held by whoever makes a table live.
+    pub(super) leases: Mutex<Leases>,
     hash_key: HashKey,
     serving: AtomicBool,
     stopping: AtomicBool,
@@ -143,6 +146,7 @@ impl Edge {
             challenges: Challenges::default(),
             acme: ArcSwap::default(),
             traffic: TrafficBook::default(),
+            leases: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
@@ -262,11 +266,14 @@ impl Edge {
             return Err(LocalRegionMissing { local: self.local.clone(), known: Vec::new() });
         };
         let pairs = table.services().len() * table.regions().len();
+        // Until the table is live, so that no drain comes in between and is forgotten.
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = table.with_drains(leases.drains_on(&table));
         let TableTraffic { regions, matrix, unserved } = self.traffic.of(&table);
         let live = Arc::new(LiveTable {
-            meters: RequestMeters::new(&self.metrics, &table, local),
+            meters: Arc::new(RequestMeters::new(&self.metrics, &table, local)),
             traffic: regions,
-            flop_matrix: matrix,
+            flop_matrix: Arc::new(matrix),
             unserved,
             learned: self.learned_of(&table),
             limiters: self.limiters_of(&table),
@@ -277,9 +284,10 @@ impl Edge {
             revision,
             origin,
             local,
-            pools,
+            pools: Arc::new(pools),
         });
         self.table.store(Some(Arc::clone(&live)));
+        drop(leases);
         Ok(live)
     }
 

@@ -26,6 +26,7 @@ mod replay;
 mod request_id;
 mod route;
 mod server;
+mod streams;
 mod traffic;
 mod transit;
 mod websocket;

@@ -34,7 +34,16 @@ fn entry(number: usize, drain: &DrainStatus, now: Timestamp) -> Markup {
                     span { "drain " (number) }
                     span { "by " (drain.by.as_deref().unwrap_or("nobody named")) }
                     span { "sessions " (drain.sessions) }
+                    @if let Some(after) = &drain.close_streams_after { span { "streams closed after " (after) } }
                     span { (time_left(drain, now)) }
+                    @if let Some(comeback) = &drain.comeback { span { "comes back over the last " (comeback) } }
+                    span { (if drain.layer == "operator" { "an operator's" } else { "in the table" }) }
+                    @if drain.practice { span { "a drill" } }
+                    @if drain.held { span .hot { "held: the region has no healthy server to come back to" } }
+                    @if !drain.region_is_known { span .hot { "waits: the table has no such region" } }
+                }
+                @if drain.layer == "operator" {
+                    p .actions { button type="button" data-undrain=(drain.region) { "End the drain of " (drain.region) "…" } }
                 }
             }
             @if let Some(remainder) = &drain.remainder { (left(remainder, now)) }

@@ -115,6 +115,7 @@ fn findings(status: &Status) -> Vec<(Severity, Markup)> {
         (&status.places.problem, "The places that were live stay."),
         (&status.hops.problem, "The hop keys that were used stay."),
         (&status.admin.problem, "The tokens that were used stay."),
+        (&status.drains_problem, "Drains can be neither put on nor taken off here."),
     ];
     for (problem, stays) in refused.iter().filter_map(|(problem, stays)| Some((problem.as_ref()?, stays))) {
         let text = html! { strong { (problem.file) " is refused" } ": " (problem.summary) ". " (stays) };

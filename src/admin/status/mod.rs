@@ -45,8 +45,11 @@ pub struct Status {
     pub acme: Vec<AcmeStatus>,
     /// The table's regions, in its order.
     pub regions: Vec<RegionStatus>,
-    /// The table's drains, in its order; those included that are over or have not begun.
+    /// The table's drains, in its order, and behind them those of operators; those included that are over or have not begun.
     pub drains: Vec<DrainStatus>,
+    /// Why drains of operators can neither be read nor changed, where it is so.
+    #[serde(default)]
+    pub drains_problem: Option<FileStatus>,
     /// Where requests with a session arrived against where they are at home; pairs without any are left out.
     #[serde(default)]
     pub flop_matrix: Vec<FlopStatus>,
@@ -302,6 +305,24 @@ pub struct DrainStatus {
     pub by: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// Who says so: `table`, or `operator` where it comes from the command line or the status page.
+    #[serde(default)]
+    pub layer: String,
+    /// How long before the end people begin to come back; missing where they come back at the end.
+    #[serde(default, rename = "return")]
+    pub comeback: Option<String>,
+    /// After how long open streams are closed; missing where they are kept.
+    #[serde(default)]
+    pub close_streams_after: Option<String>,
+    /// Whether it is a drill.
+    #[serde(default)]
+    pub practice: bool,
+    /// Whether it goes on beyond its end, as the region has no healthy server to come back to.
+    #[serde(default)]
+    pub held: bool,
+    /// Whether the table that is live has the region; the drain waits for one that has.
+    #[serde(default = "yes")]
+    pub region_is_known: bool,
     /// Whether it has begun and is not over.
     pub in_force: bool,
     /// Whether it has ended by itself.
@@ -309,4 +330,8 @@ pub struct DrainStatus {
     /// What the region still gets; missing where the drain is not in force.
     #[serde(default)]
     pub remainder: Option<RemainderStatus>,
+}
+
+fn yes() -> bool {
+    true
 }
