@@ -7,7 +7,7 @@ pub(super) fn render() -> Markup {
     html! {
         dialog #drain-dialog aria-labelledby="drain-title" {
             form #drain-form method="dialog" autocomplete="off" {
-                h2 #drain-title { "Drain " span data-region {} }
+                h2 #drain-title { "Drain " span .region-name {} }
                 div .fields {
                     label .long { "Reason" input name="reason" required maxlength="500" placeholder="INC-481 power loss"; }
                     label { "Your name" input name="by" maxlength="100" placeholder="oncall"; }
@@ -33,7 +33,7 @@ pub(super) fn render() -> Markup {
         }
         dialog #undrain-dialog aria-labelledby="undrain-title" {
             form #undrain-form method="dialog" autocomplete="off" {
-                h2 #undrain-title { "End the drain of " span data-region {} }
+                h2 #undrain-title { "End the drain of " span .region-name {} }
                 div .fields {
                     label { "Your name" input name="by" maxlength="100" placeholder="oncall"; }
                     label { "Ramp" input name="ramp" placeholder="at once" pattern="[0-9]+(ms|s|m|h|d)"; }

@@ -23,7 +23,7 @@ pub(super) fn render(Snapshot { status, .. }: &Snapshot) -> Markup {
         section #matrix aria-labelledby="matrix-title" {
             h2 #matrix-title { "Flops" }
             p .quiet { "Requests a second with a session: where they arrived, and where their home is." }
-            div .wide role="region" aria-labelledby="matrix-title" tabindex="0" {
+            div .wide role="region" aria-label="Flops by region" tabindex="0" {
                 table {
                     thead {
                         tr {

@@ -126,7 +126,7 @@
     const dialog = byId(`${kind}-dialog`);
     const form = dialog.querySelector("form");
     form.dataset.region = region;
-    dialog.querySelector("[data-region]").textContent = region;
+    dialog.querySelector(".region-name").textContent = region;
     dialog.querySelector(".answer").replaceChildren();
     form.querySelector("[value=apply]").disabled = true;
     if (token.get()) form.elements.token.value = token.get();
