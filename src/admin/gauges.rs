@@ -1,7 +1,7 @@
 //! The metrics that show a state rather than count events: brought up to date whenever they are read.
 
 use super::standing::Standing;
-use crate::live::{Edge, LiveTable};
+use crate::live::{Edge, LiveTable, clock};
 use crate::model::Timestamp;
 use crate::routing::Away;
 use crate::telemetry::{DrainRow, PoolRow, RegionRow};
@@ -27,19 +27,27 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
     metrics.set_edge(edge.local().as_str(), hindrance(edge).is_none());
     let Some(live) = edge.table() else { return };
     let live: &LiveTable = &live;
+    let second = clock::second();
 
     let regions = live.table.regions_by_id().map(|(id, region)| {
         let Standing { share, away } = Standing::of(live, id, now);
         let mut away: Vec<Away> = away.into_iter().map(|(why, _)| why).collect();
         away.dedup();
-        (region.name.as_str(), share, away)
+        let traffic = live.traffic(id).map(|traffic| traffic.now(second)).unwrap_or_default();
+        let remainder = [traffic.visitors_per_second, traffic.sessions_per_second, traffic.open_streams as f64];
+        (region.name.as_str(), share, away, remainder)
     });
     let regions: Vec<_> = regions.collect();
     metrics.set_capacities(live.table.regions().iter().filter_map(|region| {
         let capacity = region.capacity.as_ref()?;
         Some((region.name.as_str(), capacity.per_second()))
     }));
-    metrics.set_regions(regions.iter().map(|(region, share, away)| RegionRow { region, share: *share, away }));
+    metrics.set_regions(regions.iter().map(|(region, share, away, remainder)| RegionRow {
+        region,
+        share: *share,
+        away,
+        remainder: *remainder,
+    }));
 
     let drains = live.table.drains().iter().filter(|drain| drain.in_force_at(now));
     metrics.set_drains(drains.map(|drain| DrainRow {

@@ -403,13 +403,16 @@ fn certifier(settings: &Settings, edge: &Arc<Edge>) -> Result<Option<Certifier>,
     certifier.map(Some).map_err(|error| StartError::AcmeState(state, error))
 }
 
+/// What records traces, and what sends them.
+type Exporting = (Arc<Tracer>, task::JoinHandle<()>);
+
 /// What records traces, and the task that sends them, where the settings want traces.
 fn tracing(
     settings: &Settings,
     edge: &Arc<Edge>,
     control: &Runtime,
     stopped: &watch::Receiver<bool>,
-) -> Result<Option<(Arc<Tracer>, task::JoinHandle<()>)>, StartError> {
+) -> Result<Option<Exporting>, StartError> {
     let Some(tracing) = &settings.tracing else { return Ok(None) };
     let token = collector_token(tracing, settings.secret_files).map_err(StartError::Secrets)?;
     let (tracer, spans) = Tracer::new(tracing.sample, Arc::clone(edge.metrics()));

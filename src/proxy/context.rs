@@ -5,7 +5,7 @@ use super::hop::Forwarded;
 use super::refusal::Refusal;
 use super::replay::Replayed;
 use super::trace::Trace;
-use crate::live::{ActiveRequest, Edge, LiveTable, clock};
+use crate::live::{ActiveRequest, Edge, LiveTable, OpenStream, clock};
 use crate::model::{GrpcStatus, RegionId, RegionName, Timestamp};
 use crate::resilience::Patience;
 use crate::routing::{Decision, Reasons, SessionState, Way};
@@ -58,6 +58,12 @@ pub(crate) struct RequestContext {
     pub(super) body_received: u64,
     /// How long its body was waited for, where that is for the request to say and not for its connection.
     pub(super) upload: Option<Patience>,
+    /// Whether its region's traffic has it.
+    pub(super) is_counted: bool,
+    /// Whether its connection is its own while it is served.
+    pub(super) has_connection: bool,
+    /// What counts it as a stream, where it is one.
+    pub(super) stream: Option<OpenStream>,
     _open: Open,
 }
 
@@ -134,6 +140,9 @@ impl RequestContext {
             grpc_status: None,
             body_received: 0,
             upload: None,
+            is_counted: false,
+            has_connection: false,
+            stream: None,
             _open: edge.metrics().open_request(),
         }
     }

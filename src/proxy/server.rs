@@ -6,7 +6,7 @@ use super::farewell::Farewell;
 use super::intake::HeadLimits;
 use super::listener::{Doors, Front, listen};
 use super::peer::EngineCredentials;
-use super::{Proxy, http2};
+use super::{Proxy, http2, streams};
 use crate::config::Settings;
 use crate::live::{Edge, clock};
 use crate::resilience::{ConnectionRate, Connections, Pace};
@@ -149,6 +149,7 @@ impl ProxyServer {
         };
         let (doors, shut) = watch::channel(Doors::Shut);
         let [(stop, stopped), (quiet, not_quiet), (cut, not_cut)] = [(); 3].map(|()| watch::channel(false));
+        runtime.get_handle().spawn(streams::end_drained(Arc::clone(&edge), stopped.clone()));
         let (mut addresses, mut sockets, mut listening) = (Vec::new(), Vec::new(), Vec::new());
         for ((of_settings, bound), tls) in listeners.into_iter().zip(tls) {
             // With TLS the two sides settle on a version of HTTP by ALPN.

@@ -91,6 +91,9 @@ metrics! {
         "Part of new visitors that a region still gets, from 0 to 1, after its drains.";
     REGION_AWAY: Gauge "region_away" {region, why}
         "1 for each reason why a region is away; no series where it is not.";
+    REGION_REMAINDER: Gauge "region_remainder" {region, kind}
+        "What a region still gets from this edge: requests a second of new visitors (visitors) and of sessions (sessions), and \
+         open streams (streams).";
     DRAIN: Gauge "drain_info" {region, by, until}
         "1 for each drain in force, with who drains and until when.";
     DRAIN_END: Gauge "drain_end_timestamp_seconds" {region, by}

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(super) async fn drain(
     operator: Operator,
-    State(Context { edge }): State<Context>,
+    State(Context { edge, .. }): State<Context>,
     order: Result<Json<DrainOrder>, JsonRejection>,
 ) -> Result<Json<DrainAnswer>, Problem> {
     let Json(order) = order.map_err(Refusal::from)?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub(super) async fn undrain(
     operator: Operator,
-    State(Context { edge }): State<Context>,
+    State(Context { edge, .. }): State<Context>,
     order: Result<Json<UndrainOrder>, JsonRejection>,
 ) -> Result<Json<DrainAnswer>, Problem> {
     let Json(order) = order.map_err(Refusal::from)?;
