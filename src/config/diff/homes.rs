@@ -53,7 +53,7 @@ pub(super) fn compare(a: (&[HomeRule], Names<'_>), b: (&[HomeRule], Names<'_>), 
     for ((rule, partner), moved) in new.iter().zip(&partners).zip(moved) {
         let (number, name) = (rule.at + 1, (rule.at + 1).to_string());
         let Some(before) = partner.and_then(|at| old.get(at)) else {
-            let text = format!("home rule {number} is new: {} to {}", rule.whom(), rule.target);
+            let text = format!("home rule {number} is new: {} lead to {}", rule.whom(), rule.target);
             changes.push(ChangeKind::Added, &name, text);
             continue;
         };
@@ -72,7 +72,7 @@ pub(super) fn compare(a: (&[HomeRule], Names<'_>), b: (&[HomeRule], Names<'_>), 
     }
     let is_kept: std::collections::HashSet<usize> = partners.iter().flatten().copied().collect();
     for rule in old.iter().filter(|rule| !is_kept.contains(&rule.at)) {
-        let text = format!("home rule {} is gone: {} to {}", rule.at + 1, rule.whom(), rule.target);
+        let text = format!("home rule {} is gone: {} lead to {}", rule.at + 1, rule.whom(), rule.target);
         changes.push(ChangeKind::Removed, &(rule.at + 1).to_string(), text);
     }
 }

@@ -3,8 +3,8 @@
 use super::MOST_ITEMS;
 use crate::config::quantity::write_duration;
 use crate::model::{
-    Drain, DrainedStreams, HostPattern, MintedBy, Pool, PoolTls, ProxyVersion, RegionId, Service, SessionKeys,
-    WhenHomeIsAway,
+    Balancing, Drain, DrainedStreams, HostPattern, MintedBy, Pool, PoolTls, ProxyVersion, RegionId, Service,
+    SessionKeys, Timeouts, WhenHomeIsAway,
 };
 use crate::routing::Region;
 use std::fmt::Display;
@@ -25,7 +25,11 @@ impl<'a> Names<'a> {
 
 /// What is said of a thing: of each aspect one value, some or none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Says(Vec<(String, Value)>);
+pub(super) struct Says {
+    aspects: Vec<(String, Value)>,
+    /// The aspects of which it says what holds where nothing is said.
+    usual: Vec<String>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {
@@ -38,22 +42,32 @@ enum Value {
 
 impl Says {
     fn word(&mut self, aspect: &str, value: Option<impl Display>) {
-        self.0.push((aspect.to_owned(), Value::Word(value.map(|value| value.to_string()))));
+        self.aspects.push((aspect.to_owned(), Value::Word(value.map(|value| value.to_string()))));
+    }
+
+    /// The same; where it is what holds unless somebody says otherwise, it is not told of a thing that comes or goes.
+    fn word_beside(&mut self, aspect: &str, value: impl Display, usual: impl Display) {
+        let value = value.to_string();
+        if value == usual.to_string() {
+            self.usual.push(aspect.to_owned());
+        }
+        self.word(aspect, Some(value));
     }
 
     fn list(&mut self, aspect: &str, items: Vec<String>) {
-        self.0.push((aspect.to_owned(), Value::List(items)));
+        self.aspects.push((aspect.to_owned(), Value::List(items)));
     }
 
     fn set(&mut self, aspect: &str, items: impl IntoIterator<Item = impl Display>) {
         let mut items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
         items.sort_unstable();
-        self.0.push((aspect.to_owned(), Value::Set(items)));
+        self.aspects.push((aspect.to_owned(), Value::Set(items)));
     }
 
     /// Everything, behind `: `; nothing where nothing is said.
     pub(super) fn all(&self) -> String {
-        let said = self.0.iter().filter_map(|(aspect, value)| match value {
+        let said = self.aspects.iter().filter(|(aspect, _)| !self.usual.contains(aspect));
+        let said = said.filter_map(|(aspect, value)| match value {
             Value::Word(None) => None,
             Value::Word(Some(word)) => Some(format!("{aspect} {word}")),
             Value::List(items) | Value::Set(items) if items.is_empty() => None,
@@ -65,10 +79,11 @@ impl Says {
 
     /// What `after` says otherwise, one text for each aspect.
     pub(super) fn differences(&self, after: &Self) -> Vec<String> {
-        let of =
-            |says: &'_ Self, aspect: &str| says.0.iter().find(|(a, _)| a == aspect).map(|(_, value)| value.clone());
-        let gone = self.0.iter().filter(|(aspect, _)| of(after, aspect).is_none());
-        let all = after.0.iter().chain(gone).map(|(aspect, _)| aspect);
+        let of = |says: &'_ Self, aspect: &str| {
+            says.aspects.iter().find(|(a, _)| a == aspect).map(|(_, value)| value.clone())
+        };
+        let gone = self.aspects.iter().filter(|(aspect, _)| of(after, aspect).is_none());
+        let all = after.aspects.iter().chain(gone).map(|(aspect, _)| aspect);
         all.filter_map(|aspect| differs(aspect, of(self, aspect), of(after, aspect))).collect()
     }
 }
@@ -88,7 +103,7 @@ fn differs(aspect: &str, before: Option<Value>, after: Option<Value>) -> Option<
     };
     Some(match (word(before), word(after)) {
         (Some(before), Some(after)) => format!("{aspect} is {after}, was {before}"),
-        (None, Some(after)) => format!("{aspect} is {after}, was not there"),
+        (None, Some(after)) => format!("{aspect} is {after}, there was none"),
         (Some(before), None) => format!("{aspect} is gone, was {before}"),
         (None, None) => return None,
     })
@@ -114,6 +129,8 @@ pub(super) fn list(items: &[String]) -> String {
     }
 }
 
+const NEAREST: &str = "to the others, nearest first";
+
 pub(super) fn region(region: &Region, names: Names<'_>) -> Says {
     let Region { name: _, session_prefix, retired_prefixes, location, capacity, failover, edge } = region;
     let mut says = Says::default();
@@ -122,7 +139,7 @@ pub(super) fn region(region: &Region, names: Names<'_>) -> Says {
     says.word("location", location.map(|at| format!("{}, {}", at.latitude(), at.longitude())));
     says.word("capacity", *capacity);
     match failover {
-        None => says.word("failover", Some("to the others, nearest first")),
+        None => says.word_beside("failover", NEAREST, NEAREST),
         Some(regions) if regions.is_empty() => says.word("failover", Some("to nobody")),
         Some(regions) => says.list("failover", names.all(regions)),
     }
@@ -154,23 +171,23 @@ pub(super) fn service(service: &Service, names: Names<'_>) -> Says {
     says.set("hosts", hosts.iter().map(HostPattern::to_string));
     says.set("paths", paths);
     session_keys(&mut says, session.as_ref());
-    says.word(
-        "when_home_is_away",
-        Some(match when_home_is_away {
-            WhenHomeIsAway::Rehome => "rehome",
-            WhenHomeIsAway::Refuse => "refuse",
-        }),
-    );
-    says.word("balance", Some(&balance.by));
-    says.word("balance_factor", Some(balance.factor));
+    let when = match when_home_is_away {
+        WhenHomeIsAway::Rehome => "rehome",
+        WhenHomeIsAway::Refuse => "refuse",
+    };
+    says.word_beside("when_home_is_away", when, "rehome");
+    let usual = Balancing::default();
+    says.word_beside("balance", &balance.by, usual.by);
+    says.word_beside("balance_factor", balance.factor, usual.factor);
     says.word("slow_start", (!balance.slow_start.is_zero()).then(|| write_duration(balance.slow_start)));
-    for (aspect, time) in [
-        ("connect timeout", timeouts.connect),
-        ("read timeout", timeouts.read),
-        ("write timeout", timeouts.write),
-        ("idle timeout", timeouts.idle),
+    let usual = Timeouts::default();
+    for (aspect, time, usual) in [
+        ("connect timeout", timeouts.connect, usual.connect),
+        ("read timeout", timeouts.read, usual.read),
+        ("write timeout", timeouts.write, usual.write),
+        ("idle timeout", timeouts.idle, usual.idle),
     ] {
-        says.word(aspect, Some(write_duration(time)));
+        says.word_beside(aspect, write_duration(time), write_duration(usual));
     }
     says.word("largest body", largest_body.map(|bytes| format!("{bytes} bytes")));
     says.word("https redirect", https.redirect.then_some("on"));
@@ -207,17 +224,15 @@ fn session_keys(says: &mut Says, keys: Option<&SessionKeys>) {
     let Some(SessionKeys { cookie, header, bearer, separator, minted_by, keyring, learn }) = keys else { return };
     says.word("session cookie", cookie.as_ref());
     says.word("session header", header.as_ref());
-    says.word("bearer tokens", bearer.then_some("hold session keys"));
-    says.word("separator", Some(format!("'{separator}'")));
-    says.word(
-        "session keys",
-        Some(match minted_by {
-            MintedBy::App => "minted by the app",
-            MintedBy::Edge => "minted by the edge",
-        }),
-    );
-    says.word("signing keys", keyring.as_ref());
-    says.word("learns", learn.map(|learn| format!("{} sessions for {}", learn.entries, write_duration(learn.ttl))));
+    says.word("session in bearer tokens", bearer.then_some("on"));
+    says.word_beside("separator", format_args!("'{separator}'"), "'-'");
+    let minted_by = match minted_by {
+        MintedBy::App => "app",
+        MintedBy::Edge => "edge",
+    };
+    says.word_beside("minted_by", minted_by, "app");
+    says.word("key of session keys", keyring.as_ref());
+    says.word("learn", learn.map(|learn| format!("{} sessions for {}", learn.entries, write_duration(learn.ttl))));
 }
 
 /// How the servers of a pool are spoken to, apart from where they are.
