@@ -28,6 +28,8 @@ pub(super) enum Failure {
     Said(String),
     /// Several lines that are laid out already: 1.
     Shown(String),
+    /// Several lines that are laid out already, of a verb for which 1 says something else: 2.
+    Unreadable(String),
     /// The command line asks for something that makes no sense: 2.
     Usage(String),
     /// Whoever read the results wants no more of them: no failure at all.
@@ -45,6 +47,10 @@ impl Failure {
             Self::Shown(text) => {
                 output::message(&text);
                 ExitCode::from(1)
+            }
+            Self::Unreadable(text) => {
+                output::message(&text);
+                ExitCode::from(2)
             }
             Self::Usage(text) => {
                 output::message(&format!("homeward: {text}\n"));

@@ -8,6 +8,7 @@ mod client;
 mod completions;
 mod core_dumps;
 mod demo;
+mod diff;
 mod drain;
 mod edge;
 mod edge_arg;
@@ -69,6 +70,7 @@ enum Verb {
     Explain(explain::Explain),
     Status(status::StatusVerb),
     Preview(preview::PreviewVerb),
+    Diff(diff::Diff),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
     Key(key::KeyVerb),
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::Preview(verb) => verb.run(),
+        Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
         Verb::Key(verb) => verb.run(),
