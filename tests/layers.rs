@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 9] = [
     &["client", "geo", "hop", "session"],
     &["balance", "resilience", "routing"],
     &["config"],
-    &["telemetry", "tls"],
+    &["history", "telemetry", "tls"],
     &["live"],
     &["acme", "admin", "life", "proxy", "source", "upstream"],
     &["demo"],
@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 15] = [
+const CONFINED: [(&str, &str); 16] = [
     ("pingora", "proxy"),
     ("listenfd", "life"),
     ("rustix", "cli life proxy source"),
@@ -34,6 +34,7 @@ const CONFINED: [(&str, &str); 15] = [
     ("serde_saphyr", "config"),
     ("maxminddb", "geo"),
     ("clap", "cli"),
+    ("similar", "history"),
 ];
 
 fn floor(folder: &str) -> Option<usize> {

@@ -13,7 +13,6 @@ mod limits;
 mod memory;
 mod places;
 mod rate;
-mod revision;
 mod table;
 
 pub use acme::{AcmeProblem, AcmeStanding};
@@ -26,7 +25,7 @@ pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use places::{CountingFinder, LivePlaces};
 pub use rate::RateMeter;
-pub use revision::Revision;
+pub use crate::model::Revision;
 pub use table::{LiveTable, Origin};
 
 pub use fleet::{
