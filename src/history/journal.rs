@@ -36,7 +36,8 @@ pub(super) fn read(path: &Path) -> io::Result<Lines> {
     file.take(LARGEST).read_to_end(&mut bytes)?;
     let mut lines = Lines { is_open: bytes.last().is_some_and(|last| *last != b'\n'), ..Lines::default() };
     // The first line of a part of a file is a part of a line.
-    let skipped = if begin > 0 { bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1) } else { 0 };
+    let skipped =
+        if begin > 0 { bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1) } else { 0 };
     for line in bytes[skipped..].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match (std::str::from_utf8(line), serde_json::from_slice(line)) {
             (Ok(text), Ok(entry)) => lines.good.push((text.to_owned(), entry)),

@@ -144,7 +144,13 @@ impl History {
         self.warn_of_torn(lines.torn);
         let mut entries: Vec<_> = lines.good.into_iter().map(|(_, entry)| entry).collect();
         let kept = within_bounds(entries.iter());
-        entries.drain(..).rev().zip(kept.into_iter().rev()).filter(|(_, kept)| *kept).map(|(entry, _)| Ok(entry)).collect()
+        entries
+            .drain(..)
+            .rev()
+            .zip(kept.into_iter().rev())
+            .filter(|(_, kept)| *kept)
+            .map(|(entry, _)| Ok(entry))
+            .collect()
     }
 
     /// The text of a table, comments and all; `None` where it is not kept.
@@ -177,8 +183,11 @@ impl History {
         let named = entries.iter().flat_map(|entry| [entry.table(), entry.previous]).flatten();
         let known: Vec<_> = named.filter(|revision| kept.contains(revision) && seen.insert(*revision)).collect();
         let word = word.to_ascii_lowercase();
-        let begin: Vec<_> =
-            known.iter().copied().filter(|revision| !word.is_empty() && revision.to_string().starts_with(&word)).collect();
+        let begin: Vec<_> = known
+            .iter()
+            .copied()
+            .filter(|revision| !word.is_empty() && revision.to_string().starts_with(&word))
+            .collect();
         Ok(match begin[..] {
             [] => Found::Nothing(known),
             [one] => Found::One(one),

@@ -36,10 +36,7 @@ fn what_was_live_can_be_looked_up_with_its_comments() {
     let history = History::in_state(state.path());
     let entries = history.entries().unwrap();
     let tables: Vec<_> = entries.iter().map(|entry| (entry.table(), entry.previous)).collect();
-    assert_eq!(
-        tables,
-        [(Some(first), Some(second)), (None, None), (Some(second), Some(first)), (Some(first), None)]
-    );
+    assert_eq!(tables, [(Some(first), Some(second)), (None, None), (Some(second), Some(first)), (Some(first), None)]);
     assert_eq!(entries[1].by.as_deref(), Some("oncall"));
     assert_eq!(history.text(second).unwrap().unwrap(), "version: 1 # two\n");
     assert_eq!(history.text(Revision::of(b"none")).unwrap(), None);

@@ -3,6 +3,7 @@
 use super::acme::AcmeStanding;
 use super::certificates::LiveCertificate;
 use super::challenges::Challenges;
+use super::changes::Changes;
 use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
 use super::hash_key::HashKey;
@@ -11,6 +12,7 @@ use super::limits::RateLimiter;
 use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
 use super::table::{LiveTable, Origin, RegionTraffic};
+use super::trial::Trial;
 use crate::model::{AccessTokens, Keyring, Learning, RegionName, Revision, Service, ServiceName, Timestamp};
 use crate::resilience::Observation;
 use crate::routing::{RoutingTable, TableParts};
@@ -64,9 +66,16 @@ pub struct PreparedTable {
     pools: Pools,
     revision: Revision,
     origin: Origin,
+    trial: Option<Arc<Trial>>,
 }
 
 impl PreparedTable {
+    /// The same, on trial.
+    #[must_use]
+    pub fn on(self, trial: Arc<Trial>) -> Self {
+        Self { trial: Some(trial), ..self }
+    }
+
     /// Its pools, e.g. to wait until they are settled.
     #[must_use]
     pub fn pools(&self) -> &Pools {
@@ -94,6 +103,7 @@ pub struct Edge {
     acme: ArcSwap<Vec<AcmeStanding>>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
     hash_key: HashKey,
+    changes: Changes,
     serving: AtomicBool,
     stopping: AtomicBool,
     stalled: AtomicBool,
@@ -124,6 +134,7 @@ impl Edge {
         fleet.recall(heritage);
         Self {
             hash_key,
+            changes: Changes::default(),
             local,
             started: clock::now(),
             metrics,
@@ -144,6 +155,27 @@ impl Edge {
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, with these changes of its table.
+    #[must_use]
+    pub fn with_changes(self, changes: Changes) -> Self {
+        Self { changes, ..self }
+    }
+
+    /// Changes of its table: what is remembered, and what operators want.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Counts how a request ended that `live` decided on, for who watches tables.
+    pub fn count_outcome(&self, live: &LiveTable, failed: bool) {
+        let second = clock::second();
+        self.changes.outcomes().record(second, failed);
+        if let Some(trial) = &live.trial {
+            trial.outcomes().record(second, failed);
         }
     }
 
@@ -247,7 +279,7 @@ impl Edge {
         }
         let local = table.region_id(self.local.as_str()).filter(|_| self.hop_keys.load().is_some());
         let pools = self.fleet.pools_for(&table, local);
-        Ok(PreparedTable { table, pools, revision, origin })
+        Ok(PreparedTable { table, pools, revision, origin, trial: None })
     }
 
     /// Makes a table live: each request that begins from now on is decided by it.
@@ -255,7 +287,7 @@ impl Edge {
     /// # Errors
     /// Where the table does not have this edge's region.
     pub fn adopt(&self, prepared: PreparedTable) -> Result<Arc<LiveTable>, LocalRegionMissing> {
-        let PreparedTable { table, pools, revision, origin } = prepared;
+        let PreparedTable { table, pools, revision, origin, trial } = prepared;
         let Some(local) = table.region_id(self.local.as_str()) else {
             return Err(LocalRegionMissing { local: self.local.clone(), known: Vec::new() });
         };
@@ -267,6 +299,7 @@ impl Edge {
             limiters: self.limiters_of(&table),
             edge_refusals: std::iter::repeat_with(AtomicU64::default).take(pairs).collect(),
             hops: self.hop_keys.load().is_some(),
+            trial,
             since: clock::now(),
             table,
             revision,

@@ -3,6 +3,7 @@
 mod acme;
 mod certificates;
 mod challenges;
+mod changes;
 pub mod clock;
 mod edge;
 pub mod entropy;
@@ -11,22 +12,29 @@ mod hash_key;
 mod learned;
 mod limits;
 mod memory;
+mod outcomes;
 mod places;
 mod rate;
 mod table;
+mod trial;
 
+pub use crate::model::Revision;
 pub use acme::{AcmeProblem, AcmeStanding};
 pub use certificates::{CertificateUse, LiveCertificate};
 pub use challenges::Challenges;
+pub use changes::{
+    Announced, Answer, Changes, Desk, GuardStanding, RefusedTable, RollBack, RollBackRefused, RolledBack, WatchedTable,
+};
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, Secrets, log_transition};
 pub use hash_key::HashKey;
 pub use learned::LearnedHomes;
 pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
+pub use outcomes::Outcomes;
 pub use places::{CountingFinder, LivePlaces};
 pub use rate::RateMeter;
-pub use crate::model::Revision;
 pub use table::{LiveTable, Origin};
+pub use trial::Trial;
 
 pub use fleet::{
     ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,

@@ -5,6 +5,7 @@ use super::learned::LearnedHomes;
 use super::limits::RateLimiter;
 use super::memory::{Counts, HomesMemory, LimitMemory, MOST_ENTRIES, TrafficMemory};
 use super::rate::RateMeter;
+use super::trial::Trial;
 use crate::model::{RegionId, Revision, ServiceId, Timestamp};
 use crate::routing::{FleetView, RoutingTable};
 use crate::telemetry::RequestMeters;
@@ -28,6 +29,8 @@ pub struct LiveTable {
     pub pools: Pools,
     /// Its counters.
     pub meters: RequestMeters,
+    /// What belongs to it while it is watched; missing where it never was.
+    pub trial: Option<Arc<Trial>>,
     /// Whether requests are handed to the edges of other regions.
     pub hops: bool,
     /// By service: what its apps have said of sessions whose keys name no region.
@@ -49,6 +52,8 @@ pub enum Origin {
     File,
     /// The last good table of an earlier run, because the file is broken.
     LastGood,
+    /// The guard, which has put it back because errors rose under the one after it.
+    Guard,
 }
 
 /// What one region gets from this edge. It outlives the table.

@@ -41,6 +41,8 @@ pub(crate) struct RequestContext {
     pub(super) decided: Option<Decided>,
     /// Why the edge answers itself, where it does.
     pub(super) refusal: Option<Refusal>,
+    /// Whether the table before, which is held while the new one is watched, would have served it as the new one does not.
+    pub(super) is_lost: bool,
     /// Where it was tried.
     pub(super) attempts: Attempts,
     /// That its app asked for it to be replayed in another region.
@@ -123,6 +125,7 @@ impl RequestContext {
             in_circle: false,
             decided: None,
             refusal: None,
+            is_lost: false,
             attempts: Attempts::default(),
             replay: None,
             goes_again: false,

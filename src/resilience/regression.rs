@@ -91,6 +91,12 @@ impl Regression {
         Self { limits, before, since: VecDeque::new(), requests_since: 0 }
     }
 
+    /// The same time before, with another change after it.
+    #[must_use]
+    pub fn begun_anew(self) -> Self {
+        Self { since: VecDeque::new(), requests_since: 0, ..self }
+    }
+
     /// Takes in the next second since the change.
     pub fn observe(&mut self, second: ErrorCount) {
         if self.since.len() == WINDOW {

@@ -1,7 +1,8 @@
 //! The last good table on disk, for a start on a morning when the file is broken.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use crate::history::write_whole;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The copy of the last good routing table, in the directory for state.
@@ -28,21 +29,7 @@ impl LastGood {
     /// # Errors
     /// Those of the file system, e.g. a full disk.
     pub fn write(&self, text: &str) -> io::Result<()> {
-        if let Some(directory) = self.path.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        let beside = self.path.with_extension(format!("yaml.{}.new", std::process::id()));
-        let written = (|| {
-            let mut file = File::create(&beside)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&beside, &self.path)
-        })();
-        if written.is_err() {
-            // What is half written is of no use; the error that matters is the first one.
-            let _ = fs::remove_file(&beside);
-        }
-        written
+        write_whole(&self.path, text.as_bytes())
     }
 }
 
@@ -63,6 +50,7 @@ pub(super) fn read_bounded(path: &Path, most: usize) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_copy_is_whole_or_as_it_was() {

@@ -6,6 +6,7 @@
 mod acme_files;
 mod certificates;
 mod credentials;
+mod guard;
 mod keys;
 mod last_good;
 mod places_files;

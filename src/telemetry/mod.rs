@@ -36,6 +36,6 @@ pub use printable::Printable;
 pub use process_log::{ProcessLogError, init as init_process_log};
 pub use request_meters::RequestMeters;
 pub use words::{
-    AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult,
+    AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, GuardResult, HandoverResult, HopResult, MintResult,
     ReplayResult, RetryResult, TlsReload, UpstreamResult,
 };

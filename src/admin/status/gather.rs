@@ -206,7 +206,8 @@ impl DrainStatus {
 fn word(origin: Origin, is_refused: bool) -> &'static str {
     match origin {
         Origin::LastGood if is_refused => "last_good",
-        Origin::LastGood | Origin::File => "file",
+        Origin::Guard if is_refused => "guard",
+        Origin::LastGood | Origin::Guard | Origin::File => "file",
     }
 }
 
