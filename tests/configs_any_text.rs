@@ -139,12 +139,12 @@ fn read_all(text: &str) {
     if let Err(problems) = read_settings(&source) {
         sound(&source, &problems);
     }
+    if let Err(problems) = read_drains(&source) {
+        sound(&source, &problems);
+    }
     match read_routing(&source, now()) {
         Ok(parts) => {
             sound_table(&parts);
-            if let Err(problems) = read_drains(&source, &parts.regions) {
-                sound(&source, &problems);
-            }
             drop(RoutingTable::new(parts));
         }
         Err(problems) => sound(&source, &problems),

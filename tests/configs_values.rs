@@ -3,7 +3,7 @@
 
 use homeward::config::{
     AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
-    ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
+    ClientCertificates, ExternalAccount, ForwardedHeader, Guard, Handover, Limits, Listener, Log, LogFormat, LogLevel,
     SecretFiles, Settings, SocketUsers, Source, Stop, Tls, TlsProfile, Watchdog, read_drains, read_routing,
     read_settings,
 };
@@ -120,6 +120,11 @@ fn all_settings() {
             stop: Stop { grace: Duration::from_mins(1) },
             handover: Handover { ready_within: Duration::from_secs(20), grace: Duration::from_mins(15) },
             watchdog: Watchdog { stalled_after: Duration::from_secs(5) },
+            guard: Some(Guard {
+                watch: Duration::from_secs(90),
+                max_error_increase: Share::from_ratio(0.05).unwrap(),
+                min_requests: 100,
+            }),
         }
     );
 }
@@ -297,31 +302,27 @@ fn services() {
 fn drains() {
     let text = include_str!("configs/valid/routing/everything.yaml");
     let parts = table(text);
-    let plain = Drain {
-        region: region(2),
-        sessions: DrainedSessions::Keep,
-        share: Share::NONE,
-        ramp: Duration::ZERO,
-        since: None,
-        until: None,
-        by: None,
-        reason: None,
-    };
+    let plain = Drain::of(region(2));
     let full = Drain {
         sessions: DrainedSessions::Move,
+        streams: DrainedStreams::CloseAfter(Duration::from_mins(15)),
         share: Share::from_ratio(0.125).unwrap(),
         ramp: Duration::from_mins(10),
+        comeback: Duration::from_mins(20),
         since: "2026-11-22T04:30:00Z".parse().ok(),
         until: "2026-11-22T08:30:00Z".parse().ok(),
         by: Some("oncall".into()),
         reason: Some("INC-481 power loss".into()),
+        practice: true,
         ..plain
     };
     assert_eq!(parts.drains, [full.clone(), plain.clone()]);
 
     // A file of drains alone has the same form.
     let alone = format!("version: 1\n{}", &text[text.find("drains:").unwrap()..]);
-    assert_eq!(read_drains(&Source::new("drains.yaml", alone), &parts.regions).unwrap(), [full, plain]);
+    let named =
+        |drain: Drain| Drain { layer: DrainLayer::Operator, ..drain }.with_region(parts.regions[2].name.clone());
+    assert_eq!(read_drains(&Source::new("drains.yaml", alone)).unwrap(), [named(full), named(plain)]);
 }
 
 #[test]

@@ -120,14 +120,12 @@ pub(crate) fn table(size: Size) -> RoutingTable {
 /// The same with a drain of the first region that leaves it a third of the visitors, in the middle of its ramp.
 pub(crate) fn drained_table(size: Size) -> RoutingTable {
     let drain = Drain {
-        region: id(0),
         sessions: DrainedSessions::Move,
         share: Share::from_ratio(0.1).unwrap(),
         ramp: Duration::from_secs(600),
         since: Some(now() - Duration::from_secs(450)),
         until: Some(now() + Duration::from_secs(3600)),
-        by: None,
-        reason: None,
+        ..Drain::of(id(0))
     };
     RoutingTable::new(TableParts { drains: vec![drain], ..parts(size) })
 }

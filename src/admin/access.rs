@@ -6,9 +6,12 @@ use crate::live::{Edge, HashKey, RateLimiter, clock};
 use crate::model::{LimitKey, Rate, RateLimit, Role};
 use crate::telemetry::{AdminRefusal, Occasionally};
 use crate::tls::ListenerTls;
+use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -23,8 +26,32 @@ const WRONG_A_SECOND: f64 = 0.2;
 pub(super) enum Peer {
     /// Over TCP, as browsers can.
     Tcp(IpAddr),
-    /// Over the Unix socket, which only its owner, or the group that was chosen, can open: may do everything.
-    Socket,
+    /// Over the Unix socket, which only its owner, or the group that was chosen, can open: may do everything. The user that
+    /// the system says is there, where it says so.
+    Socket(Option<u32>),
+}
+
+/// Who changes something: as far as the edge knows by itself, without what somebody says of himself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Operator(pub(super) Peer);
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Peer::Socket(Some(user)) => write!(f, "user {user} at the socket"),
+            Peer::Socket(None) => f.write_str("somebody at the socket"),
+            Peer::Tcp(address) => write!(f, "a token from {}", address.to_canonical()),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Operator {
+    type Rejection = Refused;
+
+    /// Whoever was let in to change something; nobody where only reading was asked for.
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refused> {
+        parts.extensions.get::<Self>().copied().ok_or(Refused::because(AdminRefusal::Role))
+    }
 }
 
 /// Who may do what.
@@ -169,7 +196,7 @@ impl Peer {
     pub(super) fn address(self) -> IpAddr {
         match self {
             Self::Tcp(address) => address,
-            Self::Socket => Ipv4Addr::UNSPECIFIED.into(),
+            Self::Socket(_) => Ipv4Addr::UNSPECIFIED.into(),
         }
     }
 }
@@ -233,7 +260,7 @@ mod tests {
         let access = access(true, true);
         assert!(access.check(CLIENT, &headers(""), "/readyz", Role::Read).is_ok());
         assert!(access.check(CLIENT, &headers(""), "/readyz", Role::Operate).is_err());
-        assert!(access.check(Peer::Socket, &headers("Bearer wrong"), "/metrics", Role::Operate).is_ok());
+        assert!(access.check(Peer::Socket(None), &headers("Bearer wrong"), "/metrics", Role::Operate).is_ok());
     }
 
     #[test]

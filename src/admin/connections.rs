@@ -240,7 +240,7 @@ mod tests {
         }
         let mut one_more = connect(far("2001:db8::2")).await;
         assert_eq!(one_more.read(&mut [0; 1]).await.unwrap(), 0, "the same /64: closed at once");
-        for peer in [far("2001:db8:0:1::1"), far("127.0.0.1"), Peer::Socket] {
+        for peer in [far("2001:db8:0:1::1"), far("127.0.0.1"), Peer::Socket(None)] {
             let mut client = connect(peer).await;
             client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
             assert!(answer(client).await.ends_with("ok"), "{peer:?}");

@@ -5,16 +5,20 @@
 //! | `server` | the sockets, and how they are bound |
 //! | `connections` | a bounded number of connections, each bounded in time |
 //! | `routes` | the answers |
+//! | `changes` | what operators change |
 //! | `access` | who may do what: by door, host and token |
 //! | `origin` | which names a request may have in `Host` |
 //! | `status` | what `/api/v1/status` says |
 //! | `question` | what `/api/v1/explain` answers |
+//! | `history` | what `/api/v1/history` says |
 //! | `gauges` | the metrics that show a state |
 //! | `standing` | the share of a region, and why it is away |
 
 mod access;
+mod changes;
 mod connections;
 mod gauges;
+mod history;
 mod origin;
 mod problem;
 mod question;
@@ -25,6 +29,8 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
+pub use changes::{Announcement, DrainAnswer, DrainOrder, RollbackAnswer, RollbackOrder, UndrainOrder, Warning};
+pub use history::{DiffAnswer, HistoryAnswer, HistoryLine, TableAnswer, Untold};
 pub use question::{BadQuestion, Question};
 pub use server::{AdminError, AdminServer, GivenSockets};
 pub use status::Status;

@@ -1,7 +1,9 @@
 //! What the admin address answers.
 
-use super::access::{Access, Peer, Refused};
+use super::access::{Access, Operator, Peer, Refused};
+use super::changes;
 use super::gauges;
+use super::history;
 use super::problem::Problem;
 use super::question::Question;
 use super::status::Status;
@@ -28,32 +30,39 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// What every answer is made from.
 #[derive(Clone)]
-struct Context {
-    edge: Arc<Edge>,
+pub(super) struct Context {
+    pub(super) edge: Arc<Edge>,
 }
 
-/// The largest body of a request, in bytes. Nothing takes one yet.
+/// The largest body of a request, in bytes.
 const LARGEST_BODY: u64 = 64 << 10;
 
 /// The answers for those whom `access` lets in.
 pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>) -> Router {
-    Router::new()
+    let context = Context { edge };
+    let reading = Router::new()
         .route("/", get(index))
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/api/v1/status", get(status))
         .route("/api/v1/explain", get(explain))
+        .merge(history::routes())
+        .layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_read));
+    let changing = changes::routes().layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_change));
+    reading
+        .merge(changing)
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
-        .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this can only be read"))
-        .with_state(Context { edge })
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method: GET reads, POST changes")
+        })
+        .with_state(context)
         .layer(DefaultBodyLimit::max(usize::try_from(LARGEST_BODY).unwrap_or(usize::MAX)))
-        .layer(middleware::from_fn_with_state(Arc::clone(&access), let_in))
         .layer(middleware::from_fn_with_state(access, harden))
 }
 
-/// Lets those in who may read. What changes something will ask for [`Role::Operate`].
-async fn let_in(
+/// Lets those in who may read.
+async fn let_in_to_read(
     State(access): State<Arc<Access>>,
     Extension(peer): Extension<Peer>,
     request: Request,
@@ -65,7 +74,23 @@ async fn let_in(
     }
 }
 
-/// Reads only, and gives answers that no browser keeps, guesses at or lets another site use.
+/// Lets those in who may change something, and remembers who they are.
+async fn let_in_to_change(
+    State(access): State<Arc<Access>>,
+    Extension(peer): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match access.check(peer, request.headers(), request.uri().path(), Role::Operate) {
+        Ok(()) => {
+            request.extensions_mut().insert(Operator(peer));
+            next.run(request).await
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Takes no large body and no strange method, and gives answers that no browser keeps, guesses at or lets another site use.
 async fn harden(
     State(access): State<Arc<Access>>,
     Extension(peer): Extension<Peer>,
@@ -73,16 +98,16 @@ async fn harden(
     next: Next,
 ) -> Response {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_known = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
     let mut response = if length.is_some_and(|length| length > LARGEST_BODY) {
         access.refuse(AdminRefusal::BodyTooLarge, peer.address());
         // The rest of the body is not waited for.
         ([(CONNECTION, "close")], Refused::because(AdminRefusal::BodyTooLarge)).into_response()
-    } else if is_read {
+    } else if is_known {
         next.run(request).await
     } else {
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this can only be read: GET and HEAD");
-        ([(ALLOW, "GET, HEAD")], problem).into_response()
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD read, POST changes");
+        ([(ALLOW, "GET, HEAD, POST")], problem).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -105,6 +130,7 @@ async fn index(State(context): State<Context>) -> Html<String> {
          <li><a href=\"/api/v1/status\">/api/v1/status</a>: regions, drains, table, places\
          <li><a href=\"/api/v1/explain?ip=203.0.113.7\">/api/v1/explain?ip=203.0.113.7</a>: where one visitor goes, and \
          why; also host=, path=, cookie=, header=\
+         <li><a href=\"/api/v1/history\">/api/v1/history</a>: every table that was live, and what was done\
          <li><a href=\"/metrics\">/metrics</a>: for Prometheus\
          <li><a href=\"/livez\">/livez</a>, <a href=\"/readyz\">/readyz</a>: whether it runs, whether it should get \
          requests</ul></html>\n"

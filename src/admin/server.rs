@@ -171,7 +171,11 @@ impl AdminServer {
             let (stopped, shut) = (stopped.clone(), shut.clone());
             let service = Service { router: router.clone(), access: Arc::clone(&access), tls: None };
             serving.push(tokio::spawn(async move {
-                let accept = async || socket.listener.accept().await.map(|(stream, _)| (stream, Peer::Socket));
+                let accept = async || {
+                    let (stream, _) = socket.listener.accept().await?;
+                    let user = stream.peer_cred().ok().map(|credentials| credentials.uid());
+                    Ok((stream, Peer::Socket(user)))
+                };
                 serve_once(shut, accept, service, stopped).await;
             }));
         }

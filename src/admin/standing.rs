@@ -26,19 +26,7 @@ impl Standing {
             standing.share = standing.share.min(share);
         }
         standing.away.extend(closed_by.map(|drain| (Away::Drained { drain }, None)));
-        let edge = live.pools.edge(region);
-        if edge.is_some_and(|edge| !edge.any_healthy()) && !live.table.edge_of(region).is_some_and(|edge| edge.direct) {
-            standing.away.push((Away::NoHealthyEdge, None));
-        }
-        for (service, _) in live.table.services_by_id() {
-            // Where the edge is there, nobody needs to know of the pools behind it.
-            if edge.is_some_and(|edge| edge.any_healthy()) {
-                continue;
-            }
-            if live.pools.get(service, region).is_some_and(|pool| !pool.any_healthy()) {
-                standing.away.push((Away::NoHealthyServer, Some(service)));
-            }
-        }
+        standing.away.extend(live.failures(region));
         standing
     }
 }

@@ -5,11 +5,12 @@ use crate::config::Admin;
 use crate::model::{Secret, SecretSource};
 use crate::tls::Connector;
 use clap::Args;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::fs;
@@ -25,6 +26,9 @@ use zeroize::Zeroizing;
 
 /// How long an edge may take for a whole answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same where it changes something, which is on disk before it answers.
+const PATIENCE_TO_CHANGE: Duration = Duration::from_secs(10);
 
 /// The largest answer that is read, in bytes.
 const LARGEST: usize = 64 << 20;
@@ -114,6 +118,16 @@ pub(super) struct Credentials {
     token_file: Option<PathBuf>,
 }
 
+/// What is asked.
+struct Asking<'a> {
+    /// A path with a query.
+    target: &'a str,
+    /// What is sent along, and what it is; then something may change.
+    body: Option<(&'static str, Bytes)>,
+    /// How long a whole answer may take.
+    patience: Duration,
+}
+
 /// Why nothing came back.
 #[derive(Debug)]
 enum Silence {
@@ -186,29 +200,69 @@ impl Client {
     /// # Errors
     /// That no edge can be reached, with all that was tried; or what it says is wrong.
     pub(super) fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, Failure> {
+        self.exchange(&Asking { target, body: None, patience: PATIENCE })?.map_err(Failure::from)
+    }
+
+    /// What the edge says to `body` at `target`, where something is changed.
+    ///
+    /// # Errors
+    /// That no edge can be reached, with all that was tried; or what it says is wrong.
+    pub(super) fn post<T: DeserializeOwned>(&self, target: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.post_or_refusal(target, body)?.map_err(Failure::from)
+    }
+
+    /// The same, where what the edge refuses is of interest too.
+    ///
+    /// # Errors
+    /// That no edge can be reached, with all that was tried.
+    pub(super) fn post_or_refusal<T: DeserializeOwned>(
+        &self,
+        target: &str,
+        body: &impl Serialize,
+    ) -> Result<Result<T, Refused>, Failure> {
+        let body = Bytes::from(serde_json::to_vec(body)?);
+        self.exchange(&Asking { target, body: Some(("application/json", body)), patience: PATIENCE_TO_CHANGE })
+    }
+
+    /// Whether the edge can only be on this machine.
+    pub(super) fn is_local(&self) -> bool {
+        self.doors.iter().all(|door| match door {
+            Door::Socket(_) => true,
+            Door::Address { host, .. } => host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback()),
+        })
+    }
+
+    fn exchange<T: DeserializeOwned>(&self, asking: &Asking<'_>) -> Result<Result<T, Refused>, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut tried = Vec::new();
         for door in &self.doors {
-            let asked = runtime.block_on(async { timeout(PATIENCE, self.ask(door, target)).await });
+            let asked = runtime.block_on(async { timeout(asking.patience, self.ask(door, asking)).await });
             match asked.unwrap_or(Err(Silence::Slow)).and_then(read) {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(refused)) => return Err(Failure::Said(format!("the edge at {door} says: {refused}"))),
+                Ok(Ok(answer)) => return Ok(Ok(answer)),
+                Ok(Err(problem)) => return Ok(Err(Refused { door: door.to_string(), problem })),
                 Err(Silence::Closed(error)) => tried.push(format!("{door} ({error})")),
-                Err(Silence::Slow) => tried.push(format!("{door} (no answer within {} s)", PATIENCE.as_secs())),
+                Err(Silence::Slow) if asking.body.is_some() => {
+                    return Err(Failure::Said(format!(
+                        "the edge at {door} does not answer within {} s, so that it is not known whether it did what it was \
+                         asked; look with 'homeward status'",
+                        asking.patience.as_secs()
+                    )));
+                }
+                Err(Silence::Slow) => tried.push(format!("{door} (no answer within {} s)", asking.patience.as_secs())),
                 Err(Silence::Strange(what)) => tried.push(format!("{door} ({what})")),
             }
         }
         let tried = if tried.is_empty() { "its settings name no way to it".to_owned() } else { tried.join(" or ") };
-        Err(Failure::Said(format!(
+        Err(Failure::NoEdge(format!(
             "no edge answers: {tried}; start one with 'homeward run', or say where it is with --admin or --config"
         )))
     }
 
-    async fn ask(&self, door: &Door, target: &str) -> Result<(StatusCode, Bytes), Silence> {
+    async fn ask(&self, door: &Door, asking: &Asking<'_>) -> Result<(StatusCode, Bytes), Silence> {
         match door {
             Door::Socket(path) => {
                 let stream = UnixStream::connect(path).await.map_err(Silence::Closed)?;
-                exchange(stream, "localhost", target, None).await
+                exchange(stream, "localhost", asking, None).await
             }
             Door::Address { host, port, tls } => {
                 let stream = TcpStream::connect((&**host, *port)).await.map_err(Silence::Closed)?;
@@ -217,7 +271,7 @@ impl Client {
                     // A token goes in the clear to this machine alone.
                     let peer = stream.peer_addr().map_err(Silence::Closed)?;
                     let token = self.token.as_ref().filter(|_| peer.ip().to_canonical().is_loopback());
-                    return exchange(stream, &named, target, token).await;
+                    return exchange(stream, &named, asking, token).await;
                 }
                 let not_believed = |error: io::Error| {
                     Silence::Strange(format!("it is not believed: {error}; say whom to believe with --ca-file"))
@@ -225,7 +279,7 @@ impl Client {
                 let connector =
                     Connector::new(self.authorities.as_deref(), self.own.as_deref()).map_err(not_believed)?;
                 let stream = connector.connect(host, stream).await.map_err(not_believed)?;
-                exchange(stream, &named, target, self.token.as_ref()).await
+                exchange(stream, &named, asking, self.token.as_ref()).await
             }
         }
     }
@@ -266,7 +320,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 async fn exchange<S>(
     stream: S,
     host: &str,
-    target: &str,
+    asking: &Asking<'_>,
     token: Option<&Secret>,
 ) -> Result<(StatusCode, Bytes), Silence>
 where
@@ -277,7 +331,12 @@ where
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(strange)?;
     // It ends with the answer; why it ended otherwise, the answer's error says.
     tokio::spawn(connection);
-    let mut request = Request::get(target).header(HOST, host).header(ACCEPT, "application/json");
+    let Asking { target, body, .. } = asking;
+    let mut request = match body {
+        None => Request::get(*target),
+        Some((kind, _)) => Request::post(*target).header(CONTENT_TYPE, *kind),
+    };
+    request = request.header(HOST, host).header(ACCEPT, "application/json");
     if let Some(token) = token {
         let line = Zeroizing::new([b"Bearer ", token.expose()].concat());
         let value = HeaderValue::from_bytes(&line);
@@ -286,7 +345,7 @@ where
         request = request.header(AUTHORIZATION, value);
     }
     let request = request
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(body.as_ref().map(|(_, body)| body.clone()).unwrap_or_default()))
         .map_err(|error| Silence::Strange(format!("the request cannot be written: {error}")))?;
     let response = sender.send_request(request).await.map_err(strange)?;
     let status = response.status();
@@ -295,18 +354,38 @@ where
     Ok((status, body.to_bytes()))
 }
 
-/// The answer, or what the edge says is wrong with the request.
-fn read<T: DeserializeOwned>((status, body): (StatusCode, Bytes)) -> Result<Result<T, String>, Silence> {
-    #[derive(serde::Deserialize)]
-    struct Problem {
-        detail: String,
+/// What an edge says is wrong with a request.
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct Problem {
+    /// What is wrong and what to do, in a sentence.
+    pub(super) detail: String,
+    /// What else it says, for programs.
+    #[serde(flatten)]
+    pub(super) more: serde_json::Map<String, serde_json::Value>,
+}
+
+/// That an edge has refused.
+#[derive(Debug)]
+pub(super) struct Refused {
+    door: String,
+    /// Why.
+    pub(super) problem: Problem,
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Said(format!("the edge at {} says: {}", refused.door, refused.problem.detail))
     }
+}
+
+/// The answer, or what the edge says is wrong with the request.
+fn read<T: DeserializeOwned>((status, body): (StatusCode, Bytes)) -> Result<Result<T, Problem>, Silence> {
     if status.is_success() {
         let answer = serde_json::from_slice(&body);
         return answer.map(Ok).map_err(|error| Silence::Strange(format!("what answers there is no edge: {error}")));
     }
     match serde_json::from_slice::<Problem>(&body) {
-        Ok(problem) => Ok(Err(problem.detail)),
+        Ok(problem) => Ok(Err(problem)),
         Err(_) => Err(Silence::Strange(format!("what answers there is no edge: status {status}"))),
     }
 }

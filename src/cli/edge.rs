@@ -9,7 +9,8 @@ use crate::live::{Changes, Edge, Heritage, Secrets, clock, log_transition};
 use crate::model::{SecretSource, Timestamp};
 use crate::proxy::{BindError, Farewell, ProxyServer};
 use crate::source::{
-    CertificateSources, FileWatch, LastGood, ListenersTls, Nudge, PlacesFiles, RoutingFile, SecretFollower, acme_files,
+    CertificateSources, FileWatch, LastGood, LeaseFile, ListenersTls, Nudge, PlacesFiles, RoutingFile, SecretFollower,
+    acme_files, keep_leases,
 };
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
 use crate::upstream::{dns, probe};
@@ -127,6 +128,10 @@ impl RunningEdge {
         let discovery = dns::Discovery::of_this_machine()?;
         control.spawn(discovery.run(Arc::clone(edge.fleet()), Arc::clone(&report), stopped.clone()));
         control.spawn(probe::Prober::default().run(Arc::clone(edge.fleet()), report, stopped.clone()));
+
+        let lease_file = LeaseFile::in_state(&settings.state);
+        // Before the table, which is live with its drains from the first request on.
+        lease_file.restore(&edge);
 
         let mut sources = Sources::default();
         let certifier = certifier(settings, &edge)?;
@@ -259,6 +264,9 @@ impl PreparedEdge {
     #[must_use]
     pub fn serve(self) -> (RunningEdge, Offer) {
         let Self { mut running, admin, certifier, settings } = self;
+        // What the process before this one was told since.
+        LeaseFile::in_state(&settings.state).restore(&running.edge);
+        running.control.spawn(keep_leases(Arc::clone(&running.edge), running.stop.subscribe()));
         // Nothing can fail any more once a client may be connected.
         running.edge.begin_to_serve();
         running.proxy.open();

@@ -1,8 +1,7 @@
 //! `homeward status`
 
-use super::client::{Client, Credentials, Door};
+use super::edge_arg::EdgeArg;
 use super::ending::{Ending, Failure};
-use super::files::ConfigArg;
 use super::output;
 use super::status_page;
 use super::style::Style;
@@ -21,24 +20,16 @@ Examples:
   homeward status --admin https://edge.us-west.internal:9901 --ca-file ca.pem --token-file admin.token
   homeward status --json | jq '.regions[] | {name, share, away}'")]
 pub(super) struct StatusVerb {
-    /// Where the edge is: its Unix socket, its admin address, or the URL of that [default: as the settings say]
-    #[arg(long, value_name = "SOCKET|ADDRESS|URL")]
-    admin: Option<Door>,
-    #[command(flatten)]
-    credentials: Credentials,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    config: ConfigArg,
+    edge: EdgeArg,
 }
 
 impl StatusVerb {
     pub(super) fn run(self) -> Result<Ending, Failure> {
-        let client = match &self.admin {
-            Some(door) => Client::at(door.clone(), &self.credentials)?,
-            None => Client::of(&self.config.settings(None)?.admin, &self.credentials)?,
-        };
+        let client = self.edge.client()?;
         // What a newer edge says beyond what is known here is passed on as it is.
         let answer: Value = client.get("/api/v1/status")?;
         let status: Status = serde_json::from_value(answer.clone())?;

@@ -2,6 +2,7 @@
 
 mod acme;
 mod certificates;
+mod guard;
 
 use super::style::{Cell, Columns, Style, plain, plain_lines};
 use crate::admin::Status;
@@ -18,6 +19,7 @@ pub(super) fn render(status: &Status, style: Style) -> String {
     }
     page.push('\n');
     page.push_str(&table(status, style));
+    page.push_str(&guard::lines(status, style));
     page.push_str(&places(status, style));
     page.push_str(&hops(status, style));
     page.push_str(&certificates::lines(status, style));
@@ -100,6 +102,7 @@ fn drains(status: &Status, style: Style) -> String {
             Cell::text(format!("sessions {}", plain(&drain.sessions))),
             Cell::text(time_left(drain, status.now)),
             Cell::text(by),
+            Cell::text(layer(drain)),
             Cell::text(drain.reason.as_deref().map(plain).unwrap_or_default()),
         ]);
     }
@@ -116,8 +119,20 @@ fn share(drain: &DrainStatus) -> String {
     }
 }
 
+/// Where it comes from, and what is special about it.
+fn layer(drain: &DrainStatus) -> String {
+    let mut words = vec![if drain.layer == "operator" { "on this edge" } else { "in the table" }];
+    words.extend(drain.practice.then_some("a drill"));
+    words.extend(drain.held.then_some("held: nobody healthy to come back to"));
+    words.extend((!drain.region_is_known).then_some("the table has no such region"));
+    words.join(", ")
+}
+
 fn time_left(drain: &DrainStatus, now: Timestamp) -> String {
     let until = |end: Timestamp| span(u64::try_from(end.duration_since(now).as_secs()).unwrap_or(0));
+    if let (true, Some(end)) = (drain.held, drain.until) {
+        return format!("was to end at {end}");
+    }
     match (drain.in_force, drain.over, drain.since, drain.until) {
         (_, true, _, Some(end)) => format!("over since {end}"),
         (false, false, Some(start), _) => format!("begins in {}", until(start)),

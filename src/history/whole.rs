@@ -86,7 +86,11 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert!(write_whole(&path.join("below"), b"three").is_err());
+        // A disk that is full: /dev/full takes nothing.
+        std::os::unix::fs::symlink("/dev/full", beside(&path)).unwrap();
+        assert_eq!(write_whole(&path, b"lost").unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]

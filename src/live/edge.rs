@@ -8,6 +8,7 @@ use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
 use super::hash_key::HashKey;
 use super::learned::LearnedHomes;
+use super::leases::Leases;
 use super::limits::RateLimiter;
 use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
@@ -89,7 +90,7 @@ pub struct Edge {
     started: Timestamp,
     metrics: Arc<Metrics>,
     fleet: Arc<Fleet>,
-    table: ArcSwapOption<LiveTable>,
+    pub(super) table: ArcSwapOption<LiveTable>,
     table_problem: ArcSwapOption<FileProblem>,
     places: ArcSwap<LivePlaces>,
     places_problem: ArcSwapOption<FileProblem>,
@@ -102,6 +103,8 @@ pub struct Edge {
     challenges: Challenges,
     acme: ArcSwap<Vec<AcmeStanding>>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
+    /// Held by whoever makes a table live.
+    pub(super) leases: Mutex<Leases>,
     hash_key: HashKey,
     changes: Changes,
     serving: AtomicBool,
@@ -152,6 +155,7 @@ impl Edge {
             challenges: Challenges::default(),
             acme: ArcSwap::default(),
             traffic: Mutex::default(),
+            leases: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
@@ -292,8 +296,11 @@ impl Edge {
             return Err(LocalRegionMissing { local: self.local.clone(), known: Vec::new() });
         };
         let pairs = table.services().len() * table.regions().len();
+        // Until the table is live, so that no drain comes in between and is forgotten.
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = table.with_drains(leases.drains_on(&table));
         let live = Arc::new(LiveTable {
-            meters: RequestMeters::new(&self.metrics, &table, local),
+            meters: Arc::new(RequestMeters::new(&self.metrics, &table, local)),
             traffic: self.traffic_of(&table),
             learned: self.learned_of(&table),
             limiters: self.limiters_of(&table),
@@ -305,9 +312,10 @@ impl Edge {
             revision,
             origin,
             local,
-            pools,
+            pools: Arc::new(pools),
         });
         self.table.store(Some(Arc::clone(&live)));
+        drop(leases);
         Ok(live)
     }
 

@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod fleet;
 mod hash_key;
 mod learned;
+mod leases;
 mod limits;
 mod memory;
 mod outcomes;
@@ -28,6 +29,7 @@ pub use changes::{
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, Secrets, log_transition};
 pub use hash_key::HashKey;
 pub use learned::LearnedHomes;
+pub use leases::{Lease, LeaseEvent, LeaseStore, NotChanged};
 pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use outcomes::Outcomes;

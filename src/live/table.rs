@@ -6,8 +6,8 @@ use super::limits::RateLimiter;
 use super::memory::{Counts, HomesMemory, LimitMemory, MOST_ENTRIES, TrafficMemory};
 use super::rate::RateMeter;
 use super::trial::Trial;
-use crate::model::{RegionId, Revision, ServiceId, Timestamp};
-use crate::routing::{FleetView, RoutingTable};
+use crate::model::{Drain, RegionId, Revision, ServiceId, Timestamp};
+use crate::routing::{Away, FleetView, RoutingTable};
 use crate::telemetry::RequestMeters;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,9 +26,9 @@ pub struct LiveTable {
     /// The region that this edge stands in.
     pub local: RegionId,
     /// Its pools.
-    pub pools: Pools,
+    pub pools: Arc<Pools>,
     /// Its counters.
-    pub meters: RequestMeters,
+    pub meters: Arc<RequestMeters>,
     /// What belongs to it while it is watched; missing where it never was.
     pub trial: Option<Arc<Trial>>,
     /// Whether requests are handed to the edges of other regions.
@@ -39,7 +39,7 @@ pub struct LiveTable {
     pub(super) limiters: Box<[Option<Arc<RateLimiter>>]>,
     /// By service and region: the second until which the region's edge is not asked again, as it has said that it cannot
     /// serve.
-    pub(super) edge_refusals: Box<[AtomicU64]>,
+    pub(super) edge_refusals: Arc<[AtomicU64]>,
     /// By region: what the region gets from this edge.
     pub(super) traffic: Box<[Arc<RegionTraffic>]>,
 }
@@ -69,6 +69,46 @@ pub(super) struct RegionTraffic {
 const REFUSED_FOR: u64 = 5;
 
 impl LiveTable {
+    /// The same, with these drains in place of all that are on it. It goes on with everything that this one has.
+    pub(super) fn with_drains(&self, drains: Vec<Drain>) -> Self {
+        Self {
+            table: self.table.with_drains(drains),
+            revision: self.revision,
+            since: self.since,
+            origin: self.origin,
+            local: self.local,
+            pools: Arc::clone(&self.pools),
+            meters: Arc::clone(&self.meters),
+            trial: self.trial.clone(),
+            hops: self.hops,
+            learned: self.learned.clone(),
+            limiters: self.limiters.clone(),
+            edge_refusals: Arc::clone(&self.edge_refusals),
+            traffic: self.traffic.clone(),
+        }
+    }
+
+    /// Whether `region` can serve `service`, as far as is known: through its edge or by its pool.
+    #[must_use]
+    pub fn can_serve(&self, service: ServiceId, region: RegionId) -> bool {
+        self.pools.edge(region).is_some_and(|edge| edge.any_healthy())
+            || self.pools.get(service, region).is_some_and(|pool| pool.any_healthy())
+    }
+
+    /// Why `region` cannot serve, with the service where that holds for one alone; nothing where it can.
+    pub fn failures(&self, region: RegionId) -> impl Iterator<Item = (Away, Option<ServiceId>)> + '_ {
+        let edge = self.pools.edge(region);
+        let is_reached = edge.is_some_and(|edge| edge.any_healthy());
+        let is_direct = self.table.edge_of(region).is_some_and(|edge| edge.direct);
+        let edge_fails = edge.is_some() && !is_reached && !is_direct;
+        // Where the edge is there, nobody needs to know of the pools behind it.
+        let services = self.table.services_by_id().filter(move |(service, _)| {
+            !is_reached && self.pools.get(*service, region).is_some_and(|pool| !pool.any_healthy())
+        });
+        let services = services.map(|(service, _)| (Away::NoHealthyServer, Some(service)));
+        edge_fails.then_some((Away::NoHealthyEdge, None)).into_iter().chain(services)
+    }
+
     /// Remembers in `second` that the edge of `region` cannot serve `service`.
     pub fn edge_refused(&self, service: ServiceId, region: RegionId, second: u64) {
         if let Some(until) = self.edge_refusals.get(self.pair(service, region)) {

@@ -24,7 +24,7 @@ mod token;
 
 pub use balance::{BadBalance, BadFactor, Balance, BalanceFactor, Balancing};
 pub use credentials::{IdentityFiles, PeerCredentials, PeerFiles, PeerIdentity};
-pub use drain::{Drain, DrainedSessions};
+pub use drain::{Drain, DrainLayer, DrainedSessions, DrainedStreams};
 pub use grpc::{GrpcStatus, is_grpc};
 pub use https::{Hsts, Https};
 pub use ipnet::IpNet as Network;

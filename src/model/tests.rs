@@ -145,14 +145,11 @@ fn balancing_is_a_word_or_names_its_key() {
 fn drain(ramp: u64, since: Option<i64>, until: Option<i64>) -> Drain {
     let at = |second: i64| Timestamp::from_second(second).unwrap();
     Drain {
-        region: RegionId::at(0).unwrap(),
-        sessions: DrainedSessions::Keep,
         share: Share::from_ratio(0.2).unwrap(),
         ramp: Duration::from_secs(ramp),
         since: since.map(at),
         until: until.map(at),
-        by: None,
-        reason: None,
+        ..Drain::of(RegionId::at(0).unwrap())
     }
 }
 
@@ -166,6 +163,33 @@ fn a_drain_falls_along_its_ramp_and_ends() {
     }
     assert_eq!(share(&ramped, 1100), 0.2, "exactly the goal, without a rounding error");
     assert_eq!(share(&drain(0, None, None), 0), 0.2, "without a beginning it has always been");
+}
+
+#[test]
+fn a_drain_may_end_gradually() {
+    let share = |drain: &Drain, second: i64| drain.share_at(Timestamp::from_second(second).unwrap()).ratio();
+    let returning = Drain { comeback: Duration::from_secs(200), ..drain(100, Some(1000), Some(2000)) };
+    for (second, ratio) in [(1050, 0.6), (1100, 0.2), (1800, 0.2), (1900, 0.6), (1950, 0.8), (2000, 1.0), (2001, 1.0)] {
+        assert!((share(&returning, second) - ratio).abs() < 1e-12, "at {second}: {}", share(&returning, second));
+    }
+    // Nobody comes back to a dead region, neither gradually nor at the end.
+    let held = Drain { held: true, ..returning.clone() };
+    for second in [1900, 2000, 9000] {
+        assert_eq!(share(&held, second), 0.2, "at {second}");
+    }
+    assert!(held.in_force_at(Timestamp::from_second(9000).unwrap()));
+    // Without an end there is nothing to return before.
+    assert_eq!(share(&Drain { until: None, ..returning }, 1950), 0.2);
+}
+
+#[test]
+fn streams_are_closed_by_the_clock_of_the_drain() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let closing =
+        |since| Drain { streams: DrainedStreams::CloseAfter(Duration::from_secs(600)), ..drain(0, since, None) };
+    assert_eq!(closing(Some(1000)).closes_streams_at(), Some(at(1600)));
+    assert_eq!(closing(None).closes_streams_at(), Some(Timestamp::MIN), "it has always been");
+    assert_eq!(drain(0, Some(1000), None).closes_streams_at(), None);
 }
 
 proptest! {

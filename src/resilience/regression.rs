@@ -173,3 +173,6 @@ fn variance_by_blocks(seconds: &[ErrorCount], length: usize, all: ErrorCount) ->
     // The second factor makes up for what few blocks miss, as the quantiles of Student's t do.
     Some(squares / (all.requests as f64).powi(2) * (count / (count - 1.0)) * ((count - 1.0) / (count - 3.0)))
 }
+
+#[cfg(test)]
+mod tests;

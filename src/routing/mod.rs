@@ -7,6 +7,7 @@ mod decide;
 mod decision;
 mod explain;
 mod facts;
+mod hazard;
 mod homes;
 mod hosts;
 mod parts;
@@ -23,6 +24,7 @@ pub use decision::{
 };
 pub use explain::{Explanation, Step};
 pub use facts::{Arrival, FleetView, FoundBy, PlaceFinder, RequestFacts};
+pub use hazard::{Hazard, hazards};
 pub use parts::{Credentials, HomeCondition, HomeRule, HomeTarget, Keyrings, Region, TableParts};
 pub use reason::{Reason, Reasons};
 pub use replay::{NoReplay, ReplayOrder, replay};

@@ -14,9 +14,21 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The routing table.
+/// The routing table, with the drains that are on it.
+///
+/// All but the drains is compiled once and shared, so that a table with other drains is made in a time that depends on the
+/// number of regions alone.
 #[derive(Debug)]
 pub struct RoutingTable {
+    compiled: Arc<Compiled>,
+    drains: Vec<Drain>,
+    /// By region: the positions of its drains.
+    drains_of: Vec<Vec<usize>>,
+}
+
+/// What drains change nothing of.
+#[derive(Debug)]
+struct Compiled {
     parts: TableParts,
     region_ids: HashMap<Box<str>, RegionId, FixedState>,
     /// By service.
@@ -26,8 +38,6 @@ pub struct RoutingTable {
     homes: HomeRules,
     /// By region: its substitutes in order.
     failover: Vec<Vec<RegionId>>,
-    /// By region: the positions of its drains.
-    drains: Vec<Vec<usize>>,
     /// By service: from where it may be asked, where it says so.
     access: Vec<Option<Access>>,
     /// By service and region: whether there is a pool.
@@ -51,50 +61,61 @@ impl RoutingTable {
             region_ids.entry(region.name.as_str().into()).or_insert(id);
         }
         let failover = parts.regions.iter().zip(ids()).map(|(r, id)| substitutes(&parts.regions, r, id)).collect();
-        let mut drains = vec![Vec::new(); parts.regions.len()];
-        for (position, drain) in parts.drains.iter().enumerate() {
-            if let Some(of_region) = drains.get_mut(drain.region.index()) {
-                of_region.push(position);
-            }
-        }
         let in_every_region = |service: &Service| ids().map(|region| service.pool(region).is_some()).collect();
         let pools = parts.services.iter().map(in_every_region).collect();
         let locations: Vec<_> = parts.regions.iter().map(|region| region.location).collect();
-        Self {
+        let drains = parts.drains.clone();
+        let compiled = Compiled {
             region_ids,
             sessions,
             key_headers: key_headers(&parts),
             hosts: HostIndex::new(&parts.services),
             homes: HomeRules::new(&parts.homes, &locations),
             failover,
-            drains,
             access: parts.services.iter().map(|service| service.clients.as_ref().map(Access::new)).collect(),
             pools,
             parts,
+        };
+        Self::of(Arc::new(compiled), drains)
+    }
+
+    /// The same table with these drains in place of all that are on it.
+    #[must_use]
+    pub fn with_drains(&self, drains: Vec<Drain>) -> Self {
+        Self::of(Arc::clone(&self.compiled), drains)
+    }
+
+    fn of(compiled: Arc<Compiled>, drains: Vec<Drain>) -> Self {
+        let mut drains_of = vec![Vec::new(); compiled.parts.regions.len()];
+        for (position, drain) in drains.iter().enumerate() {
+            if let Some(of_region) = drains_of.get_mut(drain.region.index()) {
+                of_region.push(position);
+            }
         }
+        Self { compiled, drains, drains_of }
     }
 
     /// The regions, in the order of their ids.
     #[must_use]
     pub fn regions(&self) -> &[Region] {
-        &self.parts.regions
+        &self.compiled.parts.regions
     }
 
     /// The regions with their ids.
     pub fn regions_by_id(&self) -> impl Iterator<Item = (RegionId, &Region)> {
-        self.parts.regions.iter().enumerate().filter_map(|(at, region)| Some((RegionId::at(at)?, region)))
+        self.compiled.parts.regions.iter().enumerate().filter_map(|(at, region)| Some((RegionId::at(at)?, region)))
     }
 
     /// The region with this id, where the id came from this table.
     #[must_use]
     pub fn region(&self, id: RegionId) -> Option<&Region> {
-        self.parts.regions.get(id.index())
+        self.compiled.parts.regions.get(id.index())
     }
 
     /// The id of the region with this name.
     #[must_use]
     pub fn region_id(&self, name: &str) -> Option<RegionId> {
-        self.region_ids.get(name).copied()
+        self.compiled.region_ids.get(name).copied()
     }
 
     /// The name of the region with this id; `?` where the id is of another table.
@@ -106,18 +127,18 @@ impl RoutingTable {
     /// The services, in the order of their ids.
     #[must_use]
     pub fn services(&self) -> &[Service] {
-        &self.parts.services
+        &self.compiled.parts.services
     }
 
     /// The services with their ids.
     pub fn services_by_id(&self) -> impl Iterator<Item = (ServiceId, &Service)> {
-        self.parts.services.iter().enumerate().filter_map(|(at, service)| Some((ServiceId::at(at)?, service)))
+        self.compiled.parts.services.iter().enumerate().filter_map(|(at, service)| Some((ServiceId::at(at)?, service)))
     }
 
     /// The service with this id, where the id came from this table.
     #[must_use]
     pub fn service(&self, id: ServiceId) -> Option<&Service> {
-        self.parts.services.get(id.index())
+        self.compiled.parts.services.get(id.index())
     }
 
     /// The name of the service with this id, where the id came from this table.
@@ -129,13 +150,13 @@ impl RoutingTable {
     /// The session keys of a service; `None` where it has none, or the id came from another table.
     #[must_use]
     pub fn sessions(&self, service: ServiceId) -> Option<&ServiceSessions> {
-        self.sessions.get(service.index())?.as_ref()
+        self.compiled.sessions.get(service.index())?.as_ref()
     }
 
     /// The service that answers to a host and a path; `None` where none does.
     #[must_use]
     pub fn service_at(&self, host: &str, path: &str) -> Option<ServiceId> {
-        self.hosts.find(host, path)
+        self.hosts().find(host, path)
     }
 
     /// Whether a request carries a session key that names a region by this table.
@@ -151,7 +172,7 @@ impl RoutingTable {
     /// # Errors
     /// Why it may not.
     pub fn check_access(&self, service: ServiceId, client: IpAddr) -> Result<(), Denied> {
-        match self.access.get(service.index()) {
+        match self.compiled.access.get(service.index()) {
             Some(Some(access)) => access.check(client),
             _ => Ok(()),
         }
@@ -160,7 +181,7 @@ impl RoutingTable {
     /// The headers, other than cookies, that session keys are read from: names in lower case, each once; usually none.
     #[must_use]
     pub fn key_headers(&self) -> &[Box<str>] {
-        &self.key_headers
+        &self.compiled.key_headers
     }
 
     /// The edge of a region, where the table names one.
@@ -172,45 +193,50 @@ impl RoutingTable {
     /// The home rules in the order of the file.
     #[must_use]
     pub fn home_rules(&self) -> &[HomeRule] {
-        &self.parts.homes
+        &self.compiled.parts.homes
     }
 
-    /// All drains, whether in force or not; a drain's position here is its number in reasons.
+    /// All drains that are on it, whether in force or not; a drain's position here is its number in reasons, from 0.
     #[must_use]
     pub fn drains(&self) -> &[Drain] {
-        &self.parts.drains
+        &self.drains
     }
 
     /// The drains of one region, with their positions.
     pub fn drains_of(&self, region: RegionId) -> impl Iterator<Item = (usize, &Drain)> {
-        let positions = self.drains.get(region.index()).map_or(&[][..], Vec::as_slice);
-        positions.iter().filter_map(|at| Some((*at, self.parts.drains.get(*at)?)))
+        let positions = self.drains_of.get(region.index()).map_or(&[][..], Vec::as_slice);
+        positions.iter().filter_map(|at| Some((*at, self.drains.get(*at)?)))
     }
 
     /// The regions that stand in for `region`, in order; never `region` itself.
     #[must_use]
     pub fn substitutes_of(&self, region: RegionId) -> &[RegionId] {
-        self.failover.get(region.index()).map_or(&[], Vec::as_slice)
+        self.compiled.failover.get(region.index()).map_or(&[], Vec::as_slice)
     }
 
-    /// What the table was made of.
+    /// What the table was made of. Its drains are those that it came with.
     #[must_use]
     pub fn parts(&self) -> &TableParts {
-        &self.parts
+        &self.compiled.parts
     }
 
     /// Whether `service` has servers in `region`; the same as asking the service, in a time that does not depend on the
     /// number of its pools.
     pub(super) fn has_pool(&self, service: ServiceId, region: RegionId) -> bool {
-        self.pools.get(service.index()).and_then(|of_service| of_service.get(region.index())).copied().unwrap_or(false)
+        self.compiled
+            .pools
+            .get(service.index())
+            .and_then(|of_service| of_service.get(region.index()))
+            .copied()
+            .unwrap_or(false)
     }
 
     pub(super) fn hosts(&self) -> &HostIndex {
-        &self.hosts
+        &self.compiled.hosts
     }
 
     pub(super) fn homes(&self) -> &HomeRules {
-        &self.homes
+        &self.compiled.homes
     }
 }
 

@@ -9,6 +9,7 @@ mod credentials;
 mod guard;
 mod keys;
 mod last_good;
+mod lease_file;
 mod places_files;
 mod routing_file;
 mod secrets;
@@ -19,6 +20,7 @@ pub use certificates::{CertificateSources, ListenersTls, read_certificate, read_
 pub use credentials::{peer_files, read_client_identity, read_server_ca};
 pub use keys::{Read, SecretFollower, read_keyring, read_table, read_tokens};
 pub use last_good::LastGood;
+pub use lease_file::{LeaseFile, keep_leases};
 pub use places_files::{PlacesFiles, load_places};
 pub use routing_file::{RoutingFile, read_source};
 pub use watch::{FileWatch, Nudge, Wake};

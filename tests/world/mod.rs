@@ -279,14 +279,12 @@ pub(crate) fn drain(regions: usize) -> impl Strategy<Value = Drain> {
     let sessions = select(vec![DrainedSessions::Keep, DrainedSessions::Move]);
     (0..regions, sessions, share(), 0..600_u64, moment(), moment()).prop_map(
         |(region, sessions, share, ramp, since, until)| Drain {
-            region: id(region),
             sessions,
             share,
             ramp: Duration::from_secs(ramp),
             since,
             until,
-            by: None,
-            reason: None,
+            ..Drain::of(id(region))
         },
     )
 }

@@ -1,16 +1,18 @@
 //! Takes the status of a running edge.
 
 use super::{
-    AcmeStatus, AdminStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus,
-    PlacesStatus, RegionStatus, ServiceStatus, Status, TableStatus,
+    AcmeStatus, AdminStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, GuardStatus, HistoryStatus,
+    HopsStatus, LocationStatus, PlacesStatus, RegionStatus, ServiceStatus, Status, TableStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
 use crate::live::{
-    AcmeStanding, CertificateUse, Edge, FileProblem, LiveCertificate, LiveTable, Origin, PoolStatus, Purpose, clock,
+    AcmeStanding, CertificateUse, Edge, FileProblem, Lease, LiveCertificate, LiveTable, Origin, PoolStatus, Purpose,
+    clock,
 };
-use crate::model::{Drain, RegionId, ServiceId, Timestamp};
+use crate::model::{Drain, DrainedStreams, RegionId, ServiceId, Timestamp};
 use crate::routing::{Away, Region};
+use std::time::Duration;
 
 impl Status {
     /// The status of `edge` at this moment.
@@ -63,8 +65,15 @@ impl Status {
                 regions.map(|(id, region)| RegionStatus::of(live, &pools, id, region, now, second)).collect()
             }),
             drains: live.map_or_else(Vec::new, |live| {
-                live.table.drains().iter().map(|drain| DrainStatus::of(live, drain, now)).collect()
+                let leases = edge.leases();
+                let is_known = |lease: &&Lease| live.table.region_id(lease.region.as_str()).is_some();
+                let waiting =
+                    leases.iter().filter(|lease| !is_known(lease)).map(|lease| DrainStatus::waiting(lease, now));
+                live.table.drains().iter().map(|drain| DrainStatus::of(live, drain, now)).chain(waiting).collect()
             }),
+            drains_problem: edge.leases_problem().as_deref().map(FileStatus::of),
+            guard: GuardStatus::of(edge),
+            history: HistoryStatus::of(edge),
         }
     }
 }
@@ -161,7 +170,8 @@ impl ServiceStatus {
 }
 
 impl AwayStatus {
-    fn of(live: &LiveTable, why: Away, service: Option<ServiceId>) -> Self {
+    /// Why a region of the table `live` is away.
+    pub(in crate::admin) fn of(live: &LiveTable, why: Away, service: Option<ServiceId>) -> Self {
         let service = service.and_then(|service| live.table.service_name(service)).map(ToString::to_string);
         let drain = match why {
             Away::Drained { drain } => live.table.drains().get(drain).map(|found| (drain + 1, found)),
@@ -182,22 +192,42 @@ impl AwayStatus {
 }
 
 impl DrainStatus {
-    fn of(live: &LiveTable, drain: &Drain, now: Timestamp) -> Self {
+    /// How `drain` of the table `live` stands at `now`.
+    pub(in crate::admin) fn of(live: &LiveTable, drain: &Drain, now: Timestamp) -> Self {
+        Self { region: live.table.region_name(drain.region).to_owned(), ..Self::without_region(drain, now) }
+    }
+
+    /// One of an operator, of a region that the table does not have.
+    fn waiting(lease: &Lease, now: Timestamp) -> Self {
+        Self { region: lease.region.to_string(), region_is_known: false, ..Self::without_region(lease, now) }
+    }
+
+    fn without_region<R>(drain: &Drain<R>, now: Timestamp) -> Self {
         let share_now = drain.share_at(now);
+        let some_duration = |duration: Duration| (!duration.is_zero()).then(|| write_duration(duration));
         Self {
-            region: live.table.region_name(drain.region).to_owned(),
+            region: String::new(),
             sessions: drain.sessions.as_str().to_owned(),
             share: drain.share.to_string(),
             share_ratio: drain.share.ratio(),
             share_now: share_now.to_string(),
             share_now_ratio: share_now.ratio(),
-            ramp: (!drain.ramp.is_zero()).then(|| write_duration(drain.ramp)),
+            ramp: some_duration(drain.ramp),
             since: drain.since,
             until: drain.until,
             by: drain.by.as_deref().map(str::to_owned),
             reason: drain.reason.as_deref().map(str::to_owned),
+            layer: drain.layer.as_str().to_owned(),
+            comeback: some_duration(drain.comeback),
+            close_streams_after: match drain.streams {
+                DrainedStreams::Keep => None,
+                DrainedStreams::CloseAfter(after) => Some(write_duration(after)),
+            },
+            practice: drain.practice,
+            held: drain.held,
+            region_is_known: true,
             in_force: drain.in_force_at(now),
-            over: drain.until.is_some_and(|until| until <= now),
+            over: drain.is_over_at(now),
         }
     }
 }

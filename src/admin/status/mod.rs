@@ -3,6 +3,9 @@
 //! The JSON form is stable: fields are added, never renamed or removed. Who reads it ignores what it does not know.
 
 mod gather;
+mod guard;
+
+pub use guard::{GuardFigures, GuardStatus, HistoryStatus, RefusedStatus, WatchedStatus};
 
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -45,8 +48,17 @@ pub struct Status {
     pub acme: Vec<AcmeStatus>,
     /// The table's regions, in its order.
     pub regions: Vec<RegionStatus>,
-    /// The table's drains, in its order; those included that are over or have not begun.
+    /// The table's drains, in its order, and behind them those of operators; those included that are over or have not begun.
     pub drains: Vec<DrainStatus>,
+    /// Why drains of operators can neither be read nor changed, where it is so.
+    #[serde(default)]
+    pub drains_problem: Option<FileStatus>,
+    /// How new tables are watched.
+    #[serde(default)]
+    pub guard: GuardStatus,
+    /// What is remembered of tables that were live.
+    #[serde(default)]
+    pub history: HistoryStatus,
 }
 
 /// The routing table that is live.
@@ -58,7 +70,8 @@ pub struct TableStatus {
     pub since: Option<Timestamp>,
     /// How long ago that is.
     pub age_seconds: Option<u64>,
-    /// What brought it: `file`, or `last_good` where the file was broken when the edge started.
+    /// What brought it: `file`; `last_good` where the file was broken when the edge started; `guard` where errors rose under
+    /// the one after it.
     pub origin: Option<String>,
     /// Why the file is not what is live, where it is not.
     pub problem: Option<FileStatus>,
@@ -239,8 +252,30 @@ pub struct DrainStatus {
     pub by: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// Who says so: `table`, or `operator` where it comes from the command line or the status page.
+    #[serde(default)]
+    pub layer: String,
+    /// How long before the end people begin to come back; missing where they come back at the end.
+    #[serde(default, rename = "return")]
+    pub comeback: Option<String>,
+    /// After how long open streams are closed; missing where they are kept.
+    #[serde(default)]
+    pub close_streams_after: Option<String>,
+    /// Whether it is a drill.
+    #[serde(default)]
+    pub practice: bool,
+    /// Whether it goes on beyond its end, as the region has no healthy server to come back to.
+    #[serde(default)]
+    pub held: bool,
+    /// Whether the table that is live has the region; the drain waits for one that has.
+    #[serde(default = "yes")]
+    pub region_is_known: bool,
     /// Whether it has begun and is not over.
     pub in_force: bool,
     /// Whether it has ended by itself.
     pub over: bool,
+}
+
+fn yes() -> bool {
+    true
 }

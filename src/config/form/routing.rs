@@ -142,6 +142,23 @@ static DRAIN: Record = Record {
             "How long it takes from 100% to `share`, from `since` on.",
         ),
         Key::new(
+            "return",
+            Form::Scalar(Scalar::Duration { zero: true }),
+            Else("at once"),
+            "10m",
+            "How long before `until` the share begins to rise to 100%, so that people come back gradually.",
+        ),
+        Key::new(
+            "streams",
+            Form::Either(&[
+                Form::Scalar(Scalar::Word(&[("keep", "they stay until one of their ends closes them")])),
+                Form::Record(&DRAINED_STREAMS),
+            ]),
+            Or("keep"),
+            "{close_after: 10m}",
+            "What becomes of streams that are open to the region: WebSockets, server-sent events, long downloads.",
+        ),
+        Key::new(
             "since",
             Form::Scalar(Scalar::Time),
             Else("it is in force"),
@@ -151,5 +168,25 @@ static DRAIN: Record = Record {
         Key::new("until", Form::Scalar(Scalar::Time), Else("no end"), "2026-11-22T08:30:00Z", "When it ends."),
         Key::new("by", Form::Scalar(Scalar::Note), Else("not known"), "oncall", "Who drains."),
         Key::new("reason", Form::Scalar(Scalar::Note), Else("not known"), "power loss in us-west", "Why."),
+        Key::new(
+            "practice",
+            Form::Scalar(Scalar::Flag),
+            Or("false"),
+            "true",
+            "Whether it is a drill. `homeward drill` makes such drains; in the table it is only said.",
+        ),
     ],
+};
+
+static DRAINED_STREAMS: Record = Record {
+    noun: "what becomes of open streams",
+    doc: "",
+    choices: &[],
+    keys: &[Key::new(
+        "close_after",
+        Form::Scalar(Scalar::Duration { zero: true }),
+        Required,
+        "10m",
+        "Those that are still open this long after the drain began are closed, one after the other.",
+    )],
 };

@@ -4,18 +4,26 @@ use super::RegionNames;
 use crate::config::problem::Findings;
 use crate::config::quantity;
 use crate::config::yaml::{Node, Span};
-use crate::model::{Drain, DrainedSessions, RegionId, Share, Timestamp};
-use jiff::SignedDuration;
+use crate::model::{Drain, DrainedSessions, DrainedStreams, RegionId, Share, Timestamp};
 
-/// Reads the drains, with their places.
-pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Findings) -> Vec<(Drain, Span)> {
+/// Reads the drains, with their places. `find` is the region that a node names; it reports a name that is none.
+pub(super) fn read<R>(
+    root: &Node<'_>,
+    find: impl Fn(&Node<'_>, &mut Findings) -> Option<R>,
+    findings: &mut Findings,
+) -> Vec<(Drain<R>, Span)> {
     let list = root.get("drains").map(Node::items).unwrap_or_default();
-    list.iter().filter_map(|node| drain(node, names, findings)).collect()
+    list.iter().filter_map(|node| drain(node, &find, findings)).collect()
 }
 
-fn drain(node: &Node<'_>, names: &RegionNames<'_>, findings: &mut Findings) -> Option<(Drain, Span)> {
+fn drain<R>(
+    node: &Node<'_>,
+    find: &impl Fn(&Node<'_>, &mut Findings) -> Option<R>,
+    findings: &mut Findings,
+) -> Option<(Drain<R>, Span)> {
     let time = |key| node.get(key).and_then(Node::parse::<Timestamp>);
     let note = |key| node.get(key).and_then(Node::text).map(Box::from);
+    let duration = |node: Option<&Node<'_>>| node.and_then(|node| quantity::duration(node.text()?).ok());
     let (since, until) = (time("since"), time("until"));
     if let (Some(since), Some(until), Some(at), Some(begin)) = (since, until, node.get("until"), node.get("since"))
         && until <= since
@@ -23,35 +31,55 @@ fn drain(node: &Node<'_>, names: &RegionNames<'_>, findings: &mut Findings) -> O
         let help = "let it end after it begins; look at the dates and the zones of both";
         findings.push_with(at.span, "the drain ends before it begins", help, (begin.span, "it begins here"));
     }
-    let ramp = node.get("ramp").and_then(|ramp| quantity::duration(ramp.text()?).ok()).unwrap_or_default();
-    if let Some(entry) = node.entry("ramp")
-        && node.get("since").is_none()
-        && !ramp.is_zero()
-    {
-        findings.push(
-            entry.key_span,
-            "a ramp needs 'since', from which on it runs",
+    let ramp = duration(node.get("ramp")).unwrap_or_default();
+    let comeback = duration(node.get("return")).unwrap_or_default();
+    for (key, length, needs, help) in [
+        (
+            "ramp",
+            ramp,
+            "since",
             "add since: and the time from which on the region should get less, e.g. since: 2026-11-22T04:30:00Z",
-        );
+        ),
+        (
+            "return",
+            comeback,
+            "until",
+            "add until: and the time at which the region gets everything again, e.g. until: 2026-11-22T08:30:00Z",
+        ),
+    ] {
+        if let Some(entry) = node.entry(key)
+            && node.get(needs).is_none()
+            && !length.is_zero()
+        {
+            let until = if needs == "since" { "from which on it runs" } else { "up to which it runs" };
+            findings.push(entry.key_span, format!("a {key} needs '{needs}', {until}"), help);
+        }
     }
-    let region = node.get("region")?;
+    let place = node.get("region")?;
+    let region = find(place, findings)?;
     let drain = Drain {
-        region: names.find(region, findings)?,
         sessions: match node.get("sessions").and_then(Node::text) {
             Some("move") => DrainedSessions::Move,
             _ => DrainedSessions::Keep,
+        },
+        streams: match duration(node.get("streams").and_then(|streams| streams.get("close_after"))) {
+            Some(after) => DrainedStreams::CloseAfter(after),
+            None => DrainedStreams::Keep,
         },
         share: match node.get("share") {
             Some(share) => share.parse()?,
             None => Share::NONE,
         },
         ramp,
+        comeback,
         since,
         until,
         by: note("by"),
         reason: note("reason"),
+        practice: node.get("practice").and_then(Node::text) == Some("true"),
+        ..Drain::of(region)
     };
-    Some((drain, region.span))
+    Some((drain, place.span))
 }
 
 /// Reports drains that, at some time from `now` on, would leave no region with any share of the visitors.
@@ -98,7 +126,7 @@ struct Empty {
 impl Empty {
     fn of(drain: &Drain, span: Span, now: Timestamp) -> Option<Self> {
         let from = match drain.since {
-            Some(since) => since.checked_add(SignedDuration::try_from(drain.ramp).ok()?).ok()?,
+            Some(_) => drain.settles_at()?,
             None => now,
         };
         let from = from.max(now);

@@ -11,8 +11,8 @@ use super::form;
 use super::problem::{Findings, Problems, Source, quoted};
 use super::suggestion::{did_you_mean, listed};
 use super::yaml::{Entry, Node, Span, Value};
-use crate::model::{Drain, RegionId, Timestamp};
-use crate::routing::{Credentials, Keyrings, Region, TableParts};
+use crate::model::{Drain, DrainLayer, RegionId, RegionName, Timestamp};
+use crate::routing::{Credentials, Keyrings, TableParts};
 use std::collections::HashMap;
 
 /// Reads the routing table. `now` tells which drains are not over. The keyrings and certificates that it names are not
@@ -26,7 +26,7 @@ pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Probl
         let (regions, places) = regions::read(root, &names, findings);
         let homes = homes::read(root, &names, &places, findings);
         let services = services::read(root, &names, findings);
-        let drains = drains::read(root, &names, findings);
+        let drains = drains::read(root, |node, findings| names.find(node, findings), findings);
         if names.defined && drains.len() <= 1_000 {
             drains::leave_one_region(&drains, &names, now, findings);
         }
@@ -42,16 +42,23 @@ pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Probl
     })
 }
 
-/// Reads a file of drains alone, in the form of the table's `drains`, for a table with these regions.
-///
-/// Drains that together leave no region are no problem here, as only those who know of the other drains can tell.
+/// Reads a file of drains alone, in the form of the table's `drains`: those of an operator, which are of whatever table is
+/// live. That a table has no such region, or that they together leave none, is for whoever knows the table to tell.
 ///
 /// # Errors
 /// All problems of the file.
-pub fn read_drains(source: &Source, regions: &[Region]) -> Result<Vec<Drain>, Problems> {
+pub fn read_drains(source: &Source) -> Result<Vec<Drain<RegionName>>, Problems> {
     super::read(source, &form::DRAINS, |root, findings| {
-        let names = RegionNames::of_regions(regions);
-        Some(drains::read(root, &names, findings).into_iter().map(|(drain, _)| drain).collect())
+        let named = |node: &Node<'_>, findings: &mut Findings| match node.text()?.parse::<RegionName>() {
+            Ok(name) => Some(name),
+            Err(bad) => {
+                let message = format!("{} is not the name of a region", quoted(node.text()?));
+                findings.push(node.span, message, bad.to_string());
+                None
+            }
+        };
+        let drains = drains::read(root, named, findings);
+        Some(drains.into_iter().map(|(drain, _)| Drain { layer: DrainLayer::Operator, ..drain }).collect())
     })
 }
 
@@ -60,7 +67,7 @@ struct RegionNames<'n> {
     ids: HashMap<&'n str, RegionId>,
     /// In the order of their ids.
     names: Vec<&'n str>,
-    /// What the table says of them, in the same order; nothing where the names are of another table.
+    /// What the table says of them, in the same order.
     entries: Vec<&'n Entry<'n>>,
     /// Whether there is a list of regions at all: without one, nothing can be said of a name.
     defined: bool,
@@ -70,21 +77,13 @@ impl<'n> RegionNames<'n> {
     fn of_table(root: &'n Node<'_>) -> Self {
         let map = root.get("regions").filter(|regions| matches!(regions.value, Value::Map(_)));
         let entries = map.map(Node::entries).unwrap_or_default();
-        Self::of(entries.iter().map(|entry| (&*entry.key, Some(entry))), map.is_some())
-    }
-
-    fn of_regions(regions: &'n [Region]) -> Self {
-        Self::of(regions.iter().map(|region| (region.name.as_str(), None)), true)
-    }
-
-    fn of(all: impl Iterator<Item = (&'n str, Option<&'n Entry<'n>>)>, defined: bool) -> Self {
-        let mut this = Self { ids: HashMap::new(), names: Vec::new(), entries: Vec::new(), defined };
-        for (name, entry) in all {
+        let mut this = Self { ids: HashMap::new(), names: Vec::new(), entries: Vec::new(), defined: map.is_some() };
+        for entry in entries {
             let Some(id) = RegionId::at(this.names.len()) else { break };
-            this.ids.entry(name).or_insert_with(|| {
+            this.ids.entry(&*entry.key).or_insert_with(|| {
                 // Of a name that stands twice only the first entry counts.
-                this.names.push(name);
-                this.entries.extend(entry);
+                this.names.push(&*entry.key);
+                this.entries.push(entry);
                 id
             });
         }
