@@ -9,6 +9,7 @@
 //! | `access` | who may do what: by door, host and token |
 //! | `origin` | which names a request may have in `Host` |
 //! | `status` | what `/api/v1/status` says |
+//! | `preview` | what `/api/v1/preview` answers |
 //! | `question` | what `/api/v1/explain` answers |
 //! | `history` | what `/api/v1/history` says |
 //! | `gauges` | the metrics that show a state |
@@ -20,6 +21,7 @@ mod connections;
 mod gauges;
 mod history;
 mod origin;
+mod preview;
 mod problem;
 mod question;
 mod routes;

@@ -4,6 +4,7 @@ use super::access::{Access, Operator, Peer, Refused};
 use super::changes;
 use super::gauges;
 use super::history;
+use super::preview;
 use super::problem::Problem;
 use super::question::Question;
 use super::status::Status;
@@ -19,7 +20,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ pub(super) struct Context {
     pub(super) edge: Arc<Edge>,
 }
 
-/// The largest body of a request, in bytes.
+/// The largest body of a request, in bytes, except that of a routing table.
 const LARGEST_BODY: u64 = 64 << 10;
 
 /// The answers for those whom `access` lets in.
@@ -48,6 +49,7 @@ pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/explain", get(explain))
         .merge(history::routes())
+        .route(preview::PATH, post(preview::preview).layer(body_limit(preview::LARGEST_BODY)))
         .layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_read));
     let changing = changes::routes().layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_change));
     reading
@@ -57,8 +59,12 @@ pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method: GET reads, POST changes")
         })
         .with_state(context)
-        .layer(DefaultBodyLimit::max(usize::try_from(LARGEST_BODY).unwrap_or(usize::MAX)))
+        .layer(body_limit(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(access, harden))
+}
+
+fn body_limit(bytes: u64) -> DefaultBodyLimit {
+    DefaultBodyLimit::max(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// Lets those in who may read.
@@ -99,7 +105,8 @@ async fn harden(
 ) -> Response {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let is_known = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
-    let mut response = if length.is_some_and(|length| length > LARGEST_BODY) {
+    let largest = if request.uri().path() == preview::PATH { preview::LARGEST_BODY } else { LARGEST_BODY };
+    let mut response = if length.is_some_and(|length| length > largest) {
         access.refuse(AdminRefusal::BodyTooLarge, peer.address());
         // The rest of the body is not waited for.
         ([(CONNECTION, "close")], Refused::because(AdminRefusal::BodyTooLarge)).into_response()

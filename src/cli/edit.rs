@@ -6,6 +6,8 @@ use super::edge_arg::{EdgeArg, whoever_asks};
 use super::ending::{Ending, Failure};
 use super::history::painted;
 use super::output;
+use super::preview;
+use super::preview_page;
 use super::style::{Style, plain_lines};
 use super::swap::{self, Swap, Swapped};
 use crate::config::{Problems, SecretFiles, Source};
@@ -126,7 +128,16 @@ impl Edit {
         let style = Style::new(output::results_are_coloured());
         let name = |text: &str| Revision::of(text.as_bytes()).to_string();
         let lines = unified_diff(&before.text, &after.text, &name(&before.text), &name(&after.text));
-        output::result(&painted(&lines, style))
+        output::result(&painted(&lines, style))?;
+        match preview::of_edge(&self.edge.client()?, after, None) {
+            Ok((preview, _)) => output::result(&format!("\n{}", preview_page::render(&preview, style))),
+            // It is for looking only: what it would show is known soon enough.
+            Err(Failure::NobodyReads) => Err(Failure::NobodyReads),
+            Err(failure) => {
+                output::message(&format!("homeward: no preview: {}\n", failure.into_text()));
+                Ok(())
+            }
+        }
     }
 
     fn write(&self, path: &Path, before: &Source, after: &Source) -> Result<Ending, Failure> {

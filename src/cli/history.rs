@@ -202,8 +202,8 @@ mod tests {
         };
         assert_eq!(
             render(&answer, Style::new(false)),
-            "WHEN                  WHAT   REVISION                 BY         WHY\n\
-             2026-11-22T04:30:00Z  guard  aaaaaaaaaaaa live                   12.00 % of 900 requests failed\n\
+            "WHEN                  WHAT   REVISION                 BY          WHY\n\
+             2026-11-22T04:30:00Z  guard  aaaaaaaaaaaa live                    12.00 % of 900 requests failed\n\
              2026-11-22T04:30:00Z  drain                           on\u{fffd}[2Jcall  INC-1\n\
              2026-11-22T04:30:00Z  edit   bbbbbbbbbbbb refused     ann\n\
              2026-11-22T04:30:00Z  start  aaaaaaaaaaaa (not kept)\n"

@@ -19,6 +19,8 @@ mod history;
 mod key;
 mod man;
 mod output;
+mod preview;
+mod preview_page;
 mod reference;
 mod rollback;
 mod run;
@@ -72,6 +74,7 @@ enum Verb {
     Check(check::Check),
     Explain(explain::Explain),
     Status(status::StatusVerb),
+    Preview(preview::PreviewVerb),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
     Edit(edit::Edit),
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Preview(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
         Verb::Edit(verb) => verb.run(),

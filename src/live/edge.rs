@@ -12,6 +12,7 @@ use super::leases::Leases;
 use super::limits::RateLimiter;
 use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
+use super::sample::Sampler;
 use super::table::{LiveTable, Origin, RegionTraffic};
 use super::trial::Trial;
 use crate::model::{AccessTokens, Keyring, Learning, RegionName, Revision, Service, ServiceName, Timestamp};
@@ -103,6 +104,7 @@ pub struct Edge {
     challenges: Challenges,
     acme: ArcSwap<Vec<AcmeStanding>>,
     traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
+    sampler: Sampler,
     /// Held by whoever makes a table live.
     pub(super) leases: Mutex<Leases>,
     hash_key: HashKey,
@@ -155,6 +157,7 @@ impl Edge {
             challenges: Challenges::default(),
             acme: ArcSwap::default(),
             traffic: Mutex::default(),
+            sampler: Sampler::default(),
             leases: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -240,6 +243,12 @@ impl Edge {
     #[must_use]
     pub fn fleet(&self) -> &Arc<Fleet> {
         &self.fleet
+    }
+
+    /// A sample of its recent requests.
+    #[must_use]
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
     }
 
     /// The live table; `None` before the first.

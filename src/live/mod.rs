@@ -15,7 +15,9 @@ mod limits;
 mod memory;
 mod outcomes;
 mod places;
+mod preview;
 mod rate;
+mod sample;
 mod table;
 mod trial;
 
@@ -34,7 +36,9 @@ pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use outcomes::Outcomes;
 pub use places::{CountingFinder, LivePlaces};
+pub use preview::{NoPreview, preview_of, preview_of_parts};
 pub use rate::RateMeter;
+pub use sample::{KeptRequest, Recent, Sampler, Seen};
 pub use table::{LiveTable, Origin};
 pub use trial::Trial;
 

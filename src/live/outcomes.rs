@@ -36,10 +36,12 @@ impl Outcomes {
         ErrorCount { requests: counted(&self.requests, second), errors: counted(&self.errors, second) }
     }
 
-    /// What was counted in each of the seconds of a minute before `second`, the oldest first.
+    /// What was counted in each of the seconds of the minute up to now, the oldest first; `second`, which is not over, is the
+    /// last.
     #[must_use]
-    pub fn minute_before(&self, second: u64) -> Vec<ErrorCount> {
-        (second.saturating_sub(WINDOW as u64)..second).map(|then| self.in_second(then)).collect()
+    pub fn last_minute(&self, second: u64) -> Vec<ErrorCount> {
+        let first = (second + 1).saturating_sub(WINDOW as u64);
+        (first..=second).map(|then| self.in_second(then)).collect()
     }
 }
 
@@ -73,9 +75,9 @@ mod tests {
             (0..second).for_each(|nth| outcomes.record(second, nth % 10 == 0));
         }
         assert_eq!(outcomes.in_second(100), ErrorCount { requests: 100, errors: 10 });
-        let minute = outcomes.minute_before(160);
+        let minute = outcomes.last_minute(159);
         assert_eq!((minute.len(), minute[59]), (60, ErrorCount { requests: 159, errors: 16 }));
         assert_eq!(outcomes.in_second(100 + 128), ErrorCount::default());
-        assert_eq!(outcomes.minute_before(3).len(), 3);
+        assert_eq!(outcomes.last_minute(3).len(), 4);
     }
 }

@@ -6,15 +6,16 @@ use super::context::{Decided, RequestContext};
 use super::headers::host;
 use super::outcome;
 use super::refusal::{Refusal, UpstreamFailure};
-use crate::live::clock;
+use crate::live::{Seen, clock};
 use crate::model::{GrpcStatus, Timestamp};
-use crate::routing::{Despite, Outcome, SessionState, Way};
+use crate::routing::{Arrived, Despite, HomeBy, Outcome, SessionKey, SessionState, VisitorNetwork, Way};
 use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
 use http::header::{REFERER, USER_AGENT};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource};
 use std::fmt;
+use std::net::IpAddr;
 
 impl Proxy {
     /// Counts the request and writes its line.
@@ -29,9 +30,15 @@ impl Proxy {
                 if let (Some(grpc), Some(region)) = (context.grpc_status, decided.decision.region()) {
                     decided.live.meters.grpc(decided.decision.service, region, grpc);
                 }
+                let second = clock::second();
                 if let (Some(region), true) = (decided.decision.region(), context.attempts.count > 0) {
                     let flopped = decided.session() == SessionState::Flopped;
-                    decided.live.served(region, flopped, clock::second());
+                    decided.live.served(region, flopped, second);
+                }
+                // One that admission refused goes nowhere, by any table; one that a hop brought is its first edge's.
+                let was_refused = context.attempts.count == 0 && decided.decision.region().is_some();
+                if decided.decision.arrived == Arrived::Here && !was_refused {
+                    self.edge.sampler().record(second, || seen(decided, context.client));
                 }
             }
             None => {
@@ -98,6 +105,22 @@ impl Proxy {
                 (None, None) => None,
             },
         });
+    }
+}
+
+/// What a sample keeps of a request.
+fn seen(decided: &Decided, client: IpAddr) -> Seen<'_> {
+    let Decided { live, decision } = decided;
+    // An app that had it replayed elsewhere has said where the session is.
+    let home = match decision.home_by {
+        HomeBy::Replay if decision.key != SessionKey::Missing => Some(decision.home),
+        _ => decision.key.home(),
+    };
+    Seen {
+        service: live.table.service_name(decision.service).map_or("?", |name| name.as_str()),
+        network: VisitorNetwork::of(client),
+        place: decision.place,
+        session: home.map(|home| live.table.region_name(home)),
     }
 }
 

@@ -121,23 +121,38 @@ impl Regression {
     /// What was counted, and how far apart that is.
     #[must_use]
     pub fn comparison(&self) -> Comparison {
+        self.compared(self.since.len())
+    }
+
+    /// The same of the last seconds only.
+    fn compared(&self, seconds: usize) -> Comparison {
+        let last: Vec<_> = self.since.iter().skip(self.since.len().saturating_sub(seconds)).copied().collect();
         let before: ErrorCount = self.before.iter().collect();
-        let since: ErrorCount = self.since.iter().collect();
+        let since: ErrorCount = last.iter().collect();
         let pooled = before.add(since).rate();
-        let variance = variance(&self.before, pooled) + variance(self.since.iter().collect::<Vec<_>>(), pooled);
+        let variance = variance(&self.before, pooled) + variance(&last, pooled);
         let rise = since.rate() - before.rate();
         let z = if rise == 0.0 || !variance.is_finite() { 0.0 } else { rise / variance.sqrt() };
         Comparison { before, since, z: if z.is_finite() { z } else { 0.0 } }
     }
 
     /// What was compared, where errors have risen: by more than is allowed, by more than chance and bursts explain, for some
-    /// seconds, and still in the last ones.
+    /// seconds, and still in the last ones. What breaks late is found by the last half minute, which is long enough to tell it
+    /// from a burst.
     #[must_use]
     pub fn risen(&self) -> Option<Comparison> {
-        let comparison = self.comparison();
+        if !self.has_enough() {
+            return None;
+        }
+        let half = (self.since.len() > WINDOW / 2).then_some(WINDOW / 2);
+        [Some(self.since.len()), half].into_iter().flatten().find_map(|seconds| self.risen_in(seconds))
+    }
+
+    fn risen_in(&self, seconds: usize) -> Option<Comparison> {
+        let comparison = self.compared(seconds);
         let Comparison { before, since, z } = comparison;
         let rise = since.rate() - before.rate();
-        if !self.has_enough() || before.requests < LEAST_BEFORE || rise <= self.limits.max_increase || z < SIGNIFICANT {
+        if before.requests < LEAST_BEFORE || rise <= self.limits.max_increase || z < SIGNIFICANT {
             return None;
         }
         let lasting = LASTING.iter().find(|(least, _)| rise >= *least).map_or(WINDOW, |(_, seconds)| *seconds);
@@ -150,14 +165,13 @@ impl Regression {
 }
 
 /// The variance of the mean rate of some seconds.
-fn variance<'a>(seconds: impl IntoIterator<Item = &'a ErrorCount>, pooled: f64) -> f64 {
-    let seconds: Vec<_> = seconds.into_iter().copied().collect();
+fn variance(seconds: &[ErrorCount], pooled: f64) -> f64 {
     let all: ErrorCount = seconds.iter().collect();
     if all.requests == 0 {
         return f64::INFINITY;
     }
     let tosses = pooled * (1.0 - pooled) / all.requests as f64;
-    BLOCKS.iter().filter_map(|length| variance_by_blocks(&seconds, *length, all)).fold(tosses, f64::max)
+    BLOCKS.iter().filter_map(|length| variance_by_blocks(seconds, *length, all)).fold(tosses, f64::max)
 }
 
 /// The same by how blocks of so many seconds differ; `None` where there are too few of them to tell.

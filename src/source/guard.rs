@@ -107,7 +107,7 @@ impl Guard {
             None => {
                 let limits =
                     RegressionLimits { max_increase: rule.max_error_increase.ratio(), min_requests: rule.min_requests };
-                (live, text, Regression::new(limits, &self.edge.changes().outcomes().minute_before(second)))
+                (live, text, Regression::new(limits, &self.edge.changes().outcomes().last_minute(second)))
             }
         };
         let trial = Trial::new(before);

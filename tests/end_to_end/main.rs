@@ -28,6 +28,7 @@ mod hops;
 mod hops_many;
 mod hot_table;
 mod keys;
+mod leases;
 mod life;
 mod minted;
 mod proxy_protocol;

@@ -61,7 +61,7 @@ async fn whatever_goes_wrong_the_file_is_as_it_was_and_the_copy_is_kept() {
     fs::write(&slow, "#!/bin/sh\necho '# mine' >> \"$1\"\necho '# theirs' >> routing.yaml\n").unwrap();
     fs::set_permissions(&slow, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let cases: [(&str, &[&str], i32, &str); 4] = [
-        ("sed -i s/us-west/us-wets/2", &["--yes"], 1, "homeward: given up; the file is as it was"),
+        ("sed -i 's/region: us-west/region: us-wets/'", &["--yes"], 1, "homeward: given up; the file is as it was"),
         ("no-such-editor", &["--yes"], 1, "there is no such program"),
         ("false", &["--yes"], 1, "the editor 'false' failed"),
         ("true", &[], 2, "add --yes, or --dry-run"),
