@@ -5,6 +5,7 @@
 //! | `server` | the sockets, and how they are bound |
 //! | `connections` | a bounded number of connections, each bounded in time |
 //! | `routes` | the answers |
+//! | `page` | the status page, and its events |
 //! | `changes` | what operators change |
 //! | `access` | who may do what: by door, host and token |
 //! | `origin` | which names a request may have in `Host` |
@@ -21,6 +22,7 @@ mod connections;
 mod gauges;
 mod history;
 mod origin;
+mod page;
 mod preview;
 mod problem;
 mod question;
@@ -32,7 +34,7 @@ pub mod status;
 mod tests;
 
 pub use changes::{Announcement, DrainAnswer, DrainOrder, RollbackAnswer, RollbackOrder, UndrainOrder, Warning};
-pub use history::{DiffAnswer, HistoryAnswer, HistoryLine, TableAnswer, Untold};
+pub use history::{DiffAnswer, DrillsAnswer, HistoryAnswer, HistoryLine, TableAnswer, Untold};
 pub use question::{BadQuestion, Question};
 pub use server::{AdminError, AdminServer, GivenSockets};
 pub use status::Status;

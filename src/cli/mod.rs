@@ -9,6 +9,7 @@ mod completions;
 mod core_dumps;
 mod demo;
 mod drain;
+mod drill;
 mod edge;
 mod edge_arg;
 mod edit;
@@ -77,6 +78,7 @@ enum Verb {
     Preview(preview::PreviewVerb),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
+    Drill(drill::Drill),
     Edit(edit::Edit),
     History(history::HistoryVerb),
     Rollback(rollback::Rollback),
@@ -103,6 +105,7 @@ pub fn main() -> ExitCode {
         Verb::Preview(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
+        Verb::Drill(verb) => verb.run(),
         Verb::Edit(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Rollback(verb) => verb.run(),

@@ -16,9 +16,9 @@ mod memory;
 mod outcomes;
 mod places;
 mod preview;
-mod rate;
 mod sample;
 mod table;
+mod traffic;
 mod trial;
 
 pub use crate::model::Revision;
@@ -36,10 +36,13 @@ pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use outcomes::Outcomes;
 pub use places::{CountingFinder, LivePlaces};
-pub use preview::{NoPreview, preview_of, preview_of_parts};
-pub use rate::RateMeter;
+pub use preview::{NoPreview, preview_of, preview_of_parts, quick_preview_of};
 pub use sample::{KeptRequest, Recent, Sampler, Seen};
 pub use table::{LiveTable, Origin};
+pub use traffic::{
+    FlopMatrix, HISTORY, LONG_STREAM, OpenStream, RateMeter, RegionTraffic, Stream, StreamKind, TrafficHistory,
+    TrafficNow,
+};
 pub use trial::Trial;
 
 pub use fleet::{

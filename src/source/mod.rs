@@ -5,7 +5,9 @@
 
 mod acme_files;
 mod certificates;
+mod collector_token;
 mod credentials;
+mod drills;
 mod guard;
 mod keys;
 mod last_good;
@@ -17,7 +19,9 @@ mod watch;
 
 pub use acme_files::{ReadAuthorities, ReadExternalKey, acme_files};
 pub use certificates::{CertificateSources, ListenersTls, read_certificate, read_client_ca};
+pub use collector_token::{ReadCollectorToken, collector_token};
 pub use credentials::{peer_files, read_client_identity, read_server_ca};
+pub use drills::Drills;
 pub use keys::{Read, SecretFollower, read_keyring, read_table, read_tokens};
 pub use last_good::LastGood;
 pub use lease_file::{LeaseFile, keep_leases};

@@ -40,4 +40,5 @@ mod streams;
 mod support;
 mod tls;
 mod tls_servers;
+mod traces;
 mod websockets_http2;

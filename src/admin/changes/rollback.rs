@@ -67,7 +67,7 @@ pub struct Announcement {
 
 pub(super) async fn rollback(
     operator: Operator,
-    State(Context { edge }): State<Context>,
+    State(Context { edge, .. }): State<Context>,
     order: Result<Json<RollbackOrder>, JsonRejection>,
 ) -> Result<Json<RollbackAnswer>, Problem> {
     let Json(order) = order.map_err(Refusal::from)?;
@@ -104,7 +104,7 @@ pub(super) async fn rollback(
 
 pub(super) async fn announce(
     operator: Operator,
-    State(Context { edge }): State<Context>,
+    State(Context { edge, .. }): State<Context>,
     announcement: Result<Json<Announcement>, JsonRejection>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let Json(Announcement { revision, origin, by, reason }) = announcement.map_err(Refusal::from)?;

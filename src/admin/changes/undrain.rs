@@ -3,11 +3,12 @@
 use super::drain::milliseconds;
 use super::order::{DrainAnswer, UndrainOrder, note};
 use super::warning::Warning;
-use super::{Refusal, region_named};
+use super::{Refusal, region_named, remember};
 use crate::admin::access::Operator;
 use crate::admin::problem::Problem;
 use crate::admin::routes::Context;
 use crate::admin::status::{AwayStatus, DrainStatus};
+use crate::history::EntryOrigin;
 use crate::live::{Edge, Lease, LiveTable, NotChanged, clock};
 use crate::model::{DrainLayer, Timestamp};
 use axum::Json;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 pub(super) async fn undrain(
     operator: Operator,
-    State(Context { edge }): State<Context>,
+    State(Context { edge, .. }): State<Context>,
     order: Result<Json<UndrainOrder>, JsonRejection>,
 ) -> Result<Json<DrainAnswer>, Problem> {
     let Json(order) = order.map_err(Refusal::from)?;
@@ -28,6 +29,7 @@ pub(super) async fn undrain(
         let answer = if order.dry_run { try_out(&edge, &order) } else { take_off(&edge, &order) };
         if let (Ok(_), false) = (&answer, order.dry_run) {
             let gradually = order.ramp.as_deref().map(|ramp| format!(" within {ramp}")).unwrap_or_default();
+            remember(&edge, EntryOrigin::Undrain, Some(&by), &order.region, reason.as_deref());
             let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
             tracing::warn!("the drain of {} is ended{gradually} by {by} ({asks}){reason}", order.region);
         }
@@ -39,7 +41,7 @@ pub(super) async fn undrain(
 fn try_out(edge: &Edge, order: &UndrainOrder) -> Result<DrainAnswer, Problem> {
     let live = edge.table().ok_or(NotChanged::NoTable)?;
     let After { drain, warnings, .. } = After::of(&edge.leases(), &live, order, clock::now())?;
-    Ok(DrainAnswer { applied: false, drain, warnings, live_after_ms: None })
+    Ok(DrainAnswer { applied: false, drain, warnings, preview: None, live_after_ms: None })
 }
 
 fn take_off(edge: &Edge, order: &UndrainOrder) -> Result<DrainAnswer, Problem> {
@@ -54,7 +56,7 @@ fn take_off(edge: &Edge, order: &UndrainOrder) -> Result<DrainAnswer, Problem> {
         Ok(leases)
     })?;
     let (drain, warnings) = done.ok_or(NotChanged::NoTable)?;
-    Ok(DrainAnswer { applied: true, drain, warnings, live_after_ms: Some(milliseconds(took)) })
+    Ok(DrainAnswer { applied: true, drain, warnings, preview: None, live_after_ms: Some(milliseconds(took)) })
 }
 
 /// What the order leaves.
