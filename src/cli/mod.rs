@@ -10,6 +10,7 @@ mod core_dumps;
 mod demo;
 mod diff;
 mod drain;
+mod drill;
 mod edge;
 mod edge_arg;
 mod edit;
@@ -79,6 +80,7 @@ enum Verb {
     Diff(diff::Diff),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
+    Drill(drill::Drill),
     Edit(edit::Edit),
     History(history::HistoryVerb),
     Rollback(rollback::Rollback),
@@ -106,6 +108,7 @@ pub fn main() -> ExitCode {
         Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
+        Verb::Drill(verb) => verb.run(),
         Verb::Edit(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Rollback(verb) => verb.run(),
