@@ -15,6 +15,7 @@ mod edge_arg;
 mod ending;
 mod explain;
 mod files;
+mod healthcheck;
 mod key;
 mod man;
 mod output;
@@ -69,6 +70,7 @@ enum Verb {
     Check(check::Check),
     Explain(explain::Explain),
     Status(status::StatusVerb),
+    Healthcheck(healthcheck::Healthcheck),
     Preview(preview::PreviewVerb),
     Diff(diff::Diff),
     Drain(drain::Drain),
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Healthcheck(verb) => verb.run(),
         Verb::Preview(verb) => verb.run(),
         Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
