@@ -26,6 +26,7 @@ fi
 if [ "$need" = operations ]; then
     want prometheus prometheus
     want openssl openssl
+    want curl curl
     want python3 python3
     want docker-compose docker-compose
 fi

@@ -27,16 +27,16 @@ trap finish EXIT
 scripts/image-root.sh "$program" "$image"
 # What Docker puts there.
 cp /etc/hosts /etc/resolv.conf "$image/etc/"
-cat >"$image/etc/homeward/homeward.yaml" <<END
-version: 1
-region: here
-listen: [{address: "127.91.8.1:8080"}]
-geoip: {database: /usr/share/homeward/geoip/fixture.mmdb}
-routing: {file: /etc/homeward/routing.yaml}
-admin: {address: "127.91.8.1:9901", socket: /var/lib/homeward/homeward.sock}
-state: /var/lib/homeward
-stop: {grace: 1s}
-END
+# What the service `keys` of docker-compose.yml makes, twice: the second time all of it is there.
+mkdir "$directory/bin" "$image/keys" "$directory/scraper"
+ln -s "$program" "$directory/bin/homeward"
+for _ in 1 2; do
+    PATH=$directory/bin:$PATH conf/compose/keys.sh "$image/keys" "$directory/scraper" >"$directory/keys.log" 2>&1 ||
+        { cat "$directory/keys.log" >&2; exit 1; }
+done
+# The settings of docker-compose.yml, at addresses that nobody else has.
+sed -e 's/0\.0\.0\.0:/127.91.8.1:/' conf/compose/homeward.yaml >"$image/etc/homeward/homeward.yaml"
+echo 'region: here' >>"$image/etc/homeward/homeward.yaml"
 cat >"$image/etc/homeward/routing.yaml" <<END
 version: 1
 regions: {here: {}}
@@ -69,6 +69,16 @@ done
 inside healthcheck --url http://127.0.0.1:8091/healthz
 # Through the edge to a server that a name leads to.
 inside healthcheck --url http://127.91.8.1:8080/whoami
+# As Prometheus of docker-compose.yml scrapes it. (From this machine no token would do too, but a wrong one does not.)
+scrape() {
+    curl -sS --noproxy '*' --cacert "$directory/scraper/ca.pem" --resolve edge-us-east:9901:127.91.8.1 \
+        "$@" https://edge-us-east:9901/metrics
+}
+scrape -H "Authorization: Bearer $(cat "$directory/scraper/token")" | grep -q '^homeward_ready 1$'
+if scrape -H 'Authorization: Bearer homeward_wrong' | grep -q '^homeward_ready'; then
+    echo "image.sh: metrics for a wrong token" >&2
+    exit 1
+fi
 if inside healthcheck --url http://127.91.8.1:8080/nowhere 2>/dev/null; then exit 1; fi
 kill -TERM "$edge"
 wait "$edge" || { echo "image.sh: it did not stop in order" >&2; cat "$directory/edge.log" >&2; exit 1; }
