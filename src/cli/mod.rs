@@ -18,6 +18,7 @@ mod ending;
 mod explain;
 mod files;
 mod history;
+mod healthcheck;
 mod key;
 mod man;
 mod output;
@@ -76,6 +77,7 @@ enum Verb {
     Check(check::Check),
     Explain(explain::Explain),
     Status(status::StatusVerb),
+    Healthcheck(healthcheck::Healthcheck),
     Preview(preview::PreviewVerb),
     Diff(diff::Diff),
     Drain(drain::Drain),
@@ -104,6 +106,7 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Healthcheck(verb) => verb.run(),
         Verb::Preview(verb) => verb.run(),
         Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
