@@ -25,6 +25,7 @@ mod status;
 mod status_page;
 mod style;
 mod undrain;
+mod watch;
 
 pub use edge::{RunningEdge, StartError};
 pub use reference::verbs_reference;

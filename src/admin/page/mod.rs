@@ -125,14 +125,14 @@ fn frame(region: &str, is_live: bool, main: &Markup) -> String {
                     }
                 }
                 main #main { (main) }
-                footer .foot {
+                @if is_live { footer .foot {
                     nav aria-label="More of this edge" {
                         a href="/api/v1/status" { "Status as JSON" } " "
                         a href="/metrics" { "Metrics" } " "
                         a href="/api/v1/explain?ip=203.0.113.7" { "Explain a visitor" } " "
                         a href="/readyz" { "Ready?" }
                     }
-                }
+                } }
             }
         }
     };

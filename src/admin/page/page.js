@@ -195,10 +195,10 @@
   function preview(form, told) {
     const drain = told.drain;
     if (form.id === "undrain-form") {
-      return drain?.until ? `${form.dataset.region} gets everything again by ${drain.until}.` : `${form.dataset.region} gets everything again at once.`;
+      return drain?.until ? `${form.dataset.region} gets everything again by ${moment(drain.until)}.` : `${form.dataset.region} gets everything again at once.`;
     }
     if (!drain) return `${form.dataset.region} would be as it is.`;
-    return `${drain.region} would be left ${drain.share} of its visitors, sessions ${drain.sessions}, until ${drain.until}.`;
+    return `${drain.region} would be left ${drain.share} of its visitors, sessions ${drain.sessions}, until ${moment(drain.until)}.`;
   }
 
   // What speaks against it, each with what overrides it.
@@ -214,6 +214,7 @@
     }
   }
 
+  const moment = (time) => `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`;
   const rate = (value) => (value >= 99.95 ? value.toFixed(0) : value.toFixed(1));
 
   // The matrix of a preview: from region, to region; and what each region would get.
