@@ -10,6 +10,7 @@
 //! | `access` | who may do what: by door, host and token |
 //! | `origin` | which names a request may have in `Host` |
 //! | `status` | what `/api/v1/status` says |
+//! | `preview` | what `/api/v1/preview` answers |
 //! | `question` | what `/api/v1/explain` answers |
 //! | `gauges` | the metrics that show a state |
 //! | `standing` | the share of a region, and why it is away |
@@ -20,6 +21,7 @@ mod connections;
 mod gauges;
 mod origin;
 mod page;
+mod preview;
 mod problem;
 mod question;
 mod routes;

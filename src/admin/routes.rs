@@ -4,6 +4,7 @@ use super::access::{Access, Operator, Peer, Refused};
 use super::changes;
 use super::gauges;
 use super::page::{self, Feed, Snapshot};
+use super::preview;
 use super::problem::Problem;
 use super::question::Question;
 use super::status::Status;
@@ -19,7 +20,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -38,7 +39,7 @@ pub(super) struct Context {
     pub(super) feed: Arc<Feed>,
 }
 
-/// The largest body of a request, in bytes.
+/// The largest body of a request, in bytes, except that of a routing table.
 const LARGEST_BODY: u64 = 64 << 10;
 
 /// The answers for those whom `access` lets in, until `stopped`.
@@ -51,19 +52,24 @@ pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>, stopped: watch::Recei
         .route("/metrics", get(metrics))
         .route("/api/v1/status", get(status))
         .route("/api/v1/explain", get(explain))
+        .route(preview::PATH, post(preview::preview).layer(body_limit(preview::LARGEST_BODY)))
         .route("/api/v1/events", get(page::events))
         .merge(page::assets::routes())
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
         .layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_read));
     let changing = changes::routes().layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_change));
     reading
         .merge(changing)
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method: GET reads, POST changes")
         })
         .with_state(context)
-        .layer(DefaultBodyLimit::max(usize::try_from(LARGEST_BODY).unwrap_or(usize::MAX)))
+        .layer(body_limit(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(access, harden))
+}
+
+fn body_limit(bytes: u64) -> DefaultBodyLimit {
+    DefaultBodyLimit::max(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// Lets those in who may read.
@@ -104,7 +110,8 @@ async fn harden(
 ) -> Response {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let is_known = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
-    let mut response = if length.is_some_and(|length| length > LARGEST_BODY) {
+    let largest = if request.uri().path() == preview::PATH { preview::LARGEST_BODY } else { LARGEST_BODY };
+    let mut response = if length.is_some_and(|length| length > largest) {
         access.refuse(AdminRefusal::BodyTooLarge, peer.address());
         // The rest of the body is not waited for.
         ([(CONNECTION, "close")], Refused::because(AdminRefusal::BodyTooLarge)).into_response()
@@ -140,16 +147,9 @@ async fn index(State(context): State<Context>, Extension(peer): Extension<Peer>,
 }
 
 async fn readyz(State(context): State<Context>) -> (StatusCode, &'static str) {
-    if context.edge.is_stopping() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if context.edge.table().is_none() {
-        (StatusCode::SERVICE_UNAVAILABLE, "no routing table is live\n")
-    } else if context.edge.is_stalled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "a thread is stuck\n")
-    } else if !context.edge.is_ready() {
-        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
-    } else {
-        (StatusCode::OK, "ready\n")
+    match gauges::hindrance(&context.edge) {
+        Some(hindrance) => (StatusCode::SERVICE_UNAVAILABLE, hindrance),
+        None => (StatusCode::OK, "ready\n"),
     }
 }
 

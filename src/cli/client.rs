@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The same where it changes something, which is on disk before it answers.
 const PATIENCE_TO_CHANGE: Duration = Duration::from_secs(10);
 
+/// The same where it looks at a table, which may be a large one.
+const PATIENCE_TO_LOOK: Duration = Duration::from_secs(60);
+
 /// The largest answer that is read, in bytes.
 const LARGEST: usize = 64 << 20;
 
@@ -122,8 +125,10 @@ pub(super) struct Credentials {
 struct Asking<'a> {
     /// A path with a query.
     target: &'a str,
-    /// What is sent along, and what it is; then something may change.
+    /// What is sent along, and what it is.
     body: Option<(&'static str, Bytes)>,
+    /// Whether something may be changed by it.
+    changes: bool,
     /// How long a whole answer may take.
     patience: Duration,
 }
@@ -200,7 +205,7 @@ impl Client {
     /// # Errors
     /// That no edge can be reached, with all that was tried; or what it says is wrong.
     pub(super) fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, Failure> {
-        self.exchange(&Asking { target, body: None, patience: PATIENCE })
+        self.exchange(&Asking { target, body: None, changes: false, patience: PATIENCE })
     }
 
     /// What the edge says to `body` at `target`, where something is changed.
@@ -209,7 +214,22 @@ impl Client {
     /// That no edge can be reached, with all that was tried; or what it says is wrong.
     pub(super) fn post<T: DeserializeOwned>(&self, target: &str, body: &impl Serialize) -> Result<T, Failure> {
         let body = Bytes::from(serde_json::to_vec(body)?);
-        self.exchange(&Asking { target, body: Some(("application/json", body)), patience: PATIENCE_TO_CHANGE })
+        let body = Some(("application/json", body));
+        self.exchange(&Asking { target, body, changes: true, patience: PATIENCE_TO_CHANGE })
+    }
+
+    /// What the edge says of `text`, which is of this `kind`, at `target`, where nothing is changed.
+    ///
+    /// # Errors
+    /// That no edge can be reached, with all that was tried; or what it says is wrong.
+    pub(super) fn ask_about<T: DeserializeOwned>(
+        &self,
+        target: &str,
+        kind: &'static str,
+        text: &str,
+    ) -> Result<T, Failure> {
+        let body = Some((kind, Bytes::from(text.to_owned())));
+        self.exchange(&Asking { target, body, changes: false, patience: PATIENCE_TO_LOOK })
     }
 
     fn exchange<T: DeserializeOwned>(&self, asking: &Asking<'_>) -> Result<T, Failure> {
@@ -221,7 +241,7 @@ impl Client {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(refused)) => return Err(Failure::Said(format!("the edge at {door} says: {refused}"))),
                 Err(Silence::Closed(error)) => tried.push(format!("{door} ({error})")),
-                Err(Silence::Slow) if asking.body.is_some() => {
+                Err(Silence::Slow) if asking.changes => {
                     return Err(Failure::Said(format!(
                         "the edge at {door} does not answer within {} s, so that it is not known whether it did what it was \
                          asked; look with 'homeward status'",

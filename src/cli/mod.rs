@@ -17,6 +17,8 @@ mod files;
 mod key;
 mod man;
 mod output;
+mod preview;
+mod preview_page;
 mod reference;
 mod run;
 mod sample_app;
@@ -67,6 +69,7 @@ enum Verb {
     Check(check::Check),
     Explain(explain::Explain),
     Status(status::StatusVerb),
+    Preview(preview::PreviewVerb),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
     Key(key::KeyVerb),
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Preview(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
         Verb::Key(verb) => verb.run(),

@@ -12,6 +12,7 @@ use super::limits::RateLimiter;
 use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
 use super::revision::Revision;
+use super::sample::Sampler;
 use super::table::{LiveTable, Origin};
 use super::traffic::{TableTraffic, TrafficBook};
 use crate::model::{AccessTokens, Keyring, Learning, RegionName, Service, ServiceName, Timestamp};
@@ -95,6 +96,7 @@ pub struct Edge {
     certificates: ArcSwap<Vec<LiveCertificate>>,
     challenges: Challenges,
     acme: ArcSwap<Vec<AcmeStanding>>,
+    sampler: Sampler,
     traffic: TrafficBook,
     /// Held by whoever makes a table live.
     pub(super) leases: Mutex<Leases>,
@@ -145,6 +147,7 @@ impl Edge {
             certificates: ArcSwap::default(),
             challenges: Challenges::default(),
             acme: ArcSwap::default(),
+            sampler: Sampler::default(),
             traffic: TrafficBook::default(),
             leases: Mutex::default(),
             serving: AtomicBool::new(false),
@@ -210,6 +213,12 @@ impl Edge {
     #[must_use]
     pub fn fleet(&self) -> &Arc<Fleet> {
         &self.fleet
+    }
+
+    /// A sample of its recent requests.
+    #[must_use]
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
     }
 
     /// The live table; `None` before the first.

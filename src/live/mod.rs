@@ -13,7 +13,9 @@ mod leases;
 mod limits;
 mod memory;
 mod places;
+mod preview;
 mod revision;
+mod sample;
 mod table;
 mod traffic;
 
@@ -27,7 +29,9 @@ pub use leases::{Lease, LeaseEvent, LeaseStore, NotChanged};
 pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use places::{CountingFinder, LivePlaces};
+pub use preview::{NoPreview, preview_of, preview_of_parts, quick_preview_of};
 pub use revision::Revision;
+pub use sample::{KeptRequest, Recent, Sampler, Seen};
 pub use table::{LiveTable, Origin};
 pub use traffic::{
     FlopMatrix, HISTORY, LONG_STREAM, OpenStream, RateMeter, RegionTraffic, Stream, StreamKind, TrafficHistory,

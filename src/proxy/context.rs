@@ -4,6 +4,7 @@ use super::connection::{ConnectionState, Phase};
 use super::hop::Forwarded;
 use super::refusal::Refusal;
 use super::replay::Replayed;
+use super::trace::Trace;
 use crate::live::{ActiveRequest, Edge, LiveTable, OpenStream, clock};
 use crate::model::{GrpcStatus, RegionId, RegionName, Timestamp};
 use crate::resilience::Patience;
@@ -41,6 +42,8 @@ pub(crate) struct RequestContext {
     pub(super) decided: Option<Decided>,
     /// Why the edge answers itself, where it does.
     pub(super) refusal: Option<Refusal>,
+    /// Which trace it belongs to, where there are traces.
+    pub(super) trace: Option<Box<Trace>>,
     /// Where it was tried.
     pub(super) attempts: Attempts,
     /// That its app asked for it to be replayed in another region.
@@ -129,6 +132,7 @@ impl RequestContext {
             in_circle: false,
             decided: None,
             refusal: None,
+            trace: None,
             attempts: Attempts::default(),
             replay: None,
             goes_again: false,

@@ -27,6 +27,7 @@ mod request_id;
 mod route;
 mod server;
 mod streams;
+mod trace;
 mod traffic;
 mod transit;
 mod websocket;
@@ -35,7 +36,7 @@ use crate::config::ForwardedHeader;
 use crate::live::{Edge, clock};
 use crate::model::Network;
 use crate::resilience::{Observation, Pace};
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Tracer};
 use async_trait::async_trait;
 use bytes::Bytes;
 use connection::{ConnectionState, Phase};
@@ -69,6 +70,7 @@ const CLIENT_DRAIN: Duration = Duration::from_secs(2);
 pub(crate) struct Proxy {
     edge: Arc<Edge>,
     access_log: Arc<AccessLog>,
+    tracer: Option<Arc<Tracer>>,
     trusted_proxies: Vec<Network>,
     forwarded_header: ForwardedHeader,
     head_limits: HeadLimits,

@@ -5,15 +5,16 @@ use super::answer::failure_of;
 use super::context::{Decided, RequestContext};
 use super::headers::host;
 use super::refusal::{Refusal, UpstreamFailure};
-use crate::live::clock;
+use crate::live::{Seen, clock};
 use crate::model::{GrpcStatus, Timestamp};
-use crate::routing::{Despite, Outcome, Way};
+use crate::routing::{Arrived, Despite, HomeBy, Outcome, SessionKey, VisitorNetwork, Way};
 use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
 use http::header::{REFERER, USER_AGENT};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource};
 use std::fmt;
+use std::net::IpAddr;
 
 impl Proxy {
     /// Counts the request and writes its line.
@@ -29,6 +30,11 @@ impl Proxy {
                     decided.live.meters.grpc(decided.decision.service, region, grpc);
                 }
                 context.count_end(status, error);
+                // One that admission refused goes nowhere, by any table; one that a hop brought is its first edge's.
+                let was_refused = context.attempts.count == 0 && decided.decision.region().is_some();
+                if decided.decision.arrived == Arrived::Here && !was_refused {
+                    self.edge.sampler().record(clock::second(), || seen(decided, context.client));
+                }
             }
             None => {
                 if let Some(live) = self.edge.table() {
@@ -37,6 +43,7 @@ impl Proxy {
             }
         }
         self.write_line(session, context, status, duration, error);
+        self.end_trace(session, context, status, duration, error_word(context, error));
     }
 
     fn write_line(
@@ -80,14 +87,35 @@ impl Proxy {
             request_id: context.request_id.as_bytes(),
             user_agent: header(USER_AGENT),
             referer: header(REFERER),
-            error: match (context.refusal, error) {
-                (_, Some(_)) if context.stream_ends() => Some("stream_ended_by_drain"),
-                (Some(refusal), _) => Some(refusal.proxy_error()),
-                (None, Some(error)) if error.esource() == &ErrorSource::Downstream => Some("client_left"),
-                (None, Some(error)) => Some(failure_of(error).as_str()),
-                (None, None) => None,
-            },
+            error: error_word(context, error),
         });
+    }
+}
+
+/// What a sample keeps of a request.
+fn seen(decided: &Decided, client: IpAddr) -> Seen<'_> {
+    let Decided { live, decision } = decided;
+    // An app that had it replayed elsewhere has said where the session is.
+    let home = match decision.home_by {
+        HomeBy::Replay if decision.key != SessionKey::Missing => Some(decision.home),
+        _ => decision.key.home(),
+    };
+    Seen {
+        service: live.table.service_name(decision.service).map_or("?", |name| name.as_str()),
+        network: VisitorNetwork::of(client),
+        place: decision.place,
+        session: home.map(|home| live.table.region_name(home)),
+    }
+}
+
+/// Why the request failed, in one word; `None` where it did not.
+fn error_word(context: &RequestContext, error: Option<&Error>) -> Option<&'static str> {
+    match (context.refusal, error) {
+        (_, Some(_)) if context.stream_ends() => Some("stream_ended_by_drain"),
+        (Some(refusal), _) => Some(refusal.proxy_error()),
+        (None, Some(error)) if error.esource() == &ErrorSource::Downstream => Some("client_left"),
+        (None, Some(error)) => Some(failure_of(error).as_str()),
+        (None, None) => None,
     }
 }
 

@@ -36,21 +36,24 @@ pub fn decide(
         return Some(asked.forwarded_by(from, home, by, key));
     }
 
-    // Step 3, session; step 4, place.
-    let (home, home_by, place) = match key.home() {
-        Some(home) => (home, HomeBy::Session, None),
-        None => asked.home_by_place(places)?,
-    };
+    asked.from_key(key, places)
+}
 
-    // Step 5, away?
-    let is_session = key.home().is_some();
-    let arrived = if facts.arrival == Arrival::Circle { Arrived::InCircle } else { Arrived::Here };
-    let mut passed_over = SmallVec::new();
-    let (home_is_away, outcome) = match asked.way_unless_away(home, is_session) {
-        Ok(way) => (None, Outcome::Serve { region: home, way, despite: None }),
-        Err(why) => (Some(why), asked.without_home(home, why, is_session, &mut passed_over)),
-    };
-    Some(Decision { service: id, arrived, key, home, home_by, place, home_is_away, passed_over, outcome })
+/// The decision for a request whose service and session key are known: steps 4 to 7 of [`decide`], for those who look at
+/// what was kept of a request. Of `facts` it takes the client, the moment and whether the request may be in a circle; one
+/// that came by a hop is decided as if it had come from a client.
+///
+/// `None` where the table has no such service. Promises what [`decide`] does.
+#[must_use]
+pub fn decide_from(
+    table: &RoutingTable,
+    facts: &RequestFacts<'_>,
+    service: ServiceId,
+    key: SessionKey,
+    view: &impl FleetView,
+    places: &impl PlaceFinder,
+) -> Option<Decision> {
+    Question::new(table, facts, view, service)?.from_key(key, places)
 }
 
 /// One request at one moment: what each step of the decision looks at.
@@ -71,6 +74,25 @@ impl<'a, V: FleetView> Question<'a, V> {
         id: ServiceId,
     ) -> Option<Self> {
         Some(Self { table, facts, view, id, service: table.service(id)? })
+    }
+
+    /// Steps 4 to 7; step 3 has given the `key`.
+    fn from_key(&self, key: SessionKey, places: &impl PlaceFinder) -> Option<Decision> {
+        // Step 4, place, where the session does not say it.
+        let (home, home_by, place) = match key.home() {
+            Some(home) => (home, HomeBy::Session, None),
+            None => self.home_by_place(places)?,
+        };
+
+        // Step 5, away?
+        let is_session = key.home().is_some();
+        let arrived = if self.facts.arrival == Arrival::Circle { Arrived::InCircle } else { Arrived::Here };
+        let mut passed_over = SmallVec::new();
+        let (home_is_away, outcome) = match self.way_unless_away(home, is_session) {
+            Ok(way) => (None, Outcome::Serve { region: home, way, despite: None }),
+            Err(why) => (Some(why), self.without_home(home, why, is_session, &mut passed_over)),
+        };
+        Some(Decision { service: self.id, arrived, key, home, home_by, place, home_is_away, passed_over, outcome })
     }
 
     /// What the request says of a session.

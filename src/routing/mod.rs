@@ -11,6 +11,7 @@ mod hazard;
 mod homes;
 mod hosts;
 mod parts;
+pub mod preview;
 mod reason;
 mod replay;
 mod sessions;
@@ -18,7 +19,7 @@ mod table;
 mod visitor;
 
 pub use access::Denied;
-pub use decide::decide;
+pub use decide::{decide, decide_from};
 pub use decision::{
     Arrived, Away, Decision, Despite, HomeBy, Matched, NearestTo, Outcome, PassedOver, SessionKey, SessionState, Way,
 };
@@ -30,3 +31,4 @@ pub use reason::{Reason, Reasons};
 pub use replay::{NoReplay, ReplayOrder, replay};
 pub use sessions::ServiceSessions;
 pub use table::RoutingTable;
+pub use visitor::VisitorNetwork;

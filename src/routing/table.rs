@@ -6,7 +6,7 @@ use super::hosts::HostIndex;
 use super::parts::{HomeRule, Region, TableParts};
 use super::sessions::{ServiceSessions, key_headers};
 use crate::geo;
-use crate::model::{Drain, RegionEdge, RegionId, Service, ServiceId, ServiceName};
+use crate::model::{Drain, RegionEdge, RegionId, Service, ServiceId, ServiceName, SessionPrefix};
 use crate::session::PrefixIndex;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
@@ -115,6 +115,13 @@ impl RoutingTable {
     #[must_use]
     pub fn region_id(&self, name: &str) -> Option<RegionId> {
         self.compiled.region_ids.get(name).copied()
+    }
+
+    /// The region that session keys with this prefix are at home in: the one whose prefix it is, or once was.
+    #[must_use]
+    pub fn region_of_prefix(&self, prefix: &SessionPrefix) -> Option<RegionId> {
+        let has = |region: &Region| region.session_prefix == *prefix || region.retired_prefixes.contains(prefix);
+        self.regions_by_id().find(|(_, region)| has(region)).map(|(id, _)| id)
     }
 
     /// The name of the region with this id; `?` where the id is of another table.

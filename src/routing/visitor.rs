@@ -3,7 +3,7 @@
 use crate::model::Share;
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The keys of the hash. They are no secret: their only use is that every edge has the same ones, for ever. Changing them
 /// moves visitors.
@@ -33,6 +33,28 @@ pub(super) fn is_inside(share: Share, region: &str, client: IpAddr) -> bool {
     // The upper 53 bits: every such integer is exact in an f64, on every machine.
     let point = (hasher.finish() >> 11) as f64 / (1_u64 << 53) as f64;
     point < share.ratio()
+}
+
+/// The network that a visitor comes from: IPv4 /24, IPv6 /56. By it shares are given, and it is all that is kept of an
+/// address where requests are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VisitorNetwork(IpAddr);
+
+impl VisitorNetwork {
+    /// The network of the visitor at `client`.
+    #[must_use]
+    pub fn of(client: IpAddr) -> Self {
+        Self(match client.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from(u32::from(address) & !0xff)),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 72 << 72)),
+        })
+    }
+
+    /// Its first address, which stands for all of them.
+    #[must_use]
+    pub fn address(self) -> IpAddr {
+        self.0
+    }
 }
 
 fn network_of(address: Ipv6Addr) -> [u8; 7] {
@@ -72,7 +94,26 @@ mod tests {
         assert!((part - 0.3).abs() < 0.01, "{part}");
     }
 
+    #[test]
+    fn a_network_stands_for_its_visitors() {
+        for (client, network) in [
+            ("192.0.2.77", "192.0.2.0"),
+            ("::ffff:192.0.2.77", "192.0.2.0"),
+            ("2001:db8:1:2ff:3::4", "2001:db8:1:200::"),
+        ] {
+            assert_eq!(VisitorNetwork::of(client.parse().unwrap()).address().to_string(), network, "{client}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_network_is_inside_as_its_visitors_are(ratio in 0.0..=1.0_f64, address: u128) {
+            let client = IpAddr::from(address.to_be_bytes());
+            let network = VisitorNetwork::of(client);
+            prop_assert_eq!(is_inside(share(ratio), "a", client), is_inside(share(ratio), "a", network.address()));
+            prop_assert_eq!(network, VisitorNetwork::of(network.address()));
+        }
+
         #[test]
         fn raising_a_share_moves_nobody_out(a in 0.0..=1.0_f64, b in 0.0..=1.0_f64, address: u128) {
             let client = IpAddr::from(address.to_be_bytes());

@@ -2,6 +2,7 @@
 
 use super::names;
 use super::series::Series;
+use super::standing::Standing;
 use super::words::{
     AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult,
     ReplayResult, TlsReload,
@@ -12,7 +13,7 @@ use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 use std::sync::Arc;
 
 /// The most series of a counter that grows with services and regions.
-const MOST_SERIES: usize = 20_000;
+pub(super) const MOST_SERIES: usize = 20_000;
 /// The most series of a histogram, each of which is as large as 17 others.
 const MOST_HISTOGRAMS: usize = 2_000;
 /// The longest label value that an operator writes, in bytes.
@@ -77,6 +78,7 @@ pub(super) struct Families {
     access_log_dropped: IntCounter,
     handovers: Vec<IntCounter>,
     stalled: Series<IntGauge>,
+    pub(super) standing: Standing,
 }
 
 /// What is shown of one region.
@@ -195,6 +197,7 @@ impl Metrics {
             access_log_dropped: counters(names::ACCESS_LOG_DROPPED)?.get(&[]),
             handovers: each(counters(names::HANDOVERS)?, &mut HandoverResult::ALL.iter().map(|word| word.as_str())),
             stalled: gauges(names::RUNTIME_STALLED)?,
+            standing: Standing::new(&registry)?,
         };
         Ok(Self { registry, families: Arc::new(families) })
     }
@@ -424,12 +427,12 @@ fn one(gauge: &IntGauge) {
     gauge.set(1);
 }
 
-fn seconds(time: Timestamp) -> f64 {
+pub(super) fn seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
 }
 
 /// The start of `text`, as long as a label may be.
-fn cut(text: &str) -> &str {
+pub(super) fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(LONGEST_LABEL)]
 }
 

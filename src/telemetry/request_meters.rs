@@ -451,6 +451,9 @@ mod tests {
         meters.grpc(service(), region(2), GrpcStatus::Ok);
         metrics.rate_limited("portal");
         metrics.stalled("control", false);
+        metrics.set_edge("r1", true);
+        metrics.set_capacities([("r1", 1200.0)]);
+        metrics.set_drain_ends([("r1", None, Timestamp::UNIX_EPOCH)]);
         metrics.set_regions([RegionRow {
             region: "r1",
             share: Share::NONE,
