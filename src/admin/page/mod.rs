@@ -29,6 +29,8 @@ mod table;
 mod tests;
 mod words;
 
+#[cfg(test)]
+pub(super) use events::MOST_READERS;
 pub(super) use events::{Feed, events};
 
 use super::status::Status;
