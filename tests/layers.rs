@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 9] = [
     &["client", "geo", "hop", "session"],
     &["balance", "resilience", "routing"],
     &["config"],
-    &["telemetry", "tls"],
+    &["history", "telemetry", "tls"],
     &["live"],
     &["acme", "admin", "life", "otlp", "proxy", "source", "upstream"],
     &["demo"],
@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 17] = [
+const CONFINED: [(&str, &str); 18] = [
     ("opentelemetry_proto", "otlp"),
     ("prost", "otlp"),
     ("pingora", "proxy"),
@@ -36,6 +36,7 @@ const CONFINED: [(&str, &str); 17] = [
     ("serde_saphyr", "config"),
     ("maxminddb", "geo"),
     ("clap", "cli"),
+    ("similar", "history"),
 ];
 
 fn floor(folder: &str) -> Option<usize> {

@@ -2,6 +2,7 @@
 
 mod acme;
 mod certificates;
+mod guard;
 mod remainder;
 
 use super::style::{Cell, Columns, Style, plain, plain_lines};
@@ -22,6 +23,7 @@ pub(super) fn render(status: &Status, style: Style) -> String {
     }
     page.push('\n');
     page.push_str(&table(status, style));
+    page.push_str(&guard::lines(status, style));
     page.push_str(&places(status, style));
     page.push_str(&hops(status, style));
     page.push_str(&certificates::lines(status, style));
