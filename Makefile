@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy system-calls rules systemd operations test-apps conformance geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy system-calls rules systemd operations test-apps page conformance geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -68,6 +68,10 @@ system-calls: setup ## Check that the systemd unit allows every system call of a
 test-apps: setup ## Run real apps behind edges that mint their session keys: Express, Flask, axum; curl and Chromium visit them
 	@scripts/setup.sh apps
 	@CARGO="$(CARGO)" tests/apps/run.sh
+
+page: setup ## Open the status page in Chromium: live, drained, by keyboard, without scripts, on a phone, under axe-core
+	@scripts/setup.sh page
+	@CARGO="$(CARGO)" tests/page/run.sh
 
 conformance: setup ## Run suites that others wrote against edges; SUITES names some, STREAMS says how many streams (20000)
 	@scripts/setup.sh conformance

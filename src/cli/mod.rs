@@ -34,6 +34,7 @@ mod status_page;
 mod style;
 mod swap;
 mod undrain;
+mod watch;
 
 pub use edge::{RunningEdge, StartError};
 pub use reference::verbs_reference;
