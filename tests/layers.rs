@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The folders of `src/` by floor. Folders of one floor do not know of each other.
 const FLOORS: [&[&str]; 9] = [
     &["model"],
-    &["client", "geo", "hop", "session"],
+    &["client", "geo", "hop", "log", "session"],
     &["balance", "resilience", "routing"],
     &["config"],
     &["telemetry", "tls"],
@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 15] = [
+const CONFINED: [(&str, &str); 16] = [
     ("pingora", "proxy"),
     ("listenfd", "life"),
     ("rustix", "cli life proxy source"),
@@ -34,6 +34,7 @@ const CONFINED: [(&str, &str); 15] = [
     ("serde_saphyr", "config"),
     ("maxminddb", "geo"),
     ("clap", "cli"),
+    ("indicatif", "cli"),
 ];
 
 fn floor(folder: &str) -> Option<usize> {

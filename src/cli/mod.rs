@@ -24,6 +24,7 @@ mod reference;
 mod run;
 mod sample_app;
 mod schema;
+mod simulate;
 mod status;
 mod status_page;
 mod style;
@@ -70,6 +71,7 @@ enum Verb {
     Explain(explain::Explain),
     Status(status::StatusVerb),
     Preview(preview::PreviewVerb),
+    Simulate(simulate::Simulate),
     Diff(diff::Diff),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::Preview(verb) => verb.run(),
+        Verb::Simulate(verb) => verb.run(),
         Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
