@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy system-calls test-apps conformance geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy system-calls rules dashboards test-apps conformance geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -11,7 +11,7 @@ help: ## Show this list
 demo: setup ## Run an edge, three regions of sample apps and live visitors, on this machine
 	$(CARGO) run -- demo
 
-test: setup format lint deny doc fuzz-seeds unit ## Run every check and every test
+test: setup format lint deny doc fuzz-seeds unit rules ## Run every check and every test
 
 setup:
 	@scripts/setup.sh build
@@ -35,6 +35,15 @@ unit: ## Run the tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --no-fail-fast; \
 	else $(CARGO) test --no-fail-fast; fi
+
+rules: ## Check and test the alert rules with promtool
+	@scripts/setup.sh tests
+	promtool check rules conf/prometheus/rules/*.yaml
+	promtool test rules conf/prometheus/tests/*.yaml
+
+dashboards: setup ## Run every query of every dashboard against a Prometheus that scrapes edges with faults
+	@scripts/setup.sh tests
+	@CARGO="$(CARGO)" tests/operations/run.sh
 
 fuzz-seeds: ## Build the fuzz targets and run them on their seeds
 	$(CARGO) test --manifest-path fuzz/Cargo.toml

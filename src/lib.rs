@@ -28,6 +28,8 @@ pub mod life;
 #[cfg(feature = "edge")]
 pub mod live;
 #[cfg(feature = "edge")]
+pub mod otlp;
+#[cfg(feature = "edge")]
 pub mod proxy;
 #[cfg(feature = "edge")]
 pub mod source;

@@ -4,7 +4,7 @@
 use homeward::config::{
     AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
     ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
-    SecretFiles, Settings, SocketUsers, Source, Stop, Tls, TlsProfile, Watchdog, read_drains, read_routing,
+    SecretFiles, Settings, SocketUsers, Source, Stop, Tls, TlsProfile, Tracing, Watchdog, read_drains, read_routing,
     read_settings,
 };
 use homeward::model::*;
@@ -95,6 +95,11 @@ fn all_settings() {
             state: "/var/lib/homeward".into(),
             access_log: AccessLog { format: AccessLogFormat::Combined, file: Some("/var/log/access.log".into()) },
             log: Log { format: LogFormat::Json, level: LogLevel::Debug },
+            tracing: Some(Tracing {
+                endpoint: "https://collector.internal/otlp".to_owned(),
+                sample: Share::from_ratio(0.1).unwrap(),
+                token_file: Some("collector.token".into()),
+            }),
             limits: Limits {
                 head: 32 << 10,
                 headers: 64,

@@ -12,13 +12,15 @@ const FLOORS: [&[&str]; 9] = [
     &["config"],
     &["telemetry", "tls"],
     &["live"],
-    &["acme", "admin", "life", "proxy", "source", "upstream"],
+    &["acme", "admin", "life", "otlp", "proxy", "source", "upstream"],
     &["demo"],
     &["cli"],
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 16] = [
+const CONFINED: [(&str, &str); 18] = [
+    ("opentelemetry_proto", "otlp"),
+    ("prost", "otlp"),
     ("pingora", "proxy"),
     ("listenfd", "life"),
     ("rustix", "cli life proxy source"),

@@ -1,6 +1,7 @@
 //! Who may do what: by the door that they come through, by the address that they name, by a token.
 
 use super::origin;
+use super::page;
 use super::problem::Problem;
 use crate::live::{Edge, HashKey, RateLimiter, clock};
 use crate::model::{LimitKey, Rate, RateLimit, Role};
@@ -101,6 +102,11 @@ impl Access {
         checked.inspect_err(|refused| self.refuse(refused.why, client))
     }
 
+    /// Whether somebody at `peer` needs a token to read.
+    pub(super) fn asks_for_token(&self, peer: Peer) -> bool {
+        self.closed && matches!(peer, Peer::Tcp(_))
+    }
+
     fn check_token(&self, client: IpAddr, headers: &HeaderMap, open: bool, needed: Role) -> Result<(), Refused> {
         // Load balancers ask whether the edge is ready, and say nothing else.
         if open && needed == Role::Read {
@@ -138,7 +144,8 @@ impl Access {
 
 /// Whether anybody may read what is there.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/livez" | "/readyz")
+    // The page asks for a token itself.
+    matches!(path, "/" | "/livez" | "/readyz") || page::assets::has(path)
 }
 
 /// The token of `Authorization: Bearer`; of several lines the first.

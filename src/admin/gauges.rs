@@ -1,25 +1,53 @@
 //! The metrics that show a state rather than count events: brought up to date whenever they are read.
 
 use super::standing::Standing;
-use crate::live::{Edge, LiveTable};
+use crate::live::{Edge, LiveTable, clock};
 use crate::model::Timestamp;
 use crate::routing::Away;
 use crate::telemetry::{DrainRow, PoolRow, RegionRow};
 
-/// Shows regions, drains and pools as they are at `now`.
+/// Why `edge` should get no requests now, as a line of text; `None` where it should.
+pub(super) fn hindrance(edge: &Edge) -> Option<&'static str> {
+    if edge.is_stopping() {
+        Some("stopping\n")
+    } else if edge.table().is_none() {
+        Some("no routing table is live\n")
+    } else if edge.is_stalled() {
+        Some("a thread is stuck\n")
+    } else if !edge.is_ready() {
+        Some("starting\n")
+    } else {
+        None
+    }
+}
+
+/// Shows the edge, regions, drains and pools as they are at `now`.
 pub(super) fn refresh(edge: &Edge, now: Timestamp) {
+    let metrics = edge.metrics();
+    metrics.set_edge(edge.local().as_str(), hindrance(edge).is_none());
     let Some(live) = edge.table() else { return };
     let live: &LiveTable = &live;
-    let metrics = edge.metrics();
+    let second = clock::second();
 
     let regions = live.table.regions_by_id().map(|(id, region)| {
         let Standing { share, away } = Standing::of(live, id, now);
         let mut away: Vec<Away> = away.into_iter().map(|(why, _)| why).collect();
         away.dedup();
-        (region.name.as_str(), share, away)
+        let traffic = live.traffic(id).map(|traffic| traffic.now(second)).unwrap_or_default();
+        let remainder = [traffic.visitors_per_second, traffic.sessions_per_second, traffic.open_streams as f64];
+        (region.name.as_str(), share, away, remainder)
     });
     let regions: Vec<_> = regions.collect();
-    metrics.set_regions(regions.iter().map(|(region, share, away)| RegionRow { region, share: *share, away }));
+    metrics.set_capacities(live.table.regions().iter().filter_map(|region| {
+        let capacity = region.capacity.as_ref()?;
+        Some((region.name.as_str(), capacity.per_second()))
+    }));
+    metrics.set_regions(regions.iter().map(|(region, share, away, remainder)| RegionRow {
+        region,
+        share: *share,
+        away,
+        remainder: *remainder,
+    }));
 
     let drains = live.table.drains().iter().filter(|drain| drain.in_force_at(now));
     metrics.set_drains(drains.map(|drain| DrainRow {
@@ -27,6 +55,11 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
         by: drain.by.as_deref(),
         until: drain.until,
     }));
+
+    let drains = live.table.drains().iter().filter(|drain| drain.in_force_at(now));
+    metrics.set_drain_ends(
+        drains.filter_map(|drain| Some((live.table.region_name(drain.region), drain.by.as_deref(), drain.until?))),
+    );
 
     // An edge is no service: `the edge` cannot be the name of one.
     let pools: Vec<_> = live.pools.iter().map(|pool| (pool.purpose().to_string(), pool)).collect();

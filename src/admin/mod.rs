@@ -5,6 +5,7 @@
 //! | `server` | the sockets, and how they are bound |
 //! | `connections` | a bounded number of connections, each bounded in time |
 //! | `routes` | the answers |
+//! | `page` | the status page, and its events |
 //! | `changes` | what operators change |
 //! | `access` | who may do what: by door, host and token |
 //! | `origin` | which names a request may have in `Host` |
@@ -19,6 +20,7 @@ mod changes;
 mod connections;
 mod gauges;
 mod origin;
+mod page;
 mod preview;
 mod problem;
 mod question;

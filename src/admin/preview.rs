@@ -30,7 +30,7 @@ pub(super) struct Asked {
 
 /// Takes the text of a routing table.
 pub(super) async fn preview(
-    State(Context { edge }): State<Context>,
+    State(Context { edge, .. }): State<Context>,
     asked: Result<Query<Asked>, QueryRejection>,
     text: Result<String, StringRejection>,
 ) -> Result<Json<Preview>, Problem> {

@@ -3,6 +3,7 @@
 use super::access::{Access, Operator, Peer, Refused};
 use super::changes;
 use super::gauges;
+use super::page::{self, Feed, Snapshot};
 use super::preview;
 use super::problem::Problem;
 use super::question::Question;
@@ -13,33 +14,37 @@ use crate::telemetry::AdminRefusal;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use std::sync::Arc;
+use tokio::sync::watch;
 
-/// Nothing is loaded from anywhere, no other site may frame it.
+/// Nothing is loaded from anywhere else, nothing inline is believed, no other site may frame it.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
 );
 
 /// What every answer is made from.
 #[derive(Clone)]
 pub(super) struct Context {
     pub(super) edge: Arc<Edge>,
+    access: Arc<Access>,
+    pub(super) feed: Arc<Feed>,
 }
 
 /// The largest body of a request, in bytes, except that of a routing table.
 const LARGEST_BODY: u64 = 64 << 10;
 
-/// The answers for those whom `access` lets in.
-pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>) -> Router {
-    let context = Context { edge };
+/// The answers for those whom `access` lets in, until `stopped`.
+pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>, stopped: watch::Receiver<bool>) -> Router {
+    let context = Context { edge, access: Arc::clone(&access), feed: Arc::new(Feed::new(stopped)) };
     let reading = Router::new()
         .route("/", get(index))
         .route("/livez", get(async || "alive\n"))
@@ -48,11 +53,13 @@ pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/explain", get(explain))
         .route(preview::PATH, post(preview::preview).layer(body_limit(preview::LARGEST_BODY)))
+        .route("/api/v1/events", get(page::events))
+        .merge(page::assets::routes())
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
         .layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_read));
     let changing = changes::routes().layer(middleware::from_fn_with_state(Arc::clone(&access), let_in_to_change));
     reading
         .merge(changing)
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method: GET reads, POST changes")
         })
@@ -115,7 +122,7 @@ async fn harden(
         ([(ALLOW, "GET, HEAD, POST")], problem).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -124,34 +131,25 @@ async fn harden(
     response
 }
 
-async fn index(State(context): State<Context>) -> Html<String> {
-    // A region's name has letters, digits and '-' only.
-    let region = context.edge.local();
-    Html(format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><title>Homeward in {region}</title>\
-         <style>body{{font:1rem/1.6 system-ui;max-width:40rem;margin:10vh auto;padding:0 1rem}}</style>\
-         <h1>Homeward in {region}</h1><ul>\
-         <li><a href=\"/api/v1/status\">/api/v1/status</a>: regions, drains, table, places\
-         <li><a href=\"/api/v1/explain?ip=203.0.113.7\">/api/v1/explain?ip=203.0.113.7</a>: where one visitor goes, and \
-         why; also host=, path=, cookie=, header=\
-         <li><a href=\"/metrics\">/metrics</a>: for Prometheus\
-         <li><a href=\"/livez\">/livez</a>, <a href=\"/readyz\">/readyz</a>: whether it runs, whether it should get \
-         requests</ul></html>\n"
-    ))
+/// The status page; for those who need a token and have said none, a page that asks for it.
+async fn index(State(context): State<Context>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
+    let Context { edge, access, .. } = &context;
+    if access.asks_for_token(peer) {
+        if !headers.contains_key(AUTHORIZATION) {
+            return Html(page::sign_in(edge.local().as_str())).into_response();
+        }
+        // Under a name that is not open, so that the token counts.
+        if let Err(refused) = access.check(peer, &headers, "/status", Role::Read) {
+            return refused.into_response();
+        }
+    }
+    Html(page::whole(&Snapshot::of(edge))).into_response()
 }
 
 async fn readyz(State(context): State<Context>) -> (StatusCode, &'static str) {
-    if context.edge.is_stopping() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if context.edge.table().is_none() {
-        (StatusCode::SERVICE_UNAVAILABLE, "no routing table is live\n")
-    } else if context.edge.is_stalled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "a thread is stuck\n")
-    } else if !context.edge.is_ready() {
-        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
-    } else {
-        (StatusCode::OK, "ready\n")
+    match gauges::hindrance(&context.edge) {
+        Some(hindrance) => (StatusCode::SERVICE_UNAVAILABLE, hindrance),
+        None => (StatusCode::OK, "ready\n"),
     }
 }
 

@@ -166,7 +166,7 @@ impl AdminServer {
         let (opened, shut) = watch::channel(false);
         let mut serving = Vec::new();
         let access = Arc::new(Access::new(Arc::clone(&edge), tls.clone(), admin.is_public()));
-        let router = routes(edge, Arc::clone(&access));
+        let router = routes(edge, Arc::clone(&access), stopped.clone());
         if let Some(socket) = socket {
             let (stopped, shut) = (stopped.clone(), shut.clone());
             let service = Service { router: router.clone(), access: Arc::clone(&access), tls: None };

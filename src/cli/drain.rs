@@ -3,6 +3,7 @@
 use super::edge_arg::{EdgeArg, whoever_asks};
 use super::ending::{Ending, Failure};
 use super::output;
+use super::preview_page;
 use super::style::{Style, plain};
 use crate::admin::status::DrainStatus;
 use crate::admin::{DrainAnswer, DrainOrder};
@@ -134,6 +135,9 @@ impl Drain {
 /// What became of an order, or would.
 pub(super) fn render(told: &DrainAnswer, style: Style) -> String {
     let mut text = String::new();
+    if let Some(preview) = &told.preview {
+        text.push_str(&format!("{}\n", preview_page::render(preview, style)));
+    }
     for warning in &told.warnings {
         let flag = warning.unless.as_deref().map(|flag| format!(" (--{flag})")).unwrap_or_default();
         text.push_str(&format!("{}{flag}\n", style.odd(&plain(&warning.text))));

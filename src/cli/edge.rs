@@ -6,12 +6,13 @@ use crate::config::{Problems, Settings};
 use crate::life::{Offer, SocketUse, Sockets, Watchdog};
 use crate::live::{Edge, Heritage, Secrets, clock, log_transition};
 use crate::model::{SecretSource, Timestamp};
+use crate::otlp::{CannotExport, Exporter};
 use crate::proxy::{BindError, Farewell, ProxyServer};
 use crate::source::{
     CertificateSources, FileWatch, LastGood, LeaseFile, ListenersTls, Nudge, PlacesFiles, RoutingFile, SecretFollower,
-    acme_files, keep_leases,
+    acme_files, collector_token, keep_leases,
 };
-use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError};
+use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError, Tracer};
 use crate::upstream::{dns, probe};
 use std::io;
 use std::net::SocketAddr;
@@ -29,6 +30,9 @@ const ADMIN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the last lines of the access log may take to be written when the edge stops.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the last spans may take to be sent when the edge stops.
+const SPANS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why an edge cannot start. The message says where, why and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,8 @@ pub enum StartError {
     Admin(#[from] AdminError),
     #[error(transparent)]
     AccessLog(#[from] OpenError),
+    #[error(transparent)]
+    Tracing(#[from] CannotExport),
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     #[error(transparent)]
@@ -74,6 +80,7 @@ pub struct RunningEdge {
     admin_is_given_away: Arc<AtomicBool>,
     admin_serving: Vec<task::JoinHandle<()>>,
     access_log: Arc<AccessLog>,
+    exporting: Option<task::JoinHandle<()>>,
     control: Runtime,
     stop: watch::Sender<bool>,
     sources: Sources,
@@ -131,6 +138,8 @@ impl RunningEdge {
         // Before the table, which is live with its drains from the first request on.
         lease_file.restore(&edge);
 
+        let (tracer, exporting) = tracing(settings, &edge, &control, &stopped)?.unzip();
+
         let mut sources = Sources::default();
         let certifier = certifier(settings, &edge)?;
         let mut tls = sources.follow_certificates(settings, &edge)?;
@@ -150,8 +159,8 @@ impl RunningEdge {
         let given = |address| sockets.take_tcp(SocketUse::Listen, address);
         let proxy = std::thread::scope(|scope| {
             // It reads whom this machine believes; meanwhile there are files to be read and servers to be probed.
-            let start =
-                || ProxyServer::start(settings, threads, Arc::clone(&edge), Arc::clone(&access_log), &tls, given);
+            let recorders = (Arc::clone(&access_log), tracer);
+            let start = || ProxyServer::start(settings, threads, Arc::clone(&edge), recorders, &tls, given);
             let proxy = std::thread::Builder::new().name("proxy".to_owned()).spawn_scoped(scope, start)?;
             let followed = sources.follow_all(settings, &edge, &control);
             let proxy = proxy.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -170,6 +179,7 @@ impl RunningEdge {
             admin_is_given_away: admin.given_away(),
             admin_serving: admin.take_serving(),
             access_log,
+            exporting,
             control,
             stop,
             sources,
@@ -241,6 +251,9 @@ impl RunningEdge {
         };
         let _ = self.control.block_on(async { timeout(ADMIN_PATIENCE, answered).await });
         let _ = self.stop.send(true);
+        if let Some(exporting) = self.exporting {
+            let _ = self.control.block_on(async { timeout(SPANS_PATIENCE, exporting).await });
+        }
         drop(self.sources);
         self.control.shutdown_timeout(Duration::from_secs(1));
         if !self.access_log.close(LOG_PATIENCE) {
@@ -388,6 +401,23 @@ fn certifier(settings: &Settings, edge: &Arc<Edge>) -> Result<Option<Certifier>,
     let authority = Authority { acme, authorities, external_key };
     let certifier = Certifier::new(authority, certificates, Arc::clone(edge));
     certifier.map(Some).map_err(|error| StartError::AcmeState(state, error))
+}
+
+/// What records traces, and what sends them.
+type Exporting = (Arc<Tracer>, task::JoinHandle<()>);
+
+/// What records traces, and the task that sends them, where the settings want traces.
+fn tracing(
+    settings: &Settings,
+    edge: &Arc<Edge>,
+    control: &Runtime,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Option<Exporting>, StartError> {
+    let Some(tracing) = &settings.tracing else { return Ok(None) };
+    let token = collector_token(tracing, settings.secret_files).map_err(StartError::Secrets)?;
+    let (tracer, spans) = Tracer::new(tracing.sample, Arc::clone(edge.metrics()));
+    let exporter = Exporter::new(tracing, edge.local().clone(), spans, token, Arc::clone(edge.metrics()))?;
+    Ok(Some((Arc::new(tracer), control.spawn(exporter.run(stopped.clone())))))
 }
 
 fn cores() -> usize {

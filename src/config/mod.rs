@@ -27,7 +27,7 @@ pub use quantity::{BadQuantity, LONGEST, duration, size, write_duration};
 pub use settings::{
     AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
     ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
-    SecretFiles, Settings, SocketUsers, Stop, Tls, TlsProfile, Watchdog, read_settings,
+    SecretFiles, Settings, SocketUsers, Stop, Tls, TlsProfile, Tracing, Watchdog, read_settings,
 };
 pub use suggestion::did_you_mean;
 pub use table::{read_drains, read_routing};

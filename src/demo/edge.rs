@@ -60,13 +60,15 @@ impl EdgeStatus {
         let problem = edge.table_problem().map(|problem| problem.text.clone());
         let Some(live) = edge.table() else { return Self { problem, ..Self::default() } };
         let (now, second) = (clock::now(), clock::second());
+        let regions = live.table.regions_by_id().filter_map(|(id, _)| live.traffic(id));
+        let flops_per_second = regions.map(|traffic| traffic.now(second).flops_per_second).sum();
         Self {
             regions: live
                 .table
                 .regions_by_id()
                 .map(|(id, region)| EdgeRegion::of(&live, id, region.name.as_str(), now))
                 .collect(),
-            flops_per_second: live.table.regions_by_id().map(|(id, _)| live.flops_per_second(id, second)).sum(),
+            flops_per_second,
             revision: live.revision.to_string(),
             age: now.duration_since(live.since).try_into().unwrap_or_default(),
             problem,

@@ -24,7 +24,7 @@ pub fn second() -> u64 {
     elapsed().as_secs()
 }
 
-/// The time by the clock that never goes back. It began at a minute when it was first asked, so that there is a past for
+/// The time by the clock that never goes back. It began at six minutes when it was first asked, so that there is a past for
 /// what another process has counted before.
 #[must_use]
 pub fn elapsed() -> Duration {
@@ -32,4 +32,4 @@ pub fn elapsed() -> Duration {
     PAST + monotonic().duration_since(*BEGINNING)
 }
 
-const PAST: Duration = Duration::from_mins(1);
+const PAST: Duration = Duration::from_mins(6);

@@ -13,7 +13,8 @@ use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
 use super::revision::Revision;
 use super::sample::Sampler;
-use super::table::{LiveTable, Origin, RegionTraffic};
+use super::table::{LiveTable, Origin};
+use super::traffic::{TableTraffic, TrafficBook};
 use crate::model::{AccessTokens, Keyring, Learning, RegionName, Service, ServiceName, Timestamp};
 use crate::resilience::Observation;
 use crate::routing::{RoutingTable, TableParts};
@@ -21,7 +22,7 @@ use crate::telemetry::{Metrics, RequestMeters};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is wrong with a file that should be live and is not.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -95,8 +96,8 @@ pub struct Edge {
     certificates: ArcSwap<Vec<LiveCertificate>>,
     challenges: Challenges,
     acme: ArcSwap<Vec<AcmeStanding>>,
-    traffic: Mutex<HashMap<RegionName, Weak<RegionTraffic>>>,
     sampler: Sampler,
+    traffic: TrafficBook,
     /// Held by whoever makes a table live.
     pub(super) leases: Mutex<Leases>,
     hash_key: HashKey,
@@ -146,8 +147,8 @@ impl Edge {
             certificates: ArcSwap::default(),
             challenges: Challenges::default(),
             acme: ArcSwap::default(),
-            traffic: Mutex::default(),
             sampler: Sampler::default(),
+            traffic: TrafficBook::default(),
             leases: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -277,9 +278,12 @@ impl Edge {
         // Until the table is live, so that no drain comes in between and is forgotten.
         let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
         let table = table.with_drains(leases.drains_on(&table));
+        let TableTraffic { regions, matrix, unserved } = self.traffic.of(&table);
         let live = Arc::new(LiveTable {
             meters: Arc::new(RequestMeters::new(&self.metrics, &table, local)),
-            traffic: self.traffic_of(&table),
+            traffic: regions,
+            flop_matrix: Arc::new(matrix),
+            unserved,
             learned: self.learned_of(&table),
             limiters: self.limiters_of(&table),
             edge_refusals: std::iter::repeat_with(AtomicU64::default).take(pairs).collect(),
@@ -294,18 +298,6 @@ impl Edge {
         self.table.store(Some(Arc::clone(&live)));
         drop(leases);
         Ok(live)
-    }
-
-    /// Each region's traffic goes on across tables as long as the region is there.
-    fn traffic_of(&self, table: &RoutingTable) -> Box<[Arc<RegionTraffic>]> {
-        let mut kept = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, traffic| traffic.strong_count() > 0);
-        let of_region = |region: &crate::routing::Region| {
-            let held = kept.get(&region.name).and_then(Weak::upgrade).unwrap_or_default();
-            kept.insert(region.name.clone(), Arc::downgrade(&held));
-            held
-        };
-        table.regions().iter().map(of_region).collect()
     }
 
     /// What is learned goes on across tables as long as a service learns by the same rules.

@@ -19,6 +19,9 @@ pub type Lease = Drain<RegionName>;
 /// How long a region must have been healthy before a drain that was held for its sake ends.
 const RECOVERED: Duration = Duration::from_secs(10);
 
+/// How long servers that were not tried yet are waited for, as nobody knows whether there is anybody to come back to.
+const UNTRIED: Duration = Duration::from_secs(5);
+
 /// Where leases outlive the process.
 pub trait LeaseStore: Send + Sync {
     /// Keeps these, in place of what was kept. Afterwards all of them are on disk, or what was there before.
@@ -193,8 +196,11 @@ impl Edge {
     /// its end is seen.
     pub fn tend_leases(&self, now: Timestamp) -> Vec<LeaseEvent> {
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = leases.looked.replace(now).unwrap_or(now);
         let Some(live) = self.table() else { return Vec::new() };
+        if !live.pools.is_settled() && now.duration_since(live.since).unsigned_abs() < UNTRIED {
+            return Vec::new();
+        }
+        let before = leases.looked.replace(now).unwrap_or(now);
         let mut events = Vec::new();
         let mut held = Vec::new();
         for drain in live.table.drains() {

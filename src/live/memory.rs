@@ -90,13 +90,20 @@ pub struct HomesMemory {
     pub homes: Vec<(u64, String, u64)>,
 }
 
-/// What one region got in the last seconds.
-#[derive(Debug, Serialize, Deserialize)]
+/// What one region got in the last minutes: how many seconds ago, how many requests.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TrafficMemory {
     /// The region.
     pub region: String,
-    /// How many seconds ago how many requests were served there.
+    /// All that were served there.
     pub served: Vec<(u64, u32)>,
-    /// And how many of them were flops.
+    /// Those of visitors without a session.
+    pub visitors: Vec<(u64, u32)>,
+    /// Those with a session.
+    pub sessions: Vec<(u64, u32)>,
+    /// Those of them that were flops.
     pub flops: Vec<(u64, u32)>,
+    /// Those that failed.
+    pub errors: Vec<(u64, u32)>,
 }

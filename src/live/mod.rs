@@ -14,10 +14,10 @@ mod limits;
 mod memory;
 mod places;
 mod preview;
-mod rate;
 mod revision;
 mod sample;
 mod table;
+mod traffic;
 
 pub use acme::{AcmeProblem, AcmeStanding};
 pub use certificates::{CertificateUse, LiveCertificate};
@@ -29,11 +29,14 @@ pub use leases::{Lease, LeaseEvent, LeaseStore, NotChanged};
 pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
 pub use places::{CountingFinder, LivePlaces};
-pub use preview::{NoPreview, preview_of, preview_of_parts};
-pub use rate::RateMeter;
+pub use preview::{NoPreview, preview_of, preview_of_parts, quick_preview_of};
 pub use revision::Revision;
 pub use sample::{KeptRequest, Recent, Sampler, Seen};
 pub use table::{LiveTable, Origin};
+pub use traffic::{
+    FlopMatrix, HISTORY, LONG_STREAM, OpenStream, RateMeter, RegionTraffic, Stream, StreamKind, TrafficHistory,
+    TrafficNow,
+};
 
 pub use fleet::{
     ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,

@@ -72,6 +72,23 @@ pub struct Recent {
     pub requests: Vec<KeptRequest>,
 }
 
+impl Recent {
+    /// The same from at most `most` of its requests, which stand for all of them: quicker to look at, and coarser.
+    #[must_use]
+    pub fn thinned(mut self, most: usize) -> Self {
+        let all = self.requests.len();
+        let step = all.div_ceil(most.max(1)).max(1);
+        let mut nth = 0;
+        self.requests.retain(|_| {
+            nth += 1;
+            (nth - 1_usize).is_multiple_of(step)
+        });
+        let factor = all as f64 / self.requests.len().max(1) as f64;
+        self.requests.iter_mut().for_each(|request| request.per_second *= factor);
+        self
+    }
+}
+
 #[derive(Debug, Default)]
 struct Kept {
     /// In the order in which they came; the rates are weights within their second.

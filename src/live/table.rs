@@ -3,9 +3,9 @@
 use super::fleet::Pools;
 use super::learned::LearnedHomes;
 use super::limits::RateLimiter;
-use super::memory::{Counts, HomesMemory, LimitMemory, MOST_ENTRIES, TrafficMemory};
-use super::rate::RateMeter;
+use super::memory::{Counts, HomesMemory, LimitMemory, MOST_ENTRIES};
 use super::revision::Revision;
+use super::traffic::{FlopMatrix, RateMeter, RegionTraffic};
 use crate::model::{Drain, RegionId, ServiceId, Timestamp};
 use crate::routing::{Away, FleetView, RoutingTable};
 use crate::telemetry::RequestMeters;
@@ -40,6 +40,10 @@ pub struct LiveTable {
     pub(super) edge_refusals: Arc<[AtomicU64]>,
     /// By region: what the region gets from this edge.
     pub(super) traffic: Box<[Arc<RegionTraffic>]>,
+    /// Where sessions arrived against where they are at home.
+    pub flop_matrix: Arc<FlopMatrix>,
+    /// Requests that no region could serve.
+    pub unserved: Arc<RateMeter>,
 }
 
 /// What brought a table.
@@ -50,15 +54,6 @@ pub enum Origin {
     File,
     /// The last good table of an earlier run, because the file is broken.
     LastGood,
-}
-
-/// What one region gets from this edge. It outlives the table.
-#[derive(Debug, Default)]
-pub(super) struct RegionTraffic {
-    /// Requests that it serves.
-    pub served: RateMeter,
-    /// Requests that arrived here and whose session is at home there.
-    pub flops: RateMeter,
 }
 
 /// For how many seconds an edge that cannot serve a service is not asked for it again.
@@ -80,6 +75,8 @@ impl LiveTable {
             limiters: self.limiters.clone(),
             edge_refusals: Arc::clone(&self.edge_refusals),
             traffic: self.traffic.clone(),
+            flop_matrix: Arc::clone(&self.flop_matrix),
+            unserved: Arc::clone(&self.unserved),
         }
     }
 
@@ -127,26 +124,16 @@ impl LiveTable {
         service.index() * self.table.regions().len() + region.index()
     }
 
-    /// Counts a request that `region` serves in `second` of [`super::clock::second`].
-    pub fn served(&self, region: RegionId, flopped: bool, second: u64) {
-        if let Some(traffic) = self.traffic.get(region.index()) {
-            traffic.served.record(second);
-            if flopped {
-                traffic.flops.record(second);
-            }
-        }
+    /// What `region` gets from this edge.
+    #[must_use]
+    pub fn traffic(&self, region: RegionId) -> Option<&Arc<RegionTraffic>> {
+        self.traffic.get(region.index())
     }
 
     /// Requests per second that `region` gets from this edge: the mean of the last five seconds.
     #[must_use]
     pub fn requests_per_second(&self, region: RegionId, second: u64) -> f64 {
-        self.traffic.get(region.index()).map_or(0.0, |traffic| traffic.served.per_second(second))
-    }
-
-    /// Flops per second from here to `region`.
-    #[must_use]
-    pub fn flops_per_second(&self, region: RegionId, second: u64) -> f64 {
-        self.traffic.get(region.index()).map_or(0.0, |traffic| traffic.flops.per_second(second))
+        self.traffic(region).map_or(0.0, |traffic| traffic.requests_per_second(second))
     }
 
     pub(super) fn counts(&self, now: Duration) -> Counts {
@@ -168,11 +155,7 @@ impl LiveTable {
             }
         }
         for (region, traffic) in self.table.regions().iter().zip(&self.traffic) {
-            counts.traffic.push(TrafficMemory {
-                region: region.name.to_string(),
-                served: traffic.served.counted(now.as_secs()),
-                flops: traffic.flops.counted(now.as_secs()),
-            });
+            counts.traffic.push(traffic.memory(region.name.to_string(), now.as_secs()));
         }
         counts
     }
@@ -193,8 +176,7 @@ impl LiveTable {
         }
         for (region, traffic) in self.table.regions().iter().zip(&self.traffic) {
             for memory in counts.traffic.iter().filter(|memory| memory.region == region.name.as_str()) {
-                traffic.served.recall(&memory.served, now.as_secs());
-                traffic.flops.recall(&memory.flops, now.as_secs());
+                traffic.recall(memory, now.as_secs());
             }
         }
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderName, Method};
 use pingora::http::ResponseHeader;
+use pingora::protocols::http::HttpTask;
 use pingora::proxy::{FailToProxy, Session};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
@@ -81,6 +82,18 @@ impl Proxy {
         session.write_response_header(Box::new(head), true).await
     }
 
+    async fn end_stream(&self, session: &mut Session) -> Result<()> {
+        if session.is_http2() && grpc::is_call(session.req_header()) {
+            let trailers = grpc::ended_by_drain();
+            return session
+                .as_mut()
+                .response_duplex_vec(vec![HttpTask::Trailer(Some(Box::new(trailers)))])
+                .await
+                .map(drop);
+        }
+        session.as_mut().finish_body().await
+    }
+
     /// Answers a request that failed on the way to a server, as far as the client can still be answered.
     pub(super) async fn answer_failure(
         &self,
@@ -88,6 +101,11 @@ impl Proxy {
         context: &mut RequestContext,
         error: &Error,
     ) -> FailToProxy {
+        if context.stream_ends() && session.response_written().is_some() {
+            // In the terms of its protocol, as far as these let an answer end early. A client that is gone need not hear of it.
+            let _ = self.end_stream(session).await;
+            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        }
         let refusal = context.refusal.or_else(|| refusal_of(error));
         let mut code = 0;
         if let Some(refusal) = refusal {

@@ -3,7 +3,7 @@
 use super::http1::LineSeen;
 use super::websocket::WayIn;
 use crate::client::HTTP2_PREFACE;
-use crate::live::clock;
+use crate::live::{Stream as OpenStream, clock};
 use crate::resilience::{Pace, Patience};
 use crate::telemetry::{CutOff, Metrics};
 use crate::tls::ClientIdentity;
@@ -70,6 +70,12 @@ pub(super) struct ConnectionState {
     identity: OnceLock<ClientIdentity>,
     phase: AtomicU8,
     line: AtomicU8,
+    /// The stream that is on it, where there is one that it can end.
+    stream: Mutex<Option<Arc<OpenStream>>>,
+    /// Whether there is, so that the usual request takes no lock.
+    has_stream: AtomicBool,
+    /// Whether it ends because its stream was told to.
+    is_parting: AtomicBool,
     /// What the engine has let go of.
     left: Mutex<Option<Left>>,
     /// Whether nobody asks for it any more.
@@ -85,6 +91,9 @@ impl ConnectionState {
             identity: OnceLock::new(),
             phase: AtomicU8::new(Phase::Any as u8),
             line: AtomicU8::new(LineSeen::Awaited as u8),
+            stream: Mutex::default(),
+            has_stream: AtomicBool::new(false),
+            is_parting: AtomicBool::new(false),
             left: Mutex::default(),
             is_over: AtomicBool::new(false),
         }
@@ -113,6 +122,34 @@ impl ConnectionState {
             Some(Left::Whole(stream)) => timeout(PARTING, part(stream)).await,
             None => Ok(()),
         };
+    }
+
+    /// Says which stream is on it alone, or that none is any more.
+    pub(super) fn carries(&self, stream: Option<Arc<OpenStream>>) {
+        if stream.is_none() && !self.has_stream.load(Ordering::Acquire) {
+            return;
+        }
+        let mut held = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_stream.store(stream.is_some(), Ordering::Release);
+        *held = stream;
+    }
+
+    /// Whether the stream that is on it is to end: what is read next is the error then, at which the engine lets go of the
+    /// request between two pieces of its answer.
+    pub(super) fn poll_parting(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.has_stream.load(Ordering::Acquire) {
+            return Poll::Pending;
+        }
+        let held = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(stream) = &*held else { return Poll::Pending };
+        ready!(stream.poll_end(context));
+        self.is_parting.store(true, Ordering::Release);
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the region is drained")))
+    }
+
+    /// Whether it ends because its stream was told to.
+    pub(super) fn is_parting(&self) -> bool {
+        self.is_parting.load(Ordering::Acquire)
     }
 
     /// Takes in the certificates that the client has shown, once they have been verified.

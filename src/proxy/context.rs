@@ -4,7 +4,8 @@ use super::connection::{ConnectionState, Phase};
 use super::hop::Forwarded;
 use super::refusal::Refusal;
 use super::replay::Replayed;
-use crate::live::{ActiveRequest, Edge, LiveTable, clock};
+use super::trace::Trace;
+use crate::live::{ActiveRequest, Edge, LiveTable, OpenStream, clock};
 use crate::model::{GrpcStatus, RegionId, RegionName, Timestamp};
 use crate::resilience::Patience;
 use crate::routing::{Decision, Reasons, SessionState, Way};
@@ -41,6 +42,8 @@ pub(crate) struct RequestContext {
     pub(super) decided: Option<Decided>,
     /// Why the edge answers itself, where it does.
     pub(super) refusal: Option<Refusal>,
+    /// Which trace it belongs to, where there are traces.
+    pub(super) trace: Option<Box<Trace>>,
     /// Where it was tried.
     pub(super) attempts: Attempts,
     /// That its app asked for it to be replayed in another region.
@@ -55,6 +58,12 @@ pub(crate) struct RequestContext {
     pub(super) body_received: u64,
     /// How long its body was waited for, where that is for the request to say and not for its connection.
     pub(super) upload: Option<Patience>,
+    /// Whether its region's traffic has it.
+    pub(super) is_counted: bool,
+    /// Whether its connection is its own while it is served.
+    pub(super) has_connection: bool,
+    /// What counts it as a stream, where it is one.
+    pub(super) stream: Option<OpenStream>,
     _open: Open,
 }
 
@@ -123,6 +132,7 @@ impl RequestContext {
             in_circle: false,
             decided: None,
             refusal: None,
+            trace: None,
             attempts: Attempts::default(),
             replay: None,
             goes_again: false,
@@ -130,6 +140,9 @@ impl RequestContext {
             grpc_status: None,
             body_received: 0,
             upload: None,
+            is_counted: false,
+            has_connection: false,
+            stream: None,
             _open: edge.metrics().open_request(),
         }
     }

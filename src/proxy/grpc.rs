@@ -3,8 +3,8 @@
 use super::context::RequestContext;
 use super::refusal::{Refusal, ReplayProblem};
 use crate::model::{GrpcStatus, is_grpc};
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 
@@ -37,6 +37,14 @@ pub(super) fn refuse(head: &mut ResponseHeader, refusal: Refusal, context: &mut 
     // No character of it would have to be escaped but `%`, which none has.
     head.insert_header(GRPC_MESSAGE, format!("homeward: {}", refusal.detail()))?;
     Ok(())
+}
+
+/// The trailers of a call that is ended because its region is drained: it may be made again, and goes elsewhere then.
+pub(super) fn ended_by_drain() -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(2);
+    trailers.insert(GRPC_STATUS, HeaderValue::from(GrpcStatus::Unavailable as u16));
+    trailers.insert(GRPC_MESSAGE, HeaderValue::from_static("homeward: the region is drained"));
+    trailers
 }
 
 /// The status that says the same as a refusal does.

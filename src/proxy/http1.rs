@@ -7,6 +7,7 @@ use super::connection::ConnectionState;
 use super::layer::Watch;
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// What is known of the line of the request that is on a connection, or comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,10 @@ impl Watch for RequestLines {
             self.state.saw_line(seen);
         }
         Ok(())
+    }
+
+    fn waiting(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.state.poll_parting(context)
     }
 }
 

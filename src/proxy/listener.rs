@@ -207,7 +207,7 @@ impl Front {
             () = async { drop(cut.wait_for(|cut| *cut).await) } => {}
         }
         let stops = *stop.borrow();
-        state.end(stops).await;
+        state.end(stops || state.is_parting()).await;
     }
 
     /// Many requests are on it at once, so that it is its frames that are timed.

@@ -26,6 +26,9 @@ mod replay;
 mod request_id;
 mod route;
 mod server;
+mod streams;
+mod trace;
+mod traffic;
 mod transit;
 mod websocket;
 
@@ -33,7 +36,7 @@ use crate::config::ForwardedHeader;
 use crate::live::{Edge, clock};
 use crate::model::Network;
 use crate::resilience::{Observation, Pace};
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Tracer};
 use async_trait::async_trait;
 use bytes::Bytes;
 use connection::{ConnectionState, Phase};
@@ -67,6 +70,7 @@ const CLIENT_DRAIN: Duration = Duration::from_secs(2);
 pub(crate) struct Proxy {
     edge: Arc<Edge>,
     access_log: Arc<AccessLog>,
+    tracer: Option<Arc<Tracer>>,
     trusted_proxies: Vec<Network>,
     forwarded_header: ForwardedHeader,
     head_limits: HeadLimits,
@@ -90,6 +94,7 @@ impl ProxyHttp for Proxy {
         session.set_write_timeout(Some(CLIENT_STALL));
         session.set_total_drain_timeout(Some(CLIENT_DRAIN));
         context.connection = connection_of(session);
+        context.has_connection = !session.is_http2();
         context.ends = Ends {
             client: context.connection.as_ref().map(|connection| connection.peer),
             edge: session.server_addr().and_then(|address| address.as_inet()).copied(),
@@ -188,6 +193,7 @@ impl ProxyHttp for Proxy {
         end_of_stream: bool,
         context: &mut RequestContext,
     ) -> Result<()> {
+        context.body_runs()?;
         let bytes = body.as_ref().map_or(0, Bytes::len);
         self.take_body(bytes, end_of_stream, context).or_else(|refusal| {
             context.refusal = Some(refusal);
@@ -209,7 +215,24 @@ impl ProxyHttp for Proxy {
             session.set_keepalive(None); // and the client hears so: the next request is another process's
         }
         let is_held = !session.as_ref().retry_buffer_truncated();
-        self.take(session.req_header(), head, is_held, context)
+        self.take(session.req_header(), head, is_held, context)?;
+        if !head.status.is_informational() || head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            context.answer_begins(session.req_header(), head);
+        }
+        Ok(())
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut RequestContext,
+    ) -> Result<Option<Duration>> {
+        if !end_of_stream {
+            context.body_runs()?;
+        }
+        Ok(None)
     }
 
     fn upstream_response_trailer_filter(
@@ -248,7 +271,11 @@ impl ProxyHttp for Proxy {
         if !context.is_carried {
             self.record(session, error, context);
         }
+        context.stream = None;
         if session.req_header().version != http::Version::HTTP_2 {
+            if let Some(connection) = &context.connection {
+                connection.carries(None);
+            }
             context.enter(Phase::Idle);
             // What is left of a body comes before the next line.
             let next = if session.as_mut().is_body_done() { LineSeen::Awaited } else { LineSeen::Unknown };

@@ -7,7 +7,7 @@ use super::headers::host;
 use super::refusal::{Refusal, UpstreamFailure};
 use crate::live::{Seen, clock};
 use crate::model::{GrpcStatus, Timestamp};
-use crate::routing::{Arrived, Despite, HomeBy, Outcome, SessionKey, SessionState, VisitorNetwork, Way};
+use crate::routing::{Arrived, Despite, HomeBy, Outcome, SessionKey, VisitorNetwork, Way};
 use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
 use http::header::{REFERER, USER_AGENT};
@@ -29,15 +29,11 @@ impl Proxy {
                 if let (Some(grpc), Some(region)) = (context.grpc_status, decided.decision.region()) {
                     decided.live.meters.grpc(decided.decision.service, region, grpc);
                 }
-                let second = clock::second();
-                if let (Some(region), true) = (decided.decision.region(), context.attempts.count > 0) {
-                    let flopped = decided.session() == SessionState::Flopped;
-                    decided.live.served(region, flopped, second);
-                }
+                context.count_end(status, error);
                 // One that admission refused goes nowhere, by any table; one that a hop brought is its first edge's.
                 let was_refused = context.attempts.count == 0 && decided.decision.region().is_some();
                 if decided.decision.arrived == Arrived::Here && !was_refused {
-                    self.edge.sampler().record(second, || seen(decided, context.client));
+                    self.edge.sampler().record(clock::second(), || seen(decided, context.client));
                 }
             }
             None => {
@@ -47,6 +43,7 @@ impl Proxy {
             }
         }
         self.write_line(session, context, status, duration, error);
+        self.end_trace(session, context, status, duration, error_word(context, error));
     }
 
     fn write_line(
@@ -90,12 +87,7 @@ impl Proxy {
             request_id: context.request_id.as_bytes(),
             user_agent: header(USER_AGENT),
             referer: header(REFERER),
-            error: match (context.refusal, error) {
-                (Some(refusal), _) => Some(refusal.proxy_error()),
-                (None, Some(error)) if error.esource() == &ErrorSource::Downstream => Some("client_left"),
-                (None, Some(error)) => Some(failure_of(error).as_str()),
-                (None, None) => None,
-            },
+            error: error_word(context, error),
         });
     }
 }
@@ -113,6 +105,17 @@ fn seen(decided: &Decided, client: IpAddr) -> Seen<'_> {
         network: VisitorNetwork::of(client),
         place: decision.place,
         session: home.map(|home| live.table.region_name(home)),
+    }
+}
+
+/// Why the request failed, in one word; `None` where it did not.
+fn error_word(context: &RequestContext, error: Option<&Error>) -> Option<&'static str> {
+    match (context.refusal, error) {
+        (_, Some(_)) if context.stream_ends() => Some("stream_ended_by_drain"),
+        (Some(refusal), _) => Some(refusal.proxy_error()),
+        (None, Some(error)) if error.esource() == &ErrorSource::Downstream => Some("client_left"),
+        (None, Some(error)) => Some(failure_of(error).as_str()),
+        (None, None) => None,
     }
 }
 
@@ -145,6 +148,7 @@ fn count_upstream(decided: &Decided, context: &RequestContext, status: u16, erro
         None => UpstreamResult::Answered,
         // It was the answer that asked for what cannot be.
         Some(_) if matches!(context.refusal, Some(Refusal::Replay(_))) => UpstreamResult::Answered,
+        Some(_) if context.stream_ends() => UpstreamResult::Answered,
         Some(error) if error.esource() == &ErrorSource::Downstream => UpstreamResult::ClientLeft,
         Some(error) => upstream_result(failure_of(error)),
     };

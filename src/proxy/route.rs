@@ -46,6 +46,7 @@ impl Proxy {
         let live = self.edge.table();
         context.forwarded = live.as_ref().and_then(|live| self.forwarded(head, live));
         self.identify(head, peer, context);
+        self.begin_trace(head, context);
         if context.connection.as_ref().is_some_and(|connection| connection.line().is_odd(head.raw_path())) {
             return Err(Refusal::BadRequest("The request line has characters that must be percent-encoded."));
         }
@@ -202,7 +203,9 @@ impl Proxy {
         *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
         attempts.count = attempts.count.saturating_add(1);
         attempts.began = Some(clock::monotonic());
+        let address = server.address();
         attempts.server = Some(server.begin());
+        context.begin_try(address, region, way);
         Ok(peer)
     }
 
@@ -232,6 +235,7 @@ impl Proxy {
 
     /// Takes in that no connection could be made to the server of the last attempt. Whether another attempt may follow.
     pub(super) fn connection_failed(&self, context: &mut RequestContext, failure: UpstreamFailure) -> bool {
+        context.end_try(Some(failure.as_str()));
         let RequestContext { decided: Some(Decided { live, decision }), attempts, .. } = context else { return false };
         let Some(active) = attempts.server.take() else { return false };
         let server = active.server();

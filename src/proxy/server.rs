@@ -6,11 +6,11 @@ use super::farewell::Farewell;
 use super::intake::HeadLimits;
 use super::listener::{Doors, Front, listen};
 use super::peer::EngineCredentials;
-use super::{Proxy, http2};
+use super::{Proxy, http2, streams};
 use crate::config::Settings;
 use crate::live::{Edge, clock};
 use crate::resilience::{ConnectionRate, Connections, Pace};
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Tracer};
 use crate::tls::ListenerTls;
 use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::proxy::{HttpProxy, http_proxy};
@@ -93,7 +93,7 @@ impl ProxyServer {
         settings: &Settings,
         threads: usize,
         edge: Arc<Edge>,
-        access_log: Arc<AccessLog>,
+        (access_log, tracer): (Arc<AccessLog>, Option<Arc<Tracer>>),
         tls: &[Option<Arc<ListenerTls>>],
         mut given: impl FnMut(SocketAddr) -> Option<StdListener>,
     ) -> Result<Self, BindError> {
@@ -111,6 +111,7 @@ impl ProxyServer {
         let proxy = || Proxy {
             edge: Arc::clone(&edge),
             access_log: Arc::clone(&access_log),
+            tracer: tracer.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             forwarded_header: settings.forwarded_header,
             credentials: EngineCredentials::default(),
@@ -148,6 +149,7 @@ impl ProxyServer {
         };
         let (doors, shut) = watch::channel(Doors::Shut);
         let [(stop, stopped), (quiet, not_quiet), (cut, not_cut)] = [(); 3].map(|()| watch::channel(false));
+        runtime.get_handle().spawn(streams::end_drained(Arc::clone(&edge), stopped.clone()));
         let (mut addresses, mut sockets, mut listening) = (Vec::new(), Vec::new(), Vec::new());
         for ((of_settings, bound), tls) in listeners.into_iter().zip(tls) {
             // With TLS the two sides settle on a version of HTTP by ALPN.

@@ -22,6 +22,7 @@ impl Proxy {
     pub(super) fn tell(&self, head: &mut RequestHeader, received: &Received, context: &RequestContext) -> Result<()> {
         let Some(decided) = &context.decided else { return Ok(()) };
         headers::of_visitor(head, context, received)?;
+        context.say_trace(head)?;
         if context.attempts.way != Some(Way::Edge) {
             return headers::to_app(head, context, decided);
         }
@@ -62,6 +63,7 @@ impl Proxy {
             headers::to_client(head, None);
             return Ok(());
         }
+        context.try_answered(head.status.as_u16());
         let by_hop = context.forwarded.is_some();
         let at_edge = context.attempts.way == Some(Way::Edge);
         if at_edge && head.headers.contains_key(HOMEWARD_HOP_REFUSED) && self.is_refused_by_edge(context, is_held) {
@@ -108,6 +110,7 @@ fn go_again(context: &mut RequestContext) -> Result<()> {
         live.meters.upstream(decision.service, region, UpstreamResult::Answered);
     }
     context.attempts.server = None;
+    context.end_try(None);
     context.goes_again = true;
     Error::e_explain(ErrorType::Custom("GoesAgain"), "the request goes once more")
 }

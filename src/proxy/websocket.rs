@@ -84,11 +84,13 @@ impl Proxy {
 fn enter(session: &Session, connection: &Arc<ConnectionState>) -> Option<DuplexStream> {
     let way_in = connection.way_in.get()?;
     let (ours, theirs) = duplex(BUFFER);
-    let state: Box<dyn std::any::Any + Send + Sync> = Box::new(Arc::new(connection.within()));
+    let within = Arc::new(connection.within());
+    let state: Box<dyn std::any::Any + Send + Sync> = Box::new(Arc::clone(&within));
     let digest = ProxyDigest::new(Box::new(ResponseHeader::build(200, Some(0)).ok()?), Some(state));
     let outer = session.digest()?;
     let stream: Stream = Box::new(Within {
         stream: theirs,
+        state: within,
         digest: Arc::new(digest),
         socket: outer.socket_digest.clone(),
         timing: outer.timing_digest.clone(),
@@ -176,17 +178,26 @@ async fn carry(session: &mut Session, upgraded: impl AsyncRead + AsyncWrite) -> 
 }
 
 /// The edge's side of a connection within the process. It has the addresses of the connection that it stands for.
-#[derive(Debug)]
 struct Within {
     stream: DuplexStream,
+    state: Arc<ConnectionState>,
     digest: Arc<ProxyDigest>,
     socket: Option<Arc<SocketDigest>>,
     timing: Vec<Option<TimingDigest>>,
 }
 
+impl std::fmt::Debug for Within {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Within({})", self.state.peer)
+    }
+}
+
 impl AsyncRead for Within {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
+        match Pin::new(&mut self.stream).poll_read(context, into) {
+            Poll::Ready(read) => Poll::Ready(read),
+            Poll::Pending => self.state.poll_parting(context),
+        }
     }
 }
 

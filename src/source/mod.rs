@@ -5,6 +5,7 @@
 
 mod acme_files;
 mod certificates;
+mod collector_token;
 mod credentials;
 mod keys;
 mod last_good;
@@ -17,6 +18,7 @@ mod whole_file;
 
 pub use acme_files::{ReadAuthorities, ReadExternalKey, acme_files};
 pub use certificates::{CertificateSources, ListenersTls, read_certificate, read_client_ca};
+pub use collector_token::{ReadCollectorToken, collector_token};
 pub use credentials::{peer_files, read_client_identity, read_server_ca};
 pub use keys::{Read, SecretFollower, read_keyring, read_table, read_tokens};
 pub use last_good::LastGood;

@@ -2,6 +2,7 @@
 
 use super::names;
 use super::series::Series;
+use super::standing::Standing;
 use super::words::{
     AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult,
     ReplayResult, TlsReload,
@@ -12,11 +13,14 @@ use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 use std::sync::Arc;
 
 /// The most series of a counter that grows with services and regions.
-const MOST_SERIES: usize = 20_000;
+pub(super) const MOST_SERIES: usize = 20_000;
 /// The most series of a histogram, each of which is as large as 17 others.
 const MOST_HISTOGRAMS: usize = 2_000;
 /// The longest label value that an operator writes, in bytes.
 const LONGEST_LABEL: usize = 128;
+
+/// What can be left of a region under a drain.
+const REMAINDERS: [&str; 3] = ["visitors", "sessions", "streams"];
 
 /// Why the metrics could not be set up: a mistake in their definitions.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,7 @@ pub(super) struct Families {
     geo_lookups: Vec<IntCounter>,
     share: Series<Gauge>,
     away: Series<IntGauge>,
+    remainder: Series<Gauge>,
     drains: Series<IntGauge>,
     pub(super) upstream_requests: Series<IntCounter>,
     pub(super) upstream_retries: Series<IntCounter>,
@@ -73,6 +78,7 @@ pub(super) struct Families {
     access_log_dropped: IntCounter,
     handovers: Vec<IntCounter>,
     stalled: Series<IntGauge>,
+    pub(super) standing: Standing,
 }
 
 /// What is shown of one region.
@@ -84,6 +90,8 @@ pub struct RegionRow<'a> {
     pub share: Share,
     /// Why it is away; empty where it is not.
     pub away: &'a [Away],
+    /// What it still gets: requests a second of new visitors and of sessions, and open streams.
+    pub remainder: [f64; 3],
 }
 
 /// What is shown of one drain in force.
@@ -163,6 +171,7 @@ impl Metrics {
             geo_lookups: each(geo_lookups, &mut GeoLookup::ALL.iter().map(|word| word.as_str())),
             share: reals(names::REGION_SHARE)?,
             away: gauges(names::REGION_AWAY)?,
+            remainder: reals(names::REGION_REMAINDER)?,
             drains: gauges(names::DRAIN)?,
             upstream_requests: counters(names::UPSTREAM_REQUESTS)?,
             upstream_retries: counters(names::UPSTREAM_RETRIES)?,
@@ -188,6 +197,7 @@ impl Metrics {
             access_log_dropped: counters(names::ACCESS_LOG_DROPPED)?.get(&[]),
             handovers: each(counters(names::HANDOVERS)?, &mut HandoverResult::ALL.iter().map(|word| word.as_str())),
             stalled: gauges(names::RUNTIME_STALLED)?,
+            standing: Standing::new(&registry)?,
         };
         Ok(Self { registry, families: Arc::new(families) })
     }
@@ -289,6 +299,12 @@ impl Metrics {
         let reasons =
             rows.iter().flat_map(|row| row.away.iter().map(|why| [row.region.to_owned(), why.as_str().into()]));
         self.families.away.replace(reasons.map(|labels| (labels, one)));
+        let remainders = rows
+            .iter()
+            .flat_map(|row| REMAINDERS.iter().zip(row.remainder).map(|(kind, value)| (row.region, kind, value)));
+        self.families.remainder.replace(remainders.map(|(region, kind, value)| {
+            ([region.to_owned(), (*kind).to_owned()], move |gauge: &Gauge| gauge.set(value))
+        }));
     }
 
     /// Shows these drains, and no others any longer.
@@ -411,12 +427,12 @@ fn one(gauge: &IntGauge) {
     gauge.set(1);
 }
 
-fn seconds(time: Timestamp) -> f64 {
+pub(super) fn seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
 }
 
 /// The start of `text`, as long as a label may be.
-fn cut(text: &str) -> &str {
+pub(super) fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(LONGEST_LABEL)]
 }
 
@@ -453,13 +469,21 @@ mod tests {
     fn regions_and_drains_vanish_with_their_cause() {
         let metrics = metrics();
         let drained = [Away::Drained { drain: 0 }, Away::NoHealthyServer];
-        let region = |region, away| RegionRow { region, share: Share::from_ratio(0.3).unwrap(), away };
+        let region = |region, away| RegionRow {
+            region,
+            share: Share::from_ratio(0.3).unwrap(),
+            away,
+            remainder: [2.5, 0.0, 3.0],
+        };
         metrics.set_regions([region("us-west", &drained), region("us-east", &[])]);
         let until = Timestamp::from_second(1_795_336_200).ok();
         metrics.set_drains([DrainRow { region: "us-west", by: Some("on\"call\n"), until }]);
         assert_eq!(value(&metrics, "homeward_region_share_ratio{region=\"us-west\"}"), Some(0.3));
         let drained = "homeward_region_away{region=\"us-west\",why=\"Drained\"}";
         assert_eq!(value(&metrics, drained), Some(1.0));
+        let remainder =
+            |kind| value(&metrics, &format!("homeward_region_remainder{{kind=\"{kind}\",region=\"us-west\"}}"));
+        assert_eq!(REMAINDERS.map(remainder), [Some(2.5), Some(0.0), Some(3.0)]);
         let text = metrics.render();
         let drain = "homeward_drain_info{by=\"on\\\"call\\n\",region=\"us-west\",until=\"2026-11-22T08:30:00Z\"} 1\n";
         assert!(text.contains(drain), "{text}");

@@ -5,6 +5,8 @@
 //! | `names` | every metric's name, labels and help |
 //! | `series` | the series of one metric by label values, with a bound on their number |
 //! | `metrics` | all metrics of one edge, and their text form |
+//! | `spans` | spans of traces, handed to whoever sends them |
+//! | `standing` | those that say how the edge itself stands, what regions can carry and when drains end |
 //! | `request_meters` | the counters of requests, found without writing a label |
 //! | `words` | the label values that are results: of an upstream request, a retry, a look-up |
 //! | `access_log` | one line a request, handed to a writer that never holds a request up |
@@ -25,6 +27,8 @@ mod printable;
 mod process_log;
 mod request_meters;
 mod series;
+mod spans;
+mod standing;
 mod words;
 mod writer;
 
@@ -35,7 +39,8 @@ pub use occasionally::Occasionally;
 pub use printable::Printable;
 pub use process_log::{ProcessLogError, init as init_process_log};
 pub use request_meters::RequestMeters;
+pub use spans::{Span, SpanKind, SpanValue, Spans, TraceContext, Tracer};
 pub use words::{
     AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult,
-    ReplayResult, RetryResult, TlsReload, UpstreamResult,
+    ReplayResult, RetryResult, SpanResult, TlsReload, UpstreamResult,
 };

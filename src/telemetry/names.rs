@@ -91,8 +91,15 @@ metrics! {
         "Part of new visitors that a region still gets, from 0 to 1, after its drains.";
     REGION_AWAY: Gauge "region_away" {region, why}
         "1 for each reason why a region is away; no series where it is not.";
+    REGION_REMAINDER: Gauge "region_remainder" {region, kind}
+        "What a region still gets from this edge: requests a second of new visitors (visitors) and of sessions (sessions), and \
+         open streams (streams).";
     DRAIN: Gauge "drain_info" {region, by, until}
         "1 for each drain in force, with who drains and until when.";
+    DRAIN_END: Gauge "drain_end_timestamp_seconds" {region, by}
+        "When a drain in force ends by itself, as Unix time; the first to end where one drains a region twice.";
+    REGION_CAPACITY: Gauge "region_capacity_requests_per_second" {region}
+        "What a region can carry, as the routing table says; no series where it does not.";
     UPSTREAM_REQUESTS: Counter "upstream_requests_total" {service, region, result}
         "Requests sent to a service's servers in a region, each try counted, by result.";
     GRPC_CALLS: Counter "grpc_calls_total" {service, region, status}
@@ -125,10 +132,16 @@ metrics! {
         "Requests to the admin address, and connections, that were refused, by why.";
     ACCESS_LOG_DROPPED: Counter "access_log_dropped_total" {}
         "Lines of the access log that were lost because it could not be written fast enough, or not at all.";
+    SPANS: Counter "spans_total" {result}
+        "Spans of traces, by what became of them: exported, dropped (too many waited) or failed (the collector took none).";
     HANDOVERS: Counter "handovers_total" {result}
         "Hand-overs to a new process that this one was asked for, by result: completed, failed or refused.";
     RUNTIME_STALLED: Gauge "runtime_stalled" {thread}
         "1 while a thread of the edge is stuck, else 0, by thread.";
+    READY: Gauge "ready" {}
+        "1 while the edge should get requests, as /readyz says, else 0.";
+    EDGE: Gauge "edge_info" {region}
+        "1 for the region that the edge stands in.";
     BUILD: Gauge "build_info" {version}
         "1 for the version that runs.";
     PROCESS_START: Gauge "process_start_time_seconds" {}

@@ -451,7 +451,15 @@ mod tests {
         meters.grpc(service(), region(2), GrpcStatus::Ok);
         metrics.rate_limited("portal");
         metrics.stalled("control", false);
-        metrics.set_regions([RegionRow { region: "r1", share: Share::NONE, away: &[Away::NoPool] }]);
+        metrics.set_edge("r1", true);
+        metrics.set_capacities([("r1", 1200.0)]);
+        metrics.set_drain_ends([("r1", None, Timestamp::UNIX_EPOCH)]);
+        metrics.set_regions([RegionRow {
+            region: "r1",
+            share: Share::NONE,
+            away: &[Away::NoPool],
+            remainder: [0.0; 3],
+        }]);
         metrics.set_drains([DrainRow { region: "r1", by: Some("on\"call\\\n\u{e9}"), until: None }]);
         metrics.set_pools([PoolRow { service: "portal", region: "r1", servers: 2, healthy: 0 }]);
         metrics.table_applied("abc", Timestamp::UNIX_EPOCH);

@@ -245,3 +245,15 @@ words! {
         Handshake = "handshake",
     }
 }
+
+words! {
+    /// What became of a span.
+    SpanResult {
+        /// The collector has it.
+        Exported = "exported",
+        /// Too many waited to be sent.
+        Dropped = "dropped",
+        /// The collector did not take it.
+        Failed = "failed",
+    }
+}

@@ -11,6 +11,7 @@ mod crowds;
 mod edits;
 mod flops;
 mod handovers;
+mod leases;
 mod load;
 mod memory;
 mod sessions;

@@ -7,9 +7,10 @@ use crate::admin::access::Operator;
 use crate::admin::problem::Problem;
 use crate::admin::routes::Context;
 use crate::admin::status::DrainStatus;
-use crate::live::{Edge, Lease, LiveTable, NotChanged, clock};
-use crate::model::{Drain, Timestamp};
-use crate::routing::{Hazard, hazards};
+use crate::live::{Edge, Lease, LiveTable, NoPreview, NotChanged, clock, preview_of, quick_preview_of};
+use crate::model::{Drain, DrainLayer, Timestamp};
+use crate::routing::preview::Preview;
+use crate::routing::{Hazard, RoutingTable, hazards};
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 pub(super) async fn drain(
     operator: Operator,
-    State(Context { edge }): State<Context>,
+    State(Context { edge, .. }): State<Context>,
     order: Result<Json<DrainOrder>, JsonRejection>,
 ) -> Result<Json<DrainAnswer>, Problem> {
     let Json(order) = order.map_err(Refusal::from)?;
@@ -45,15 +46,23 @@ pub(super) async fn drain(
 fn try_out(edge: &Edge, order: &DrainOrder, asks: &str) -> Result<DrainAnswer, Problem> {
     let live = edge.table().ok_or(NotChanged::NoTable)?;
     let now = clock::now();
-    let (drain, warnings) = considered(&live, order, asks, now)?;
-    Ok(DrainAnswer { applied: false, drain: Some(DrainStatus::of(&live, &drain, now)), warnings, live_after_ms: None })
+    let drain = wanted(&live, order, asks, now)?;
+    let preview = foreseen(edge, &live, &drain, now, preview_of);
+    let warnings = warnings(&live, &drain, preview.as_ref(), now);
+    let drain = Some(DrainStatus::of(&live, &drain, now));
+    Ok(DrainAnswer { applied: false, drain, warnings, preview, live_after_ms: None })
 }
 
 fn put_on(edge: &Edge, order: &DrainOrder, asks: &str) -> Result<DrainAnswer, Problem> {
+    // Before table and leases are held by anybody: it takes some milliseconds.
+    let live = edge.table().ok_or(NotChanged::NoTable)?;
+    let now = clock::now();
+    let preview = foreseen(edge, &live, &wanted(&live, order, asks, now)?, now, quick_preview_of);
     let mut done = None;
     let took = edge.change_leases(|leases, live| {
         let now = clock::now();
-        let (drain, warnings) = considered(live, order, asks, now)?;
+        let drain = wanted(live, order, asks, now)?;
+        let warnings = warnings(live, &drain, preview.as_ref(), now);
         let refused = refused(order, &warnings);
         if !refused.is_empty() {
             let detail = format!("{} is not drained: {}", order.region, Warning::join(&refused));
@@ -69,22 +78,43 @@ fn put_on(edge: &Edge, order: &DrainOrder, asks: &str) -> Result<DrainAnswer, Pr
         Ok(all)
     })?;
     let (drain, warnings) = done.ok_or(NotChanged::NoTable)?;
-    Ok(DrainAnswer { applied: true, drain: Some(drain), warnings, live_after_ms: Some(milliseconds(took)) })
+    Ok(DrainAnswer { applied: true, drain: Some(drain), warnings, preview, live_after_ms: Some(milliseconds(took)) })
 }
 
-/// The drain that is asked for, and what speaks against it.
-fn considered(
+/// The drain that is asked for.
+fn wanted(live: &LiveTable, order: &DrainOrder, asks: &str, now: Timestamp) -> Result<Drain, Refusal> {
+    order.drain(region_named(live, &order.region)?, asks, now)
+}
+
+/// What `drain` would do to the requests of the last minute once its ramp is over.
+fn foreseen(
+    edge: &Edge,
     live: &LiveTable,
-    order: &DrainOrder,
-    asks: &str,
+    drain: &Drain,
     now: Timestamp,
-) -> Result<(Drain, Vec<Warning>), Refusal> {
-    let region = region_named(live, &order.region)?;
-    let drain = order.drain(region, asks, now)?;
+    preview: fn(&Edge, &RoutingTable, Timestamp) -> Result<Preview, NoPreview>,
+) -> Option<Preview> {
+    let is_replaced = |other: &&Drain| other.region == drain.region && other.layer == DrainLayer::Operator;
+    let kept = live.table.drains().iter().filter(|other| !is_replaced(other));
+    let drained = live.table.with_drains(kept.chain([drain]).cloned().collect());
+    // Without a table there is nothing to foresee, and the order is refused.
+    preview(edge, &drained, drain.settles_at().unwrap_or(now)).ok()
+}
+
+/// What speaks against `drain`.
+fn warnings(live: &LiveTable, drain: &Drain, preview: Option<&Preview>, now: Timestamp) -> Vec<Warning> {
     let is_healthy = |service, region| live.can_serve(service, region);
-    let found = hazards(&live.table, &drain, is_healthy, now);
-    let warnings = found.iter().map(|hazard: &Hazard| Warning::of(live, hazard, &order.region)).collect();
-    Ok((drain, warnings))
+    let mut found = hazards(&live.table, drain, is_healthy, now);
+    let loads = preview.map_or(&[][..], |preview| &preview.regions);
+    found.extend(loads.iter().filter_map(|load| {
+        let region = live.table.region_id(&load.name).filter(|region| *region != drain.region)?;
+        // What was too much before is nothing that the drain does.
+        let (would_get, capacity) = (load.would_get_per_second, load.capacity_per_second?);
+        let is_its_doing = would_get > load.today_per_second;
+        (load.over_capacity && is_its_doing).then_some(Hazard::OverCapacity { region, would_get, capacity })
+    }));
+    let name = live.table.region_name(drain.region);
+    found.iter().map(|hazard| Warning::of(live, hazard, name)).collect()
 }
 
 /// Those that the order does not override.

@@ -5,6 +5,7 @@ use super::warning::Warning;
 use crate::admin::status::DrainStatus;
 use crate::config::duration;
 use crate::model::{Drain, DrainLayer, DrainedSessions, DrainedStreams, RegionId, Share, Timestamp};
+use crate::routing::preview::Preview;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -76,6 +77,9 @@ pub struct DrainAnswer {
     pub drain: Option<DrainStatus>,
     /// What speaks against it: that was overridden or, in a dry run, would have to be.
     pub warnings: Vec<Warning>,
+    /// What it does, or would do, to the requests of the last minute, once its ramp is over; missing where a drain ends.
+    #[serde(default)]
+    pub preview: Option<Preview>,
     /// How long it took from the order until it was on disk and live, in milliseconds; missing in a dry run.
     pub live_after_ms: Option<f64>,
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub(super) async fn undrain(
     operator: Operator,
-    State(Context { edge }): State<Context>,
+    State(Context { edge, .. }): State<Context>,
     order: Result<Json<UndrainOrder>, JsonRejection>,
 ) -> Result<Json<DrainAnswer>, Problem> {
     let Json(order) = order.map_err(Refusal::from)?;
@@ -39,7 +39,7 @@ pub(super) async fn undrain(
 fn try_out(edge: &Edge, order: &UndrainOrder) -> Result<DrainAnswer, Problem> {
     let live = edge.table().ok_or(NotChanged::NoTable)?;
     let After { drain, warnings, .. } = After::of(&edge.leases(), &live, order, clock::now())?;
-    Ok(DrainAnswer { applied: false, drain, warnings, live_after_ms: None })
+    Ok(DrainAnswer { applied: false, drain, warnings, preview: None, live_after_ms: None })
 }
 
 fn take_off(edge: &Edge, order: &UndrainOrder) -> Result<DrainAnswer, Problem> {
@@ -54,7 +54,7 @@ fn take_off(edge: &Edge, order: &UndrainOrder) -> Result<DrainAnswer, Problem> {
         Ok(leases)
     })?;
     let (drain, warnings) = done.ok_or(NotChanged::NoTable)?;
-    Ok(DrainAnswer { applied: true, drain, warnings, live_after_ms: Some(milliseconds(took)) })
+    Ok(DrainAnswer { applied: true, drain, warnings, preview: None, live_after_ms: Some(milliseconds(took)) })
 }
 
 /// What the order leaves.

@@ -1,8 +1,10 @@
 //! Takes the status of a running edge.
 
+mod traffic;
+
 use super::{
     AcmeStatus, AdminStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus,
-    PlacesStatus, RegionStatus, ServiceStatus, Status, TableStatus,
+    PlacesStatus, RegionStatus, RemainderStatus, ServiceStatus, Status, TableStatus, TrafficStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
@@ -22,7 +24,8 @@ impl Status {
         let table = edge.table();
         let live = table.as_deref();
         let places = edge.places();
-        let second = clock::second();
+        let elapsed = clock::elapsed();
+        let second = elapsed.as_secs();
         Self {
             region: edge.local().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -62,16 +65,23 @@ impl Status {
             regions: live.map_or_else(Vec::new, |live| {
                 let pools = live.pools.status();
                 let regions = live.table.regions_by_id();
-                regions.map(|(id, region)| RegionStatus::of(live, &pools, id, region, now, second)).collect()
+                regions.map(|(id, region)| RegionStatus::of(live, &pools, id, region, now, elapsed)).collect()
             }),
             drains: live.map_or_else(Vec::new, |live| {
                 let leases = edge.leases();
                 let is_known = |lease: &&Lease| live.table.region_id(lease.region.as_str()).is_some();
                 let waiting =
                     leases.iter().filter(|lease| !is_known(lease)).map(|lease| DrainStatus::waiting(lease, now));
-                live.table.drains().iter().map(|drain| DrainStatus::of(live, drain, now)).chain(waiting).collect()
+                live.table
+                    .drains()
+                    .iter()
+                    .map(|drain| DrainStatus::of(live, drain, now).with_remainder(live, drain, now, elapsed))
+                    .chain(waiting)
+                    .collect()
             }),
             drains_problem: edge.leases_problem().as_deref().map(FileStatus::of),
+            flop_matrix: live.map_or_else(Vec::new, |live| traffic::flops(live, second)),
+            unserved_per_second: live.map_or(0.0, |live| live.unserved.per_second(second)),
         }
     }
 }
@@ -116,8 +126,16 @@ impl AcmeStatus {
 }
 
 impl RegionStatus {
-    fn of(live: &LiveTable, pools: &[PoolStatus], id: RegionId, region: &Region, now: Timestamp, second: u64) -> Self {
+    fn of(
+        live: &LiveTable,
+        pools: &[PoolStatus],
+        id: RegionId,
+        region: &Region,
+        now: Timestamp,
+        elapsed: Duration,
+    ) -> Self {
         let Standing { share, away } = Standing::of(live, id, now);
+        let traffic = live.traffic(id).map(|traffic| traffic.now(elapsed.as_secs())).unwrap_or_default();
         let services: Vec<_> = pools.iter().filter(|pool| pool.region == region.name).map(ServiceStatus::of).collect();
         Self {
             name: region.name.to_string(),
@@ -132,8 +150,9 @@ impl RegionStatus {
             share_ratio: share.ratio(),
             away: away.into_iter().map(|(why, service)| AwayStatus::of(live, why, service)).collect(),
             healthy: is_healthy(live, id, &services),
-            requests_per_second: live.requests_per_second(id, second),
-            flops_per_second: live.flops_per_second(id, second),
+            requests_per_second: traffic.requests_per_second,
+            flops_per_second: traffic.flops_per_second,
+            traffic: TrafficStatus::of(&traffic, now, elapsed),
             services,
         }
     }
@@ -200,6 +219,13 @@ impl DrainStatus {
         Self { region: lease.region.to_string(), region_is_known: false, ..Self::without_region(lease, now) }
     }
 
+    /// The same with what its region still gets.
+    fn with_remainder(mut self, live: &LiveTable, drain: &Drain, now: Timestamp, elapsed: Duration) -> Self {
+        let traffic = live.traffic(drain.region).filter(|_| self.in_force);
+        self.remainder = traffic.map(|traffic| RemainderStatus::of(&traffic.now(elapsed.as_secs()), now, elapsed));
+        self
+    }
+
     fn without_region<R>(drain: &Drain<R>, now: Timestamp) -> Self {
         let share_now = drain.share_at(now);
         let some_duration = |duration: Duration| (!duration.is_zero()).then(|| write_duration(duration));
@@ -226,6 +252,7 @@ impl DrainStatus {
             region_is_known: true,
             in_force: drain.in_force_at(now),
             over: drain.is_over_at(now),
+            remainder: None,
         }
     }
 }

@@ -50,6 +50,66 @@ pub struct Status {
     /// Why drains of operators can neither be read nor changed, where it is so.
     #[serde(default)]
     pub drains_problem: Option<FileStatus>,
+    /// Where requests with a session arrived against where they are at home; pairs without any are left out.
+    #[serde(default)]
+    pub flop_matrix: Vec<FlopStatus>,
+    /// Requests per second that no region could serve: the mean of the last five seconds.
+    #[serde(default)]
+    pub unserved_per_second: f64,
+}
+
+/// What a region gets from an edge, and how that goes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TrafficStatus {
+    /// Requests of visitors without a session: the mean of the last five seconds.
+    #[serde(default)]
+    pub visitors_per_second: f64,
+    /// Requests with a session: the same.
+    #[serde(default)]
+    pub sessions_per_second: f64,
+    /// Streams that are open: WebSockets and other upgrades, streams of events, gRPC streams, and whatever has sent or
+    /// received bodies for more than five seconds.
+    #[serde(default)]
+    pub open_streams: usize,
+    /// Answers with 5xx, and those that broke off: the mean of the last ten seconds.
+    #[serde(default)]
+    pub errors_per_second: f64,
+    /// The part of the requests that these are, from 0 to 1; missing where there was no request.
+    #[serde(default)]
+    pub error_ratio: Option<f64>,
+    /// The seconds that half of the answers of the last ten seconds took at most to begin; missing where there was none.
+    #[serde(default)]
+    pub latency_p50_seconds: Option<f64>,
+    /// The same for 99 % of them.
+    #[serde(default)]
+    pub latency_p99_seconds: Option<f64>,
+    /// Since when it gets nothing and has no stream; missing while it does.
+    #[serde(default)]
+    pub empty_since: Option<Timestamp>,
+}
+
+/// Requests with a session that arrived in one region and are at home in one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlopStatus {
+    /// The region that they arrived in: the edge's own, or one whose edge handed them to this one.
+    pub arrived: String,
+    /// The region that is their home. Where it is another, they are flops.
+    pub home: String,
+    /// The mean of the last five seconds.
+    pub requests_per_second: f64,
+}
+
+/// What is left of a region under a drain.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RemainderStatus {
+    /// Requests per second of visitors without a session that still go there from this edge.
+    pub visitors_per_second: f64,
+    /// Requests per second with a session.
+    pub sessions_per_second: f64,
+    /// Streams that are open.
+    pub open_streams: usize,
+    /// Since when all three are at zero.
+    pub empty_since: Option<Timestamp>,
 }
 
 /// The routing table that is live.
@@ -178,6 +238,9 @@ pub struct RegionStatus {
     pub requests_per_second: f64,
     /// Of those, the flops.
     pub flops_per_second: f64,
+    /// What else it gets from this edge, and how that goes.
+    #[serde(default, flatten)]
+    pub traffic: TrafficStatus,
     /// The services that have servers there, as far as these are reached directly, and `the edge` where there is a hop.
     pub services: Vec<ServiceStatus>,
 }
@@ -264,6 +327,9 @@ pub struct DrainStatus {
     pub in_force: bool,
     /// Whether it has ended by itself.
     pub over: bool,
+    /// What the region still gets; missing where the drain is not in force.
+    #[serde(default)]
+    pub remainder: Option<RemainderStatus>,
 }
 
 fn yes() -> bool {

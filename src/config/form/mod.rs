@@ -13,6 +13,7 @@ mod schema;
 mod services;
 mod settings;
 mod tls;
+mod tracing;
 
 pub(super) use check::check;
 pub(super) use reference::reference;

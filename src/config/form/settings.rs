@@ -2,6 +2,7 @@
 
 use super::acme::ACME;
 use super::tls::TLS;
+use super::tracing::TRACING;
 use super::{Choice, Else, Form, Key, Or, Record, Required, Scalar, list};
 
 /// The whole file.
@@ -87,6 +88,13 @@ pub(in crate::config) static SETTINGS: Record = Record {
             Else("the defaults of its keys"),
             "{format: json, level: info}",
             "What the process says of itself, on the standard error.",
+        ),
+        Key::new(
+            "tracing",
+            Form::Record(&TRACING),
+            Else("no traces"),
+            "{endpoint: http://127.0.0.1:4318, sample: 1%}",
+            "Where traces of requests are sent.",
         ),
         Key::new(
             "limits",

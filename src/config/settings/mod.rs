@@ -5,10 +5,13 @@ mod addresses;
 mod admin;
 mod read;
 mod tls;
+mod tracing;
 
 pub use acme::{Acme, AcmeCertificate, AcmeChallenge, ExternalAccount};
 pub use read::read_settings;
+
 pub use tls::{CertificateFiles, ClientAuthority, ClientCertificates, Tls, TlsProfile};
+pub use tracing::Tracing;
 
 use crate::model::{Network, RegionName, SecretSource};
 use crate::resilience::ConnectionLimits;
@@ -39,6 +42,8 @@ pub struct Settings {
     pub access_log: AccessLog,
     /// What the process says of itself.
     pub log: Log,
+    /// Where traces are sent; there are none where missing.
+    pub tracing: Option<Tracing>,
     /// How much of a request is held.
     pub limits: Limits,
     /// How many threads serve, 1 to 64; one for each core where missing.

@@ -4,7 +4,7 @@ use super::acme;
 use super::addresses::{listeners, socket_is_free};
 use super::{
     AccessLog, AccessLogFormat, Admin, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
-    SecretFiles, Settings, SocketUsers, Stop, Tls, Watchdog, admin, tls,
+    SecretFiles, Settings, SocketUsers, Stop, Tls, Watchdog, admin, tls, tracing,
 };
 use crate::config::form;
 use crate::config::problem::{Problems, Source};
@@ -90,6 +90,7 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>, admin_tls: Option<Tls>) -> S
                 .find(|level| inside("log", "level").and_then(Node::text) == Some(level.as_str()))
                 .unwrap_or(log.level),
         },
+        tracing: tracing::read(root),
         limits: Limits {
             head: inside("limits", "head")
                 .and_then(|node| quantity::size(node.text()?).ok())

@@ -6,7 +6,9 @@ use hyper::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, SocketAddr};
-use tokio::net::TcpSocket;
+use std::path::Path;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, UnixStream};
 
 /// What a client got.
 #[derive(Debug, Clone)]
@@ -39,13 +41,21 @@ impl Client {
     pub async fn connect(edge: SocketAddr, from: IpAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(from, 0)).unwrap();
-        let stream = socket.connect(edge).await.unwrap();
+        Self::over(socket.connect(edge).await.unwrap(), "portal.example.com").await
+    }
+
+    /// Connects to the Unix socket at `path`.
+    pub async fn at(path: &Path) -> Self {
+        Self::over(UnixStream::connect(path).await.unwrap(), "localhost").await
+    }
+
+    async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, host: &str) -> Self {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(async move {
             // A connection that the edge closes is what some tests are about; the sender hears of it.
             let _ = connection.await;
         });
-        Self { sender, host: "portal.example.com".to_owned() }
+        Self { sender, host: host.to_owned() }
     }
 
     /// The same, asking for another host.

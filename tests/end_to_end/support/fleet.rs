@@ -54,10 +54,15 @@ pub fn edge_addresses(block: &Block) -> [SocketAddr; 3] {
 
 /// Starts the edge of a region, with a hop key and HTTP/2.
 pub async fn start_edge(block: &Block, region: usize, key: &str, table: &str) -> EdgeProcess {
+    start_edge_with(block, region, key, table, "").await
+}
+
+/// The same, with more settings.
+pub async fn start_edge_with(block: &Block, region: usize, key: &str, table: &str, more: &str) -> EdgeProcess {
     let directory = tempfile::tempdir().unwrap();
     let address = edge_addresses(block)[region];
     let admin = SocketAddr::new(address.ip(), 9901);
-    let settings = format!("hop: {{key_file: hop.key}}\ntrusted_proxies: [{BELIEVED}/32]\n");
+    let settings = format!("hop: {{key_file: hop.key}}\ntrusted_proxies: [{BELIEVED}/32]\n{more}");
     let plan = edge::Plan { region: REGIONS[region], settings, table: table.to_owned() };
     edge::write_settings(directory.path(), &plan, address, admin);
     let file = directory.path().join("homeward.yaml");
@@ -90,7 +95,11 @@ pub struct Fleet {
 impl Fleet {
     /// All regions are reached in the same way.
     pub async fn start(reach: Reach) -> Self {
-        let block = Block::new();
+        Self::start_with(Block::new(), reach, "").await
+    }
+
+    /// The same in a block of addresses that the caller has, with more settings for all edges.
+    pub async fn start_with(block: Block, reach: Reach, more: &str) -> Self {
         let mut apps = Vec::new();
         for (number, name) in (4..).zip(REGIONS) {
             apps.push(App::start(name, SocketAddr::new(block.address(number), 8080)).await);
@@ -98,7 +107,7 @@ impl Fleet {
         let mut fleet = Self { edges: Vec::new(), apps, block };
         let table = fleet.table([reach; 3]);
         for region in 0..REGIONS.len() {
-            fleet.edges.push(start_edge(&fleet.block, region, KEY, &table).await);
+            fleet.edges.push(start_edge_with(&fleet.block, region, KEY, &table, more).await);
         }
         all_are_well(&fleet.edges).await;
         fleet

@@ -81,7 +81,13 @@ impl Scalar {
                 _ => Err("a DNS name has letters, digits, '-' and dots, e.g. app.internal".into()),
             },
             Self::CertificateName => certificate_name(text),
-            Self::HttpsUrl => https_url(text),
+            Self::HttpsUrl => {
+                url(text, &[("https://", 443)], "write it in full, e.g. https://acme-v02.api.letsencrypt.org/directory")
+            }
+            Self::HttpUrl if text.contains(['?', '#']) => Err("write it without ? and #".into()),
+            Self::HttpUrl => {
+                url(text, &[("http://", 80), ("https://", 443)], "write it in full, e.g. http://127.0.0.1:4318")
+            }
             Self::MailAddress => mail_address(text),
             Self::Flag => match text {
                 "true" | "false" if quotes => Err(format!("take the quotes away: {text}")),
@@ -112,12 +118,13 @@ fn certificate_name(text: &str) -> Result<(), String> {
     }
 }
 
-fn https_url(text: &str) -> Result<(), String> {
-    let help = "write it in full, e.g. https://acme-v02.api.letsencrypt.org/directory";
-    let rest = text.strip_prefix("https://").ok_or(help)?;
+/// A URL of one of these schemes, each with its port.
+fn url(text: &str, schemes: &[(&str, u16)], help: &str) -> Result<(), String> {
+    let found = schemes.iter().find_map(|(scheme, port)| Some((text.strip_prefix(scheme)?, port)));
+    let (rest, port) = found.ok_or(help)?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let visible = text.bytes().all(|byte| byte.is_ascii_graphic()) && !authority.contains('@');
-    let with_port = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:443") };
+    let with_port = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:{port}") };
     (visible && with_port.parse::<ServerAddress>().is_ok()).then_some(()).ok_or_else(|| help.into())
 }
 

@@ -66,6 +66,8 @@ pub(in crate::config) enum Scalar {
     CertificateName,
     /// A URL with `https://`.
     HttpsUrl,
+    /// A URL with `http://` or `https://`.
+    HttpUrl,
     MailAddress,
     Flag,
     /// An IP address and a port.

@@ -41,6 +41,7 @@ impl Scalar {
             Self::DnsName => "a DNS name",
             Self::CertificateName => "a host that a certificate can be asked for",
             Self::HttpsUrl => "a URL with https://",
+            Self::HttpUrl => "a URL with http:// or https://",
             Self::MailAddress => "a mail address",
             Self::Flag => "a boolean",
             Self::SocketAddress => "an IP address with a port",
@@ -89,6 +90,7 @@ impl Scalar {
             Self::Separator => json!({"type": "string", "minLength": 1, "maxLength": 8}),
             Self::Note => json!({"type": "string", "maxLength": LONGEST_NOTE}),
             Self::HttpsUrl => json!({"type": "string", "pattern": "^https://"}),
+            Self::HttpUrl => json!({"type": "string", "pattern": "^https?://"}),
             Self::Variable => json!({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$"}),
             Self::Host
             | Self::CookieName
@@ -147,6 +149,7 @@ impl Scalar {
             Self::DnsName => "DNS name".into(),
             Self::CertificateName => "DNS name without `*`".into(),
             Self::HttpsUrl => "URL with `https://`".into(),
+            Self::HttpUrl => "URL with `http://` or `https://`".into(),
             Self::MailAddress => "mail address".into(),
             Self::Flag => "`true` or `false`".into(),
             Self::SocketAddress => "IP address and port; an IPv6 address in brackets".into(),
