@@ -1,6 +1,6 @@
 //! What a simulation tells.
 
-use super::super::preview_page;
+use super::super::preview_page::{self, rate};
 use super::super::style::{Cell, Columns, Style, plain};
 use super::tally::{SHOWN, Tally};
 use crate::model::{RegionId, Timestamp};
@@ -17,35 +17,27 @@ pub(super) struct Logs<'a> {
 impl Logs<'_> {
     /// What should be known of lines that did not count; empty where all did.
     pub(super) fn complaints(&self) -> String {
-        let Tally { unreadable, by_hop, unrouted, beyond_minutes, .. } = &self.tally;
+        let Tally { unreadable, by_hop, unrouted, beyond_minutes, .. } = self.tally;
         let mut text = String::new();
-        let mut say = |count: u64, what: &str| {
-            if count > 0 {
-                text.push_str(&format!(
-                    "homeward: {count} {}\n",
-                    what.replace("{s}", if count == 1 { "" } else { "s" })
-                ));
-            }
-        };
-        say(*unreadable, "line{s} cannot be read, and do not count:");
+        if unreadable > 0 {
+            text.push_str(&format!("homeward: left out: {} that cannot be read:\n", count(unreadable, "line")));
+        }
         for unread in &self.tally.unread {
             let (file, line) = self.place(unread.block, unread.line);
             text.push_str(&format!("  {file}:{line}: {}\n", plain(&unread.why)));
         }
-        if *unreadable > SHOWN as u64 {
+        if unreadable > SHOWN as u64 {
             text.push_str("  …\n");
         }
-        let mut say = |count: u64, what: &str| {
-            if count > 0 {
-                text.push_str(&format!(
-                    "homeward: {count} {}\n",
-                    what.replace("{s}", if count == 1 { "" } else { "s" })
-                ));
+        for (number, thing, why) in [
+            (by_hop, "request", "that another edge had decided, which has a line for each"),
+            (unrouted, "request", "for which neither table has a service"),
+            (beyond_minutes, "request", "from the busiest minutes, as the logs are of more than two weeks"),
+        ] {
+            if number > 0 {
+                text.push_str(&format!("homeward: left out: {} {why}\n", count(number, thing)));
             }
-        };
-        say(*by_hop, "line{s} of requests that another edge had decided do not count: that edge has a line of each");
-        say(*unrouted, "request{s} for which neither table has a service do not count");
-        say(*beyond_minutes, "request{s} count for no minute, as the logs have more than two weeks of them");
+        }
         text
     }
 
@@ -117,27 +109,23 @@ impl Simulation {
     }
 
     pub(super) fn render(&self, style: Style) -> String {
-        let mut text = String::new();
-        if let (Some(from), Some(to)) = (self.from, self.to) {
-            text.push_str(&style.faint(&format!("{} requests from {from} to {to}", self.requests)));
-            text.push('\n');
-        }
-        text.push_str(&preview_page::render(&self.preview, style));
-        if self.requests == 0 {
-            return text;
-        }
+        let (Some(from), Some(to)) = (self.from, self.to) else {
+            return "no request was found, so that nothing can be told\n".to_owned();
+        };
+        let head = format!("{} from {from} to {to}", count(self.requests, "request"));
+        let mut text = format!("{}\n{}", style.faint(&head), preview_page::render(&self.preview, style));
         let mut columns = Columns::default();
         let headings =
             [Cell::text("BUSIEST MINUTE"), Cell::text("OF"), Cell::number("TODAY/S"), Cell::number("WOULD GET/S")];
         columns.row(headings.map(|cell| cell.painted(Style::faint)));
         for peak in &self.peaks {
-            let would = Cell::number(format!("{:.1}", peak.would_get_per_second));
+            let would = Cell::number(rate(peak.would_get_per_second));
             let minute =
                 peak.minute.map_or_else(|| "-".to_owned(), |minute| minute.strftime("%Y-%m-%dT%H:%MZ").to_string());
             let mut row = vec![
                 Cell::text(minute),
                 Cell::text(plain(&peak.region)),
-                Cell::number(format!("{:.1}", peak.today_per_second)),
+                Cell::number(rate(peak.today_per_second)),
                 if peak.over_capacity { would.painted(Style::bad) } else { would },
             ];
             if peak.over_capacity {
@@ -154,21 +142,25 @@ impl Simulation {
 fn peaks(comparison: &Comparison<'_>, tally: &Tally<'_>, seconds: f64) -> Vec<Peak> {
     let (today, new) = (comparison.today(), comparison.new_table());
     let of = |loads: &[u64], at: usize| loads.get(at).copied().unwrap_or(0);
-    let rate = |count: u64| (count as f64 / seconds * 1_000.0).round() / 1_000.0;
+    let mean = |count: u64| (count as f64 / seconds * 1_000.0).round() / 1_000.0;
     let peak = |(id, region): (RegionId, &crate::routing::Region)| {
         let at = today.regions().len() + id.index();
         // Of two that are as busy the earlier one.
         let busiest = tally.minutes.iter().max_by_key(|(minute, loads)| (of(loads, at), std::cmp::Reverse(**minute)));
         let busiest = busiest.filter(|(_, loads)| of(loads, at) > 0);
-        let would_get = busiest.map_or(0.0, |(_, loads)| rate(of(loads, at)));
+        let would_get = busiest.map_or(0.0, |(_, loads)| mean(of(loads, at)));
         let was = today.region_id(region.name.as_str());
         Peak {
             region: region.name.to_string(),
             minute: busiest.and_then(|(minute, _)| Timestamp::from_second(minute.checked_mul(60)?).ok()),
             would_get_per_second: would_get,
-            today_per_second: busiest.zip(was).map_or(0.0, |((_, loads), was)| rate(of(loads, was.index()))),
+            today_per_second: busiest.zip(was).map_or(0.0, |((_, loads), was)| mean(of(loads, was.index()))),
             over_capacity: region.capacity.is_some_and(|capacity| would_get > capacity.per_second()),
         }
     };
     new.regions_by_id().map(peak).collect()
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
