@@ -365,4 +365,31 @@ async fn a_preview_tells_what_a_table_would_do() {
     assert!(preview(&running, "/api/v1/preview", &long).await.0.starts_with("HTTP/1.1 200"));
     let too_long = format!("POST /api/v1/preview HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}", (16 << 20) + 1);
     assert!(running.ask(&too_long).await.starts_with("HTTP/1.1 413"));
+    for (body, status) in [("5\r\n\u{e9}\u{e9}#\r\n0\r\n\r\n", "422"), ("zz\r\n", "400")] {
+        let chunked = format!(
+            "POST /api/v1/preview HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(running.admin.address()).await.unwrap();
+        stream.write_all(chunked.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{body}: {answer}");
+    }
+    let mut stream = TcpStream::connect(running.admin.address()).await.unwrap();
+    let head =
+        "POST /api/v1/preview HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let chunk = format!("100000\r\n{}\r\n", "#".repeat(1 << 20));
+    let mut sent = 0;
+    while sent < 17 && stream.write_all(chunk.as_bytes()).await.is_ok() {
+        sent += 1;
+    }
+    let mut answer = Vec::new();
+    // The edge may close before it has read all that was sent.
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 413") || answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        preview(&running, "/api/v1/preview", without_drain).await.0.starts_with("HTTP/1.1 200"),
+        "it is the next one's turn"
+    );
 }

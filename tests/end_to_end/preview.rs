@@ -2,7 +2,8 @@
 //! count who came.
 
 use crate::routing::World;
-use crate::support::{App, Client, eventually};
+use crate::support::fleet::{EAST, Fleet, Reach, WEST};
+use crate::support::{App, Client, EdgeProcess, eventually};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -142,4 +143,45 @@ async fn what_a_preview_says_is_what_happens() {
     let counted = |app: &App| app.take_seen().len();
     let [east, central, west] = [&world.east, &world.central, &world.west].map(counted);
     assert!(east > 0 && central > 0 && west > 0, "{east} {central} {west}");
+}
+
+/// How many requests the last minute had, by the word of a preview of the table that is live.
+fn samples(edge: &EdgeProcess) -> u64 {
+    let told = edge.verb(&["preview", "--config", "homeward.yaml", "--json"]);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    serde_json::from_slice::<serde_json::Value>(&told.stdout).unwrap()["samples"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_counts_at_the_edge_that_it_reached_first() {
+    let fleet = Fleet::start(Reach::Edge).await;
+    let mut visitor = Client::connect(fleet.edges[WEST].address, IpAddr::V4(Ipv4Addr::new(127, 11, 0, 9))).await;
+    for _ in 0..5 {
+        assert_eq!(visitor.get("/", &[("cookie", "sid=east-1")]).await.body, "us-east");
+    }
+    // Whatever leads nowhere, or is refused, counts nowhere.
+    assert_eq!(visitor.host("other.example.com").get("/", &[]).await.status, 404);
+    eventually("five requests in a preview", async || (samples(&fleet.edges[WEST]) == 5).then_some(())).await;
+    assert_eq!(samples(&fleet.edges[EAST]), 0, "the edge that was handed the request has no visitor");
+}
+
+#[tokio::test]
+async fn a_preview_says_why_it_cannot_be_had() {
+    let world = World::start("", "").await;
+    let broken = world.table("").replace("region: us-west", "region: us-wst");
+    std::fs::write(world.edge.file("new.yaml"), broken).unwrap();
+    let preview = |more: &[&str]| {
+        let told =
+            world.edge.verb(&[&["preview", "--config", "homeward.yaml", "--routing", "new.yaml"], more].concat());
+        (told.status.code(), String::from_utf8(told.stderr).unwrap())
+    };
+    let (code, said) = preview(&[]);
+    assert!(code == Some(1) && said.contains("new.yaml:") && said.contains("did you mean 'us-west'?"), "{said}");
+    std::fs::write(world.edge.file("new.yaml"), world.table("").replace("us-west", "eu-west")).unwrap();
+    let (code, said) = preview(&[]);
+    assert!(code == Some(1) && said.contains("the table has no region us-west, in which this edge stands"), "{said}");
+    let (code, said) = preview(&["--at", "tomorrow"]);
+    assert!(code == Some(2) && said.contains("tomorrow"), "{said}");
+    let (code, said) = preview(&["--admin", "nowhere.sock"]);
+    assert!(code == Some(1) && said.contains("no edge answers: nowhere.sock"), "{said}");
 }
