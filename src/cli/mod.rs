@@ -17,8 +17,8 @@ mod edit;
 mod ending;
 mod explain;
 mod files;
-mod history;
 mod healthcheck;
+mod history;
 mod key;
 mod man;
 mod output;
@@ -29,6 +29,7 @@ mod rollback;
 mod run;
 mod sample_app;
 mod schema;
+mod simulate;
 mod status;
 mod status_page;
 mod style;
@@ -80,6 +81,7 @@ enum Verb {
     Status(status::StatusVerb),
     Healthcheck(healthcheck::Healthcheck),
     Preview(preview::PreviewVerb),
+    Simulate(simulate::Simulate),
     Diff(diff::Diff),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
@@ -109,6 +111,7 @@ pub fn main() -> ExitCode {
         Verb::Status(verb) => verb.run(),
         Verb::Healthcheck(verb) => verb.run(),
         Verb::Preview(verb) => verb.run(),
+        Verb::Simulate(verb) => verb.run(),
         Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
