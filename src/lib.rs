@@ -24,6 +24,8 @@ pub mod cli;
 #[cfg(feature = "edge")]
 pub mod demo;
 #[cfg(feature = "edge")]
+pub mod history;
+#[cfg(feature = "edge")]
 pub mod life;
 #[cfg(feature = "edge")]
 pub mod live;

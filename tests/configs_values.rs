@@ -3,7 +3,7 @@
 
 use homeward::config::{
     AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
-    ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
+    ClientCertificates, ExternalAccount, ForwardedHeader, Guard, Handover, Limits, Listener, Log, LogFormat, LogLevel,
     SecretFiles, Settings, SocketUsers, Source, Stop, Tls, TlsProfile, Tracing, Watchdog, read_drains, read_routing,
     read_settings,
 };
@@ -125,6 +125,11 @@ fn all_settings() {
             stop: Stop { grace: Duration::from_mins(1) },
             handover: Handover { ready_within: Duration::from_secs(20), grace: Duration::from_mins(15) },
             watchdog: Watchdog { stalled_after: Duration::from_secs(5) },
+            guard: Some(Guard {
+                watch: Duration::from_secs(90),
+                max_error_increase: Share::from_ratio(0.05).unwrap(),
+                min_requests: 100,
+            }),
         }
     );
 }

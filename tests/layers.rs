@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 9] = [
     &["client", "geo", "hop", "log", "session"],
     &["balance", "resilience", "routing"],
     &["config"],
-    &["telemetry", "tls"],
+    &["history", "telemetry", "tls"],
     &["live"],
     &["acme", "admin", "life", "otlp", "proxy", "source", "upstream"],
     &["demo"],
@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 18] = [
+const CONFINED: [(&str, &str); 19] = [
     ("opentelemetry_proto", "otlp"),
     ("prost", "otlp"),
     ("pingora", "proxy"),
@@ -37,6 +37,7 @@ const CONFINED: [(&str, &str); 18] = [
     ("maxminddb", "geo"),
     ("clap", "cli"),
     ("indicatif", "cli"),
+    ("similar", "history"),
 ];
 
 fn floor(folder: &str) -> Option<usize> {

@@ -12,6 +12,7 @@
 //! | `status` | what `/api/v1/status` says |
 //! | `preview` | what `/api/v1/preview` answers |
 //! | `question` | what `/api/v1/explain` answers |
+//! | `history` | what `/api/v1/history` says |
 //! | `gauges` | the metrics that show a state |
 //! | `standing` | the share of a region, and why it is away |
 
@@ -19,6 +20,7 @@ mod access;
 mod changes;
 mod connections;
 mod gauges;
+mod history;
 mod origin;
 mod page;
 mod preview;
@@ -31,7 +33,8 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
-pub use changes::{DrainAnswer, DrainOrder, UndrainOrder, Warning};
+pub use changes::{Announcement, DrainAnswer, DrainOrder, RollbackAnswer, RollbackOrder, UndrainOrder, Warning};
+pub use history::{DiffAnswer, HistoryAnswer, HistoryLine, TableAnswer, Untold};
 pub use question::{BadQuestion, Question};
 pub use server::{AdminError, AdminServer, GivenSockets};
 pub use status::Status;

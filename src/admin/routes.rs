@@ -3,6 +3,7 @@
 use super::access::{Access, Operator, Peer, Refused};
 use super::changes;
 use super::gauges;
+use super::history;
 use super::page::{self, Feed, Snapshot};
 use super::preview;
 use super::problem::Problem;
@@ -52,6 +53,7 @@ pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>, stopped: watch::Recei
         .route("/metrics", get(metrics))
         .route("/api/v1/status", get(status))
         .route("/api/v1/explain", get(explain))
+        .merge(history::routes())
         .route(preview::PATH, post(preview::preview))
         .route("/api/v1/events", get(page::events))
         .merge(page::assets::routes())

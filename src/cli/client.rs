@@ -205,7 +205,7 @@ impl Client {
     /// # Errors
     /// That no edge can be reached, with all that was tried; or what it says is wrong.
     pub(super) fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, Failure> {
-        self.exchange(&Asking { target, body: None, changes: false, patience: PATIENCE })
+        self.exchange(&Asking { target, body: None, changes: false, patience: PATIENCE })?.map_err(Failure::from)
     }
 
     /// What the edge says to `body` at `target`, where something is changed.
@@ -213,6 +213,18 @@ impl Client {
     /// # Errors
     /// That no edge can be reached, with all that was tried; or what it says is wrong.
     pub(super) fn post<T: DeserializeOwned>(&self, target: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.post_or_refusal(target, body)?.map_err(Failure::from)
+    }
+
+    /// The same, where what the edge refuses is of interest too.
+    ///
+    /// # Errors
+    /// That no edge can be reached, with all that was tried.
+    pub(super) fn post_or_refusal<T: DeserializeOwned>(
+        &self,
+        target: &str,
+        body: &impl Serialize,
+    ) -> Result<Result<T, Refused>, Failure> {
         let body = Bytes::from(serde_json::to_vec(body)?);
         let body = Some(("application/json", body));
         self.exchange(&Asking { target, body, changes: true, patience: PATIENCE_TO_CHANGE })
@@ -229,17 +241,25 @@ impl Client {
         text: &str,
     ) -> Result<T, Failure> {
         let body = Some((kind, Bytes::from(text.to_owned())));
-        self.exchange(&Asking { target, body, changes: false, patience: PATIENCE_TO_LOOK })
+        self.exchange(&Asking { target, body, changes: false, patience: PATIENCE_TO_LOOK })?.map_err(Failure::from)
     }
 
-    fn exchange<T: DeserializeOwned>(&self, asking: &Asking<'_>) -> Result<T, Failure> {
+    /// Whether the edge can only be on this machine.
+    pub(super) fn is_local(&self) -> bool {
+        self.doors.iter().all(|door| match door {
+            Door::Socket(_) => true,
+            Door::Address { host, .. } => host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback()),
+        })
+    }
+
+    fn exchange<T: DeserializeOwned>(&self, asking: &Asking<'_>) -> Result<Result<T, Refused>, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut tried = Vec::new();
         for door in &self.doors {
             let asked = runtime.block_on(async { timeout(asking.patience, self.ask(door, asking)).await });
             match asked.unwrap_or(Err(Silence::Slow)).and_then(read) {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(refused)) => return Err(Failure::Said(format!("the edge at {door} says: {refused}"))),
+                Ok(Ok(answer)) => return Ok(Ok(answer)),
+                Ok(Err(problem)) => return Ok(Err(Refused { door: door.to_string(), problem })),
                 Err(Silence::Closed(error)) => tried.push(format!("{door} ({error})")),
                 Err(Silence::Slow) if asking.changes => {
                     return Err(Failure::Said(format!(
@@ -253,7 +273,7 @@ impl Client {
             }
         }
         let tried = if tried.is_empty() { "its settings name no way to it".to_owned() } else { tried.join(" or ") };
-        Err(Failure::Said(format!(
+        Err(Failure::NoEdge(format!(
             "no edge answers: {tried}; start one with 'homeward run', or say where it is with --admin or --config"
         )))
     }
@@ -354,18 +374,38 @@ where
     Ok((status, body.to_bytes()))
 }
 
-/// The answer, or what the edge says is wrong with the request.
-fn read<T: DeserializeOwned>((status, body): (StatusCode, Bytes)) -> Result<Result<T, String>, Silence> {
-    #[derive(serde::Deserialize)]
-    struct Problem {
-        detail: String,
+/// What an edge says is wrong with a request.
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct Problem {
+    /// What is wrong and what to do, in a sentence.
+    pub(super) detail: String,
+    /// What else it says, for programs.
+    #[serde(flatten)]
+    pub(super) more: serde_json::Map<String, serde_json::Value>,
+}
+
+/// That an edge has refused.
+#[derive(Debug)]
+pub(super) struct Refused {
+    door: String,
+    /// Why.
+    pub(super) problem: Problem,
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Said(format!("the edge at {} says: {}", refused.door, refused.problem.detail))
     }
+}
+
+/// The answer, or what the edge says is wrong with the request.
+fn read<T: DeserializeOwned>((status, body): (StatusCode, Bytes)) -> Result<Result<T, Problem>, Silence> {
     if status.is_success() {
         let answer = serde_json::from_slice(&body);
         return answer.map(Ok).map_err(|error| Silence::Strange(format!("what answers there is no edge: {error}")));
     }
     match serde_json::from_slice::<Problem>(&body) {
-        Ok(problem) => Ok(Err(problem.detail)),
+        Ok(problem) => Ok(Err(problem)),
         Err(_) => Err(Silence::Strange(format!("what answers there is no edge: status {status}"))),
     }
 }

@@ -3,8 +3,9 @@
 use crate::acme::{Authority, Certifier};
 use crate::admin::{AdminError, AdminServer, GivenSockets};
 use crate::config::{Problems, Settings};
+use crate::history::History;
 use crate::life::{Offer, SocketUse, Sockets, Watchdog};
-use crate::live::{Edge, Heritage, Secrets, clock, log_transition};
+use crate::live::{Changes, Edge, Heritage, Secrets, clock, log_transition};
 use crate::model::{SecretSource, Timestamp};
 use crate::otlp::{CannotExport, Exporter};
 use crate::proxy::{BindError, Farewell, ProxyServer};
@@ -120,7 +121,8 @@ impl RunningEdge {
         let log = &settings.access_log;
         let destination = log.file.clone().map_or(Destination::Stdout, Destination::File);
         let access_log = Arc::new(AccessLog::open(log.format, destination, &metrics)?);
-        let edge = Arc::new(Edge::heir(region, metrics, heritage));
+        let changes = Changes::remembered(History::in_state(&settings.state));
+        let edge = Arc::new(Edge::heir(region, metrics, heritage).with_changes(changes));
 
         // What looks after the edge, beside the threads that serve.
         let control = tokio::runtime::Builder::new_multi_thread()
@@ -365,7 +367,8 @@ impl Sources {
         let watch = FileWatch::over(std::slice::from_ref(&path));
         let last_good = LastGood::in_state(&settings.state);
         let mut table = RoutingFile::new(path, last_good, Arc::clone(edge), control.handle().clone())
-            .with_rule(settings.secret_files);
+            .with_rule(settings.secret_files)
+            .with_guard(settings.guard);
         table.start().map_err(StartError::Table)?;
         Ok(self.spawn("table", watch.nudge(), move || table.follow(&watch))?)
     }

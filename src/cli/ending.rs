@@ -26,6 +26,8 @@ impl From<Ending> for ExitCode {
 pub(super) enum Failure {
     /// One sentence: 1.
     Said(String),
+    /// No edge answers; where it was looked for: 1.
+    NoEdge(String),
     /// Several lines that are laid out already: 1.
     Shown(String),
     /// Several lines that are laid out already, of a verb for which 1 says something else: 2.
@@ -37,10 +39,20 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// What it says.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Said(text) | Self::NoEdge(text) | Self::Shown(text) | Self::Unreadable(text) | Self::Usage(text) => {
+                text
+            }
+            Self::NobodyReads => String::new(),
+        }
+    }
+
     /// Prints it to the standard error, and gives back the exit code.
     pub(super) fn report(self) -> ExitCode {
         match self {
-            Self::Said(text) => {
+            Self::Said(text) | Self::NoEdge(text) => {
                 output::message(&format!("homeward: {text}\n"));
                 ExitCode::from(1)
             }

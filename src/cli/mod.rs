@@ -12,15 +12,18 @@ mod diff;
 mod drain;
 mod edge;
 mod edge_arg;
+mod edit;
 mod ending;
 mod explain;
 mod files;
+mod history;
 mod key;
 mod man;
 mod output;
 mod preview;
 mod preview_page;
 mod reference;
+mod rollback;
 mod run;
 mod sample_app;
 mod schema;
@@ -28,6 +31,7 @@ mod simulate;
 mod status;
 mod status_page;
 mod style;
+mod swap;
 mod undrain;
 
 pub use edge::{RunningEdge, StartError};
@@ -55,6 +59,8 @@ Examples:
   homeward explain --ip 203.0.113.7         # where does this visitor go, and why?
   homeward status                           # how is it going?
   homeward drain us-west --reason 'power loss' --for 4h    # send its visitors elsewhere
+  homeward edit                             # change the table, safely
+  homeward rollback                         # take the last change back
 
 Exit codes: 0 all is well; 1 what the verb says is not well; 2 wrong usage."
 )]
@@ -75,6 +81,9 @@ enum Verb {
     Diff(diff::Diff),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
+    Edit(edit::Edit),
+    History(history::HistoryVerb),
+    Rollback(rollback::Rollback),
     Key(key::KeyVerb),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -100,6 +109,9 @@ pub fn main() -> ExitCode {
         Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
+        Verb::Edit(verb) => verb.run(),
+        Verb::History(verb) => verb.run(),
+        Verb::Rollback(verb) => verb.run(),
         Verb::Key(verb) => verb.run(),
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),

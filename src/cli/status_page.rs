@@ -2,6 +2,7 @@
 
 mod acme;
 mod certificates;
+mod guard;
 
 use super::style::{Cell, Columns, Style, plain, plain_lines};
 use crate::admin::Status;
@@ -18,6 +19,7 @@ pub(super) fn render(status: &Status, style: Style) -> String {
     }
     page.push('\n');
     page.push_str(&table(status, style));
+    page.push_str(&guard::lines(status, style));
     page.push_str(&places(status, style));
     page.push_str(&hops(status, style));
     page.push_str(&certificates::lines(status, style));

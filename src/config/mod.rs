@@ -26,7 +26,7 @@ pub use problem::{Problem, Problems, Source};
 pub use quantity::{BadQuantity, LONGEST, duration, size, write_duration};
 pub use settings::{
     AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
-    ClientCertificates, ExternalAccount, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
+    ClientCertificates, ExternalAccount, ForwardedHeader, Guard, Handover, Limits, Listener, Log, LogFormat, LogLevel,
     SecretFiles, Settings, SocketUsers, Stop, Tls, TlsProfile, Tracing, Watchdog, read_settings,
 };
 pub use suggestion::did_you_mean;

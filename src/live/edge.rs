@@ -3,6 +3,7 @@
 use super::acme::AcmeStanding;
 use super::certificates::LiveCertificate;
 use super::challenges::Challenges;
+use super::changes::Changes;
 use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
 use super::hash_key::HashKey;
@@ -11,11 +12,11 @@ use super::leases::Leases;
 use super::limits::RateLimiter;
 use super::memory::{Counts, Heritage};
 use super::places::LivePlaces;
-use super::revision::Revision;
 use super::sample::Sampler;
 use super::table::{LiveTable, Origin};
 use super::traffic::{TableTraffic, TrafficBook};
-use crate::model::{AccessTokens, Keyring, Learning, RegionName, Service, ServiceName, Timestamp};
+use super::trial::Trial;
+use crate::model::{AccessTokens, Keyring, Learning, RegionName, Revision, Service, ServiceName, Timestamp};
 use crate::resilience::Observation;
 use crate::routing::{RoutingTable, TableParts};
 use crate::telemetry::{Metrics, RequestMeters};
@@ -68,9 +69,16 @@ pub struct PreparedTable {
     pools: Pools,
     revision: Revision,
     origin: Origin,
+    trial: Option<Arc<Trial>>,
 }
 
 impl PreparedTable {
+    /// The same, on trial.
+    #[must_use]
+    pub fn on(self, trial: Arc<Trial>) -> Self {
+        Self { trial: Some(trial), ..self }
+    }
+
     /// Its pools, e.g. to wait until they are settled.
     #[must_use]
     pub fn pools(&self) -> &Pools {
@@ -101,6 +109,7 @@ pub struct Edge {
     /// Held by whoever makes a table live.
     pub(super) leases: Mutex<Leases>,
     hash_key: HashKey,
+    changes: Changes,
     serving: AtomicBool,
     stopping: AtomicBool,
     stalled: AtomicBool,
@@ -131,6 +140,7 @@ impl Edge {
         fleet.recall(heritage);
         Self {
             hash_key,
+            changes: Changes::default(),
             local,
             started: clock::now(),
             metrics,
@@ -153,6 +163,27 @@ impl Edge {
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, with these changes of its table.
+    #[must_use]
+    pub fn with_changes(self, changes: Changes) -> Self {
+        Self { changes, ..self }
+    }
+
+    /// Changes of its table: what is remembered, and what operators want.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Counts how a request ended that `live` decided on, for who watches tables.
+    pub fn count_outcome(&self, live: &LiveTable, failed: bool) {
+        let second = clock::second();
+        self.changes.outcomes().record(second, failed);
+        if let Some(trial) = &live.trial {
+            trial.outcomes().record(second, failed);
         }
     }
 
@@ -262,7 +293,7 @@ impl Edge {
         }
         let local = table.region_id(self.local.as_str()).filter(|_| self.hop_keys.load().is_some());
         let pools = self.fleet.pools_for(&table, local);
-        Ok(PreparedTable { table, pools, revision, origin })
+        Ok(PreparedTable { table, pools, revision, origin, trial: None })
     }
 
     /// Makes a table live: each request that begins from now on is decided by it.
@@ -270,7 +301,7 @@ impl Edge {
     /// # Errors
     /// Where the table does not have this edge's region.
     pub fn adopt(&self, prepared: PreparedTable) -> Result<Arc<LiveTable>, LocalRegionMissing> {
-        let PreparedTable { table, pools, revision, origin } = prepared;
+        let PreparedTable { table, pools, revision, origin, trial } = prepared;
         let Some(local) = table.region_id(self.local.as_str()) else {
             return Err(LocalRegionMissing { local: self.local.clone(), known: Vec::new() });
         };
@@ -288,6 +319,7 @@ impl Edge {
             limiters: self.limiters_of(&table),
             edge_refusals: std::iter::repeat_with(AtomicU64::default).take(pairs).collect(),
             hops: self.hop_keys.load().is_some(),
+            trial,
             since: clock::now(),
             table,
             revision,

@@ -3,6 +3,7 @@
 mod acme;
 mod certificates;
 mod challenges;
+mod changes;
 pub mod clock;
 mod edge;
 pub mod entropy;
@@ -12,31 +13,37 @@ mod learned;
 mod leases;
 mod limits;
 mod memory;
+mod outcomes;
 mod places;
 mod preview;
-mod revision;
 mod sample;
 mod table;
 mod traffic;
+mod trial;
 
+pub use crate::model::Revision;
 pub use acme::{AcmeProblem, AcmeStanding};
 pub use certificates::{CertificateUse, LiveCertificate};
 pub use challenges::Challenges;
+pub use changes::{
+    Announced, Answer, Changes, Desk, GuardStanding, RefusedTable, RollBack, RollBackRefused, RolledBack, WatchedTable,
+};
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, Secrets, log_transition};
 pub use hash_key::HashKey;
 pub use learned::LearnedHomes;
 pub use leases::{Lease, LeaseEvent, LeaseStore, NotChanged};
 pub use limits::RateLimiter;
 pub use memory::{Counts, Heritage};
+pub use outcomes::Outcomes;
 pub use places::{CountingFinder, LivePlaces};
 pub use preview::{NoPreview, preview_of, preview_of_parts, quick_preview_of};
-pub use revision::Revision;
 pub use sample::{KeptRequest, Recent, Sampler, Seen};
 pub use table::{LiveTable, Origin};
 pub use traffic::{
     FlopMatrix, HISTORY, LONG_STREAM, OpenStream, RateMeter, RegionTraffic, Stream, StreamKind, TrafficHistory,
     TrafficNow,
 };
+pub use trial::Trial;
 
 pub use fleet::{
     ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,

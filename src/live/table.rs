@@ -4,9 +4,9 @@ use super::fleet::Pools;
 use super::learned::LearnedHomes;
 use super::limits::RateLimiter;
 use super::memory::{Counts, HomesMemory, LimitMemory, MOST_ENTRIES};
-use super::revision::Revision;
 use super::traffic::{FlopMatrix, RateMeter, RegionTraffic};
-use crate::model::{Drain, RegionId, ServiceId, Timestamp};
+use super::trial::Trial;
+use crate::model::{Drain, RegionId, Revision, ServiceId, Timestamp};
 use crate::routing::{Away, FleetView, RoutingTable};
 use crate::telemetry::RequestMeters;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct LiveTable {
     pub pools: Arc<Pools>,
     /// Its counters.
     pub meters: Arc<RequestMeters>,
+    /// What belongs to it while it is watched; missing where it never was.
+    pub trial: Option<Arc<Trial>>,
     /// Whether requests are handed to the edges of other regions.
     pub hops: bool,
     /// By service: what its apps have said of sessions whose keys name no region.
@@ -54,6 +56,8 @@ pub enum Origin {
     File,
     /// The last good table of an earlier run, because the file is broken.
     LastGood,
+    /// The guard, which has put it back because errors rose under the one after it.
+    Guard,
 }
 
 /// For how many seconds an edge that cannot serve a service is not asked for it again.
@@ -70,6 +74,7 @@ impl LiveTable {
             local: self.local,
             pools: Arc::clone(&self.pools),
             meters: Arc::clone(&self.meters),
+            trial: self.trial.clone(),
             hops: self.hops,
             learned: self.learned.clone(),
             limiters: self.limiters.clone(),

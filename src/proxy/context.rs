@@ -44,6 +44,8 @@ pub(crate) struct RequestContext {
     pub(super) refusal: Option<Refusal>,
     /// Which trace it belongs to, where there are traces.
     pub(super) trace: Option<Box<Trace>>,
+    /// Whether the table before, which is held while the new one is watched, would have served it as the new one does not.
+    pub(super) is_lost: bool,
     /// Where it was tried.
     pub(super) attempts: Attempts,
     /// That its app asked for it to be replayed in another region.
@@ -133,6 +135,7 @@ impl RequestContext {
             decided: None,
             refusal: None,
             trace: None,
+            is_lost: false,
             attempts: Attempts::default(),
             replay: None,
             goes_again: false,

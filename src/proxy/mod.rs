@@ -19,6 +19,7 @@ mod https;
 mod intake;
 mod layer;
 mod listener;
+mod outcome;
 mod peer;
 mod record;
 mod refusal;

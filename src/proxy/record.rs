@@ -4,6 +4,7 @@ use super::Proxy;
 use super::answer::failure_of;
 use super::context::{Decided, RequestContext};
 use super::headers::host;
+use super::outcome;
 use super::refusal::{Refusal, UpstreamFailure};
 use crate::live::{Seen, clock};
 use crate::model::{GrpcStatus, Timestamp};
@@ -40,6 +41,13 @@ impl Proxy {
                 if let Some(live) = self.edge.table() {
                     live.meters.no_service(status, duration);
                 }
+            }
+        }
+        if let Some(failed) = outcome::failed(context, status) {
+            match (&context.decided, self.edge.table()) {
+                (Some(decided), _) => self.edge.count_outcome(&decided.live, failed),
+                (None, Some(live)) => self.edge.count_outcome(&live, failed),
+                (None, None) => {}
             }
         }
         self.write_line(session, context, status, duration, error);

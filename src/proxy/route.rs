@@ -62,7 +62,11 @@ impl Proxy {
                 return Err(Refusal::Circle);
             }
         }
-        let decision = self.decision(&live, head, host, context).ok_or(Refusal::NoService)?;
+        let Some(decision) = self.decision(&live, head, host, context) else {
+            context.is_lost = Self::has_lost_service(&live, host, head.uri.path());
+            return Err(Refusal::NoService);
+        };
+        context.is_lost = decision.key.home().is_none() && self.has_lost_session(&live, head, host, context);
         let largest_body = live.table.service(decision.service).and_then(|service| service.largest_body);
         let outcome = decision.outcome;
         let decided = Decided { live, decision };

@@ -8,6 +8,7 @@ mod health;
 mod offenders;
 mod patience;
 mod rate_limit;
+mod regression;
 
 pub use connection_rate::ConnectionRate;
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
@@ -16,3 +17,4 @@ pub use health::{Health, HealthLimits, Observation, Standing};
 pub use offenders::Offenders;
 pub use patience::{Pace, Patience};
 pub use rate_limit::{LimitPace, RateTable, Verdict};
+pub use regression::{Comparison, ErrorCount, Regression, RegressionLimits, WINDOW};

@@ -1,6 +1,7 @@
 //! The routing table, compiled for deciding: one immutable value that a request holds from beginning to end.
 
 use super::access::{Access, Denied};
+use super::facts::RequestFacts;
 use super::homes::HomeRules;
 use super::hosts::HostIndex;
 use super::parts::{HomeRule, Region, TableParts};
@@ -157,6 +158,20 @@ impl RoutingTable {
     #[must_use]
     pub fn sessions(&self, service: ServiceId) -> Option<&ServiceSessions> {
         self.compiled.sessions.get(service.index())?.as_ref()
+    }
+
+    /// The service that answers to a host and a path; `None` where none does.
+    #[must_use]
+    pub fn service_at(&self, host: &str, path: &str) -> Option<ServiceId> {
+        self.hosts().find(host, path)
+    }
+
+    /// Whether a request carries a session key that names a region by this table.
+    #[must_use]
+    pub fn reads_session_key(&self, facts: &RequestFacts<'_>) -> bool {
+        let service = self.service_at(facts.host, facts.path);
+        let sessions = service.and_then(|service| self.sessions(service));
+        sessions.is_some_and(|sessions| sessions.key_in(facts).home().is_some())
     }
 
     /// Whether the client at this address may ask a service.

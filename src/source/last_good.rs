@@ -1,6 +1,6 @@
 //! The last good table on disk, for a start on a morning when the file is broken.
 
-use super::whole_file::write_whole;
+use crate::history::write_whole;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl LastGood {
     /// # Errors
     /// Those of the file system, e.g. a full disk.
     pub fn write(&self, text: &str) -> io::Result<()> {
-        write_whole(&self.path, text)
+        write_whole(&self.path, text.as_bytes())
     }
 }
 

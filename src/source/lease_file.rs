@@ -1,8 +1,8 @@
 //! The drains of operators, in the directory for state.
 
 use super::last_good::read_bounded;
-use super::whole_file::write_whole;
 use crate::config::{Problems, Source, read_drains, write_drains};
+use crate::history::write_whole;
 use crate::live::{Edge, FileProblem, Lease, LeaseStore, Revision, clock};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ impl LeaseFile {
 
 impl LeaseStore for LeaseFile {
     fn keep(&self, leases: &[Lease]) -> io::Result<()> {
-        write_whole(&self.path, &write_drains(leases))
+        write_whole(&self.path, write_drains(leases).as_bytes())
     }
 
     fn place(&self) -> String {

@@ -7,6 +7,7 @@ mod acme_files;
 mod certificates;
 mod collector_token;
 mod credentials;
+mod guard;
 mod keys;
 mod last_good;
 mod lease_file;
@@ -14,7 +15,6 @@ mod places_files;
 mod routing_file;
 mod secrets;
 mod watch;
-mod whole_file;
 
 pub use acme_files::{ReadAuthorities, ReadExternalKey, acme_files};
 pub use certificates::{CertificateSources, ListenersTls, read_certificate, read_client_ca};

@@ -1,11 +1,15 @@
 //! The routing table out of a file, live within a second of its being saved.
 
-use super::keys::{Read, named_files, read_table, warn, with_files};
+mod adopt;
+mod roll_back;
+
+use super::guard::Guard;
+use super::keys::{named_files, read_table, with_files};
 use super::last_good::{LastGood, read_bounded};
 use super::watch::{FileWatch, Signature, Wake};
-use crate::config::{Problems, SecretFiles, Source, read_routing};
-use crate::live::{Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, Secrets, clock};
-use crate::model::Pool;
+use crate::config::{self, Problems, SecretFiles, Source, read_routing};
+use crate::history::EntryOrigin;
+use crate::live::{Desk, Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +44,24 @@ pub struct RoutingFile {
     /// Whether these files were refused: then the table that is live is not what the files say, whatever its text.
     files_refused: bool,
     secret_files: SecretFiles,
+    /// The text of the table that is live.
+    text: Option<Arc<str>>,
+    guard: Guard,
+    /// Where operators say what they want.
+    desk: Option<Desk>,
+}
+
+/// By what the file came to say what it says.
+#[derive(Debug, Clone, Default)]
+struct Cause {
+    /// What the history says; by default that the file was saved.
+    origin: Option<EntryOrigin>,
+    /// Who wanted it.
+    by: Option<String>,
+    /// Why.
+    note: Option<String>,
+    /// Whether the operator insists on a table that was refused, so that it is not watched either.
+    insists: bool,
 }
 
 impl RoutingFile {
@@ -47,8 +69,12 @@ impl RoutingFile {
     #[must_use]
     pub fn new(path: PathBuf, last_good: LastGood, edge: Arc<Edge>, runtime: Handle) -> Self {
         let secret_files = SecretFiles::default();
+        let state = last_good.path().parent().unwrap_or(Path::new("")).to_owned();
         Self {
             path,
+            guard: Guard::new(None, &state, Arc::clone(&edge)),
+            text: None,
+            desk: None,
             last_good,
             edge,
             runtime,
@@ -67,17 +93,26 @@ impl RoutingFile {
         Self { secret_files, ..self }
     }
 
+    /// The same, with a guard that has this rule, where there is one.
+    #[must_use]
+    pub fn with_guard(self, rule: Option<config::Guard>) -> Self {
+        let state = self.last_good.path().parent().unwrap_or(Path::new("")).to_owned();
+        Self { guard: Guard::new(rule, &state, Arc::clone(&self.edge)), ..self }
+    }
+
     /// Makes the file's table live or, where the file has a problem, the last good one.
     ///
     /// # Errors
     /// The problems of the file, where there is no last good table either.
     pub fn start(&mut self) -> Result<(), Problems> {
-        let Err(problems) = self.load() else { return Ok(()) };
+        let cause = Cause { origin: Some(EntryOrigin::Start), ..Cause::default() };
+        let Err(problems) = self.load(&cause) else { return Ok(()) };
         let last_good = self.last_good.path().to_owned();
         let again = read_source(&last_good).and_then(|source| {
             let revision = Revision::of(source.text.as_bytes());
-            let parts = read_table(&source, clock::now(), self.secret_files)?;
-            self.make_live(parts, revision, Origin::LastGood, &source.name)
+            let read = read_table(&source, clock::now(), self.secret_files)?;
+            let cause = Cause { origin: Some(EntryOrigin::LastGood), ..Cause::default() };
+            self.make_live(read, revision, Origin::LastGood, &source, &cause)
         });
         match again {
             Ok(()) => {
@@ -95,11 +130,20 @@ impl RoutingFile {
 
     /// Follows the file until the watch is told to stop. It blocks; give it a thread of its own.
     pub fn follow(mut self, watch: &FileWatch) {
+        let nudge = watch.nudge();
+        self.desk = Some(self.edge.changes().open_desk(move || nudge.look()));
         loop {
             match watch.wait() {
                 Wake::Stop => return,
                 Wake::Asked => self.reload(true),
                 Wake::Look => self.reload(false),
+            }
+            while let Some((wanted, answer)) = self.desk.as_ref().and_then(Desk::next) {
+                // Whoever asked may be gone; what was asked for is done all the same.
+                let _ = answer.send(self.roll_back(wanted));
+            }
+            if let Some(put_back) = self.guard.look() {
+                self.put_back(put_back);
             }
         }
     }
@@ -111,7 +155,8 @@ impl RoutingFile {
             return;
         }
         let before = self.revision;
-        match self.load() {
+        let cause = Cause { origin: asked.then_some(EntryOrigin::Sighup), ..Cause::default() };
+        match self.load(&cause) {
             Ok(()) => self.refused = None,
             Err(problems) => {
                 let text = problems.render(false);
@@ -128,14 +173,25 @@ impl RoutingFile {
     }
 
     /// Reads the file and makes its table live, unless it is live already.
-    fn load(&mut self) -> Result<(), Problems> {
+    fn load(&mut self, cause: &Cause) -> Result<(), Problems> {
         self.seen = Some(settled(&self.path));
         let source = read_source(&self.path).inspect_err(|problems| {
             self.revision = None;
             self.refuse(None, problems);
         })?;
+        self.take_in(&source, cause)
+    }
+
+    /// Makes the table in `source`, which the file says, live, unless it is live already.
+    fn take_in(&mut self, source: &Source, cause: &Cause) -> Result<(), Problems> {
         let revision = Revision::of(source.text.as_bytes());
         self.revision = Some(revision);
+        if cause.insists {
+            self.guard.forgive();
+        } else if let Some(problems) = self.guard.objection(&source.name, revision) {
+            self.refuse(Some(revision), &problems);
+            return Err(problems);
+        }
         let files_differ = self.files_differ();
         if self.edge.table().is_some_and(|live| live.revision == revision) && !files_differ && !self.files_refused {
             if self.edge.table_problem().is_some() {
@@ -143,9 +199,10 @@ impl RoutingFile {
             }
             self.edge.set_table_problem(None);
             self.edge.metrics().table_unchanged(clock::now());
+            self.guard.forgive();
             return Ok(());
         }
-        let parts = read_routing(&source, clock::now());
+        let parts = read_routing(source, clock::now());
         if let Ok(parts) = &parts {
             // Before they are read, so that no change in between is missed.
             self.files_seen = named_files(parts).map(|file| (file.to_owned(), Signature::of(file))).collect();
@@ -158,18 +215,23 @@ impl RoutingFile {
             }
             Err(problems) => Err(problems),
         };
-        let adopted = read.and_then(|read| self.make_live(read, revision, Origin::File, &source.name));
+        let adopted = read.and_then(|read| self.make_live(read, revision, Origin::File, source, cause));
         if let Err(problems) = adopted {
             self.refuse(Some(revision), &problems);
             return Err(problems);
         }
-        if let Err(error) = self.last_good.write(&source.text) {
+        self.guard.forgive();
+        self.keep_last_good(&source.text);
+        Ok(())
+    }
+
+    fn keep_last_good(&self, text: &str) {
+        if let Err(error) = self.last_good.write(text) {
             let path = self.last_good.path().display();
             tracing::warn!(
                 "the last good table could not be kept in {path}, so a restart depends on the file: {error}"
             );
         }
-        Ok(())
     }
 
     /// Whether one of these files looks other than when it was last read. One that is being written may be empty for a moment.
@@ -178,44 +240,6 @@ impl RoutingFile {
             let now = Signature::of(file);
             now != *seen && now.holds_something()
         })
-    }
-
-    fn make_live(
-        &self,
-        read: Read<crate::routing::TableParts>,
-        revision: Revision,
-        origin: Origin,
-        file: &str,
-    ) -> Result<(), Problems> {
-        let prepared =
-            self.edge.prepare(read.value, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
-        self.wait_for_pools(&prepared);
-        if origin == Origin::File {
-            // Before the table goes live, so that nobody sees the new one beside what was wrong with another.
-            self.edge.set_table_problem(None);
-        }
-        let live = self.edge.adopt(prepared).map_err(|missing| wrong_region(file, &missing))?;
-        warn(&read.warnings);
-        self.edge.set_secret_warnings(Secrets::SessionKeys, read.warnings);
-        match origin {
-            Origin::File => self.edge.metrics().table_applied(&revision.to_string(), live.since),
-            Origin::LastGood => self.edge.metrics().table_restored(&revision.to_string()),
-        }
-        let (regions, services) = (live.table.regions().len(), live.table.services().len());
-        let drains = live.table.drains().len();
-        tracing::info!(
-            "table {revision} is live: {regions} regions, {services} services, {drains} drains, from {file}"
-        );
-        for service in live.table.services() {
-            let is_blind = |(_, pool): &(_, Pool)| pool.tls.as_ref().is_some_and(|tls| !tls.verify);
-            if service.pools.iter().any(is_blind) {
-                tracing::warn!(
-                    "servers of {} are not verified (verify: false), so that they may be anybody",
-                    service.name
-                );
-            }
-        }
-        Ok(())
     }
 
     fn wait_for_pools(&self, prepared: &PreparedTable) {

@@ -39,6 +39,11 @@ impl Nudge {
         self.send(Wake::Asked);
     }
 
+    /// Says that there may be something new.
+    pub fn look(&self) {
+        self.send(Wake::Look);
+    }
+
     /// Says that nobody needs the files any more.
     pub fn stop(&self) {
         // The queue may be full of looks: stopping must not get lost, and whoever waits takes them out.

@@ -4,7 +4,7 @@ use super::names;
 use super::series::Series;
 use super::standing::Standing;
 use super::words::{
-    AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, HandoverResult, HopResult, MintResult,
+    AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, GuardResult, HandoverResult, HopResult, MintResult,
     ReplayResult, TlsReload,
 };
 use crate::model::{Share, Timestamp};
@@ -68,6 +68,7 @@ pub(super) struct Families {
     table_refused: IntCounter,
     table_last_success: Series<Gauge>,
     table_stale: IntGauge,
+    guard: Vec<IntCounter>,
     geoip_build: Series<Gauge>,
     geoip_applied: IntCounter,
     geoip_refused: IntCounter,
@@ -184,6 +185,7 @@ impl Metrics {
             table_refused: table_reloads.get(&["refused"]),
             table_last_success: reals(names::TABLE_LAST_SUCCESS)?,
             table_stale: gauges(names::TABLE_STALE)?.get(&[]),
+            guard: each(counters(names::GUARD)?, &mut GuardResult::ALL.iter().map(|word| word.as_str())),
             geoip_build: reals(names::GEOIP_BUILD)?,
             geoip_applied: geoip_reloads.get(&["applied"]),
             geoip_refused: geoip_reloads.get(&["refused"]),
@@ -352,6 +354,13 @@ impl Metrics {
     /// An older table, kept from before, is live because the newest is refused or missing.
     pub fn table_restored(&self, revision: &str) {
         self.show_table(revision, true);
+    }
+
+    /// Counts what became of the watch over a new table.
+    pub fn guard(&self, result: GuardResult) {
+        if let Some(counter) = self.families.guard.get(result as usize) {
+            counter.inc();
+        }
     }
 
     fn show_table(&self, revision: &str, is_stale: bool) {

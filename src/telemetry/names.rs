@@ -118,6 +118,8 @@ metrics! {
         "When the routing table was last read and found good, as Unix time.";
     TABLE_STALE: Gauge "routing_table_stale" {}
         "1 while the live routing table is an older one, because the newest was refused; else 0.";
+    GUARD: Counter "guard_total" {result}
+        "Tables that the guard has watched, by what became of it: passed, put_back, too_few_requests or superseded.";
     GEOIP_BUILD: Gauge "geoip_build_timestamp_seconds" {}
         "When the place database in use was built, as Unix time; the oldest where there are several.";
     GEOIP_RELOADS: Counter "geoip_reloads_total" {result}

@@ -213,6 +213,20 @@ words! {
 }
 
 words! {
+    /// What became of the watch over a new table.
+    GuardResult {
+        /// Errors did not rise.
+        Passed = "passed",
+        /// Errors rose, and the table before it was put back.
+        PutBack = "put_back",
+        /// There were too few requests to say anything.
+        TooFewRequests = "too_few_requests",
+        /// Another table came before the watch was over.
+        Superseded = "superseded",
+    }
+}
+
+words! {
     /// What became of asking an authority for a certificate by ACME.
     AcmeResult {
         /// It is there.

@@ -23,6 +23,7 @@ mod failures;
 mod floods;
 mod grpc;
 mod heads;
+mod history;
 mod hops;
 mod hops_many;
 mod hot_table;

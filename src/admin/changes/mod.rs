@@ -5,14 +5,17 @@
 //! | `order` | what may be asked for, and what is wrong with it |
 //! | `drain` | a region is drained |
 //! | `undrain` | a drain ends |
+//! | `rollback` | the table goes back to one that was live |
 //! | `warning` | what speaks against it |
 
 mod drain;
 mod order;
+mod rollback;
 mod undrain;
 mod warning;
 
 pub use order::{DrainAnswer, DrainOrder, UndrainOrder};
+pub use rollback::{Announcement, RollbackAnswer, RollbackOrder};
 pub use warning::Warning;
 
 use super::problem::Problem;
@@ -26,7 +29,11 @@ use axum::http::StatusCode;
 use axum::routing::post;
 
 pub(super) fn routes() -> Router<Context> {
-    Router::new().route("/api/v1/drains", post(drain::drain)).route("/api/v1/undrain", post(undrain::undrain))
+    Router::new()
+        .route("/api/v1/drains", post(drain::drain))
+        .route("/api/v1/undrain", post(undrain::undrain))
+        .route("/api/v1/rollback", post(rollback::rollback))
+        .route("/api/v1/announce", post(rollback::announce))
 }
 
 /// Why an order is not carried out.

@@ -3,8 +3,9 @@
 mod traffic;
 
 use super::{
-    AcmeStatus, AdminStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, HopsStatus, LocationStatus,
-    PlacesStatus, RegionStatus, RemainderStatus, ServiceStatus, Status, TableStatus, TrafficStatus,
+    AcmeStatus, AdminStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, GuardStatus, HistoryStatus,
+    HopsStatus, LocationStatus, PlacesStatus, RegionStatus, RemainderStatus, ServiceStatus, Status, TableStatus,
+    TrafficStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
@@ -82,6 +83,8 @@ impl Status {
             drains_problem: edge.leases_problem().as_deref().map(FileStatus::of),
             flop_matrix: live.map_or_else(Vec::new, |live| traffic::flops(live, second)),
             unserved_per_second: live.map_or(0.0, |live| live.unserved.per_second(second)),
+            guard: GuardStatus::of(edge),
+            history: HistoryStatus::of(edge),
         }
     }
 }
@@ -261,7 +264,8 @@ impl DrainStatus {
 fn word(origin: Origin, is_refused: bool) -> &'static str {
     match origin {
         Origin::LastGood if is_refused => "last_good",
-        Origin::LastGood | Origin::File => "file",
+        Origin::Guard if is_refused => "guard",
+        Origin::LastGood | Origin::Guard | Origin::File => "file",
     }
 }
 

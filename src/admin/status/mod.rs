@@ -3,6 +3,9 @@
 //! The JSON form is stable: fields are added, never renamed or removed. Who reads it ignores what it does not know.
 
 mod gather;
+mod guard;
+
+pub use guard::{GuardFigures, GuardStatus, HistoryStatus, RefusedStatus, WatchedStatus};
 
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,6 +59,12 @@ pub struct Status {
     /// Requests per second that no region could serve: the mean of the last five seconds.
     #[serde(default)]
     pub unserved_per_second: f64,
+    /// How new tables are watched.
+    #[serde(default)]
+    pub guard: GuardStatus,
+    /// What is remembered of tables that were live.
+    #[serde(default)]
+    pub history: HistoryStatus,
 }
 
 /// What a region gets from an edge, and how that goes.
@@ -121,7 +130,8 @@ pub struct TableStatus {
     pub since: Option<Timestamp>,
     /// How long ago that is.
     pub age_seconds: Option<u64>,
-    /// What brought it: `file`, or `last_good` where the file was broken when the edge started.
+    /// What brought it: `file`; `last_good` where the file was broken when the edge started; `guard` where errors rose under
+    /// the one after it.
     pub origin: Option<String>,
     /// Why the file is not what is live, where it is not.
     pub problem: Option<FileStatus>,

@@ -214,7 +214,7 @@ pub(super) fn service(service: &Service, names: Names<'_>) -> Says {
     says.set("methods", methods.iter().flatten());
     for (region, pool) in pools {
         let aspect = format!("pool in {}", names.of(*region));
-        says.set(&aspect, pool.servers.iter().map(|server| weighted(server)));
+        says.set(&aspect, pool.servers.iter().map(weighted));
         of_door(&mut says, &aspect, pool);
     }
     says

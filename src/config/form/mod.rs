@@ -4,6 +4,7 @@
 
 mod acme;
 mod check;
+mod guard;
 mod pools;
 mod reference;
 mod regions;

@@ -1,6 +1,7 @@
 //! The form of `conf/homeward.yaml`.
 
 use super::acme::ACME;
+use super::guard::GUARD;
 use super::tls::TLS;
 use super::tracing::TRACING;
 use super::{Choice, Else, Form, Key, Or, Record, Required, Scalar, list};
@@ -73,7 +74,16 @@ pub(in crate::config) static SETTINGS: Record = Record {
             Form::Scalar(Scalar::File),
             Or("run"),
             "/var/lib/homeward",
-            "The directory for what must outlive the process: the last good table, and drains from the command line.",
+            "The directory for what must outlive the process: the last good table, every table that was live, and drains from the \
+             command line.",
+        ),
+        Key::new(
+            "guard",
+            Form::Record(&GUARD),
+            Else("a new table stays, whatever comes of it"),
+            "{watch: 60s, max_error_increase: 2%, min_requests: 500}",
+            "Puts the last table back where errors rise under a new one; [history.md](../history.md#the-guard) tells all of \
+             it. `{}` is all defaults.",
         ),
         Key::new(
             "access_log",

@@ -3,11 +3,13 @@
 mod acme;
 mod addresses;
 mod admin;
+mod guard;
 mod read;
 mod tls;
 mod tracing;
 
 pub use acme::{Acme, AcmeCertificate, AcmeChallenge, ExternalAccount};
+pub use guard::Guard;
 pub use read::read_settings;
 
 pub use tls::{CertificateFiles, ClientAuthority, ClientCertificates, Tls, TlsProfile};
@@ -38,6 +40,8 @@ pub struct Settings {
     pub admin: Admin,
     /// The directory for what must outlive the process.
     pub state: PathBuf,
+    /// When the last table is put back; never where missing.
+    pub guard: Option<Guard>,
     /// The line for each request.
     pub access_log: AccessLog,
     /// What the process says of itself.

@@ -4,7 +4,7 @@ use super::acme;
 use super::addresses::{listeners, socket_is_free};
 use super::{
     AccessLog, AccessLogFormat, Admin, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
-    SecretFiles, Settings, SocketUsers, Stop, Tls, Watchdog, admin, tls, tracing,
+    SecretFiles, Settings, SocketUsers, Stop, Tls, Watchdog, admin, guard, tls, tracing,
 };
 use crate::config::form;
 use crate::config::problem::{Problems, Source};
@@ -72,6 +72,7 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>, admin_tls: Option<Tls>) -> S
             tokens: root.get("admin").and_then(|admin| secret_source(admin, "token")),
         },
         state: root.get("state").and_then(path).unwrap_or_else(|| "run".into()),
+        guard: guard::read(root),
         access_log: AccessLog {
             format: match inside("access_log", "format").and_then(Node::text) {
                 Some("combined") => AccessLogFormat::Combined,

@@ -1,0 +1,27 @@
+//! Floor 4: what was live and what was done, kept in the directory for state: tables by their content, a journal, and the
+//! difference between two tables.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `entry` | one line of the journal |
+//! | `journal` | the journal's file: lines that are added, and lines that fall out |
+//! | `tables` | the tables' texts, each in a file with the name of its content |
+//! | `record` | both together, bounded, for several processes at once |
+//! | `lines` | the difference between two texts, line by line |
+//! | `whole` | files that are written whole or not at all |
+//!
+//! The clock is never read here.
+
+mod entry;
+mod journal;
+mod lines;
+mod record;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+pub use entry::{Entry, EntryOrigin};
+pub use lines::unified_diff;
+pub use record::{Found, History, HistoryError, Trouble};
+pub use whole::{replace_whole, write_whole};

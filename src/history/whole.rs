@@ -1,0 +1,114 @@
+//! Files that are written whole or not at all.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+/// Writes a file: afterwards it holds either all of `bytes` or what it held before, also where the machine loses its power.
+/// Its directory is made where it is missing.
+///
+/// # Errors
+/// Those of the file system, e.g. a full disk.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(directory) = directory_of(path) {
+        fs::create_dir_all(directory)?;
+    }
+    through(path, bytes, |_| Ok(()))
+}
+
+/// Writes a file of somebody else's in the same way: it keeps its mode and, where this process may give it away, its owner.
+/// Where `path` is a symbolic link, its target is written and the link stays.
+///
+/// # Errors
+/// Those of the file system. The file is as it was then.
+pub fn replace_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = fs::canonicalize(path)?;
+    let before = fs::metadata(&target)?;
+    if before.permissions().readonly() {
+        // A rename would get around what somebody has said with the mode of the file.
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
+    }
+    // A directory that can be written would let a rename through where the file itself cannot be.
+    OpenOptions::new().append(true).open(&target)?;
+    through(&target, bytes, |file| {
+        let now = file.metadata()?;
+        if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
+            // Only root may give a file away. Anybody else's new file is as good: its mode lets the same people read it.
+            let _ = chown(beside(&target), Some(before.uid()), Some(before.gid()));
+        }
+        file.set_permissions(Permissions::from_mode(before.mode() & 0o7777))
+    })
+}
+
+fn through(path: &Path, bytes: &[u8], prepare: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    let beside = beside(path);
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
+        prepare(&file)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    })();
+    if written.is_err() {
+        // What is half written is of no use; the error that matters is the first one.
+        let _ = fs::remove_file(&beside);
+        return written;
+    }
+    match directory_of(path) {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => File::open(".")?.sync_all(),
+    }
+}
+
+fn directory_of(path: &Path) -> Option<&Path> {
+    path.parent().filter(|directory| !directory.as_os_str().is_empty())
+}
+
+/// Where the new file is until it is whole: in the same directory, by a name that no other process uses.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_whole_or_as_it_was_and_nothing_is_left_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run/file");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert!(write_whole(&path.join("below"), b"three").is_err());
+        // A disk that is full: /dev/full takes nothing.
+        std::os::unix::fs::symlink("/dev/full", beside(&path)).unwrap();
+        assert_eq!(write_whole(&path, b"lost").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_replaced_keeps_its_mode_and_the_link_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        fs::write(&file, "one").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        replace_whole(&link, b"two").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+
+        fs::set_permissions(&file, Permissions::from_mode(0o440)).unwrap();
+        assert_eq!(replace_whole(&link, b"three").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(replace_whole(&directory.path().join("none"), b"").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
