@@ -1,5 +1,7 @@
 //! The servers with real sockets, on an edge with a table and without a proxy.
 
+mod events;
+
 use super::*;
 use crate::config::{Admin, SocketUsers, Source, read_routing};
 use crate::live::Seen;

@@ -10,6 +10,7 @@ mod core_dumps;
 mod demo;
 mod diff;
 mod drain;
+mod drill;
 mod edge;
 mod edge_arg;
 mod edit;
@@ -17,6 +18,7 @@ mod ending;
 mod explain;
 mod files;
 mod history;
+mod healthcheck;
 mod key;
 mod man;
 mod output;
@@ -33,6 +35,7 @@ mod status_page;
 mod style;
 mod swap;
 mod undrain;
+mod watch;
 
 pub use edge::{RunningEdge, StartError};
 pub use reference::verbs_reference;
@@ -76,11 +79,13 @@ enum Verb {
     Check(check::Check),
     Explain(explain::Explain),
     Status(status::StatusVerb),
+    Healthcheck(healthcheck::Healthcheck),
     Preview(preview::PreviewVerb),
     Simulate(simulate::Simulate),
     Diff(diff::Diff),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
+    Drill(drill::Drill),
     Edit(edit::Edit),
     History(history::HistoryVerb),
     Rollback(rollback::Rollback),
@@ -104,11 +109,13 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Healthcheck(verb) => verb.run(),
         Verb::Preview(verb) => verb.run(),
         Verb::Simulate(verb) => verb.run(),
         Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
+        Verb::Drill(verb) => verb.run(),
         Verb::Edit(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Rollback(verb) => verb.run(),

@@ -3,11 +3,14 @@
 mod acme;
 mod certificates;
 mod guard;
+mod remainder;
 
 use super::style::{Cell, Columns, Style, plain, plain_lines};
 use crate::admin::Status;
 use crate::admin::status::{DrainStatus, FileStatus, RegionStatus};
 use crate::model::Timestamp;
+
+pub(super) use remainder::{line as remainder, time_of_day};
 
 /// `status` on a page.
 pub(super) fn render(status: &Status, style: Style) -> String {
@@ -16,6 +19,7 @@ pub(super) fn render(status: &Status, style: Style) -> String {
     page.push_str(&regions(status, style));
     if !status.drains.is_empty() {
         page.push_str(&format!("\n{}\n{}", style.strong("Drains"), drains(status, style)));
+        page.push_str(&remainder::lines(status, style));
     }
     page.push('\n');
     page.push_str(&table(status, style));

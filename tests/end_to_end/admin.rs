@@ -131,8 +131,24 @@ async fn only_probes_are_open_to_others() {
         assert_eq!(edge.status(path, "").await, 200);
         assert_eq!(edge.status(path, "wrong").await, 200, "a probe is asked for nothing");
     }
-    for path in ["/", "/metrics", "/api/v1/status", "/api/v1/explain?ip=192.0.2.1", "/nowhere", "/readyz/", "/livez/.."]
-    {
+    // Everybody gets the page that asks for a token, and what it looks like: there is nothing of the edge in them.
+    for path in ["/", "/page/style.css", "/page/page.js"] {
+        let answer = edge.get(path, "").await;
+        assert_eq!(code(&answer), 200, "{path}");
+        assert!(!answer.contains("us-east") && !answer.contains("portal"), "{answer}");
+    }
+    assert!(edge.get("/", "").await.contains("This edge asks for a token"));
+    assert!(edge.get("/", READ).await.contains("id=\"regions\""));
+    assert_eq!(code(&edge.get("/", "wrong").await), 401);
+    for path in [
+        "/metrics",
+        "/api/v1/events",
+        "/api/v1/status",
+        "/api/v1/explain?ip=192.0.2.1",
+        "/nowhere",
+        "/readyz/",
+        "/livez/..",
+    ] {
         let answer = edge.get(path, "").await;
         assert_eq!(code(&answer), 401, "{path}");
         assert!(answer.to_lowercase().contains("www-authenticate: bearer realm=\"homeward\"\r\n"), "{answer}");
@@ -143,7 +159,7 @@ async fn only_probes_are_open_to_others() {
     assert!(wrong.contains("error=\"invalid_token\"") && !wrong.contains(OPERATE), "{wrong}");
     let metrics = edge.get("/metrics", READ).await;
     assert_eq!(code(&metrics), 200);
-    for line in ["{why=\"no_token\"} 7\n", "{why=\"wrong_token\"} 1\n"] {
+    for line in ["{why=\"no_token\"} 7\n", "{why=\"wrong_token\"} 2\n"] {
         assert!(metrics.contains(&format!("homeward_admin_refusals_total{line}")), "{line}{metrics}");
     }
     assert_eq!(edge.status("/nowhere", READ).await, 404);

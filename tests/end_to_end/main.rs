@@ -18,6 +18,7 @@ mod admin;
 mod admission;
 mod affinity;
 mod agreement;
+mod drained_streams;
 mod drains;
 mod failures;
 mod floods;

@@ -179,6 +179,24 @@ async fn a_stream_is_a_websocket_and_goes_home() {
 }
 
 #[tokio::test]
+async fn a_drain_that_closes_streams_ends_the_socket_and_no_other() {
+    let world = World::start().await;
+    let mut sender = world.connect().await;
+    let mut west = open(&mut sender, &["sid=west-1"]).await;
+    let mut east = open(&mut sender, &["sid=east-1"]).await;
+    assert_eq!(hear(&mut west).await.unwrap().unwrap(), Message::text("us-west"));
+    assert_eq!(hear(&mut east).await.unwrap().unwrap(), Message::text("us-east"));
+    let table = std::fs::read_to_string(world.edge.file("routing.yaml")).unwrap();
+    let drain = "drains: [{region: us-west, sessions: keep, streams: {close_after: 0s}}]";
+    world.edge.adopt(&format!("{table}{drain}\n")).await;
+    // It hears the end of its stream, without a word before it: as in a stop.
+    let end = hear(&mut west).await;
+    assert!(!matches!(end, Some(Ok(_))), "{end:?}");
+    east.send(Message::text("still there?")).await.unwrap();
+    assert_eq!(hear(&mut east).await.unwrap().unwrap(), Message::text("still there?"));
+}
+
+#[tokio::test]
 async fn a_client_that_vanishes_takes_its_socket_with_it() {
     let world = World::start().await;
     let mut sender = world.connect().await;

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 /// How many are told at once. Whoever comes then is asked to come back, and has the page as it was.
-const MOST_READERS: usize = 32;
+pub(in crate::admin) const MOST_READERS: usize = 32;
 
 /// How often it is looked whether something has changed.
 const TICK: Duration = Duration::from_secs(1);

@@ -29,6 +29,8 @@ mod table;
 mod tests;
 mod words;
 
+#[cfg(test)]
+pub(super) use events::MOST_READERS;
 pub(super) use events::{Feed, events};
 
 use super::status::Status;
@@ -125,14 +127,14 @@ fn frame(region: &str, is_live: bool, main: &Markup) -> String {
                     }
                 }
                 main #main { (main) }
-                footer .foot {
+                @if is_live { footer .foot {
                     nav aria-label="More of this edge" {
                         a href="/api/v1/status" { "Status as JSON" } " "
                         a href="/metrics" { "Metrics" } " "
                         a href="/api/v1/explain?ip=203.0.113.7" { "Explain a visitor" } " "
                         a href="/readyz" { "Ready?" }
                     }
-                }
+                } }
             }
         }
     };

@@ -195,10 +195,10 @@
   function preview(form, told) {
     const drain = told.drain;
     if (form.id === "undrain-form") {
-      return drain?.until ? `${form.dataset.region} gets everything again by ${drain.until}.` : `${form.dataset.region} gets everything again at once.`;
+      return drain?.until ? `${form.dataset.region} gets everything again by ${moment(drain.until)}.` : `${form.dataset.region} gets everything again at once.`;
     }
     if (!drain) return `${form.dataset.region} would be as it is.`;
-    return `${drain.region} would be left ${drain.share} of its visitors, sessions ${drain.sessions}, until ${drain.until}.`;
+    return `${drain.region} would be left ${drain.share} of its visitors, sessions ${drain.sessions}, until ${moment(drain.until)}.`;
   }
 
   // What speaks against it, each with what overrides it.
@@ -214,6 +214,7 @@
     }
   }
 
+  const moment = (time) => `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`;
   const rate = (value) => (value >= 99.95 ? value.toFixed(0) : value.toFixed(1));
 
   // The matrix of a preview: from region, to region; and what each region would get.
@@ -228,7 +229,7 @@
       sum.orphans += cell.sessions_orphaned_per_second;
       sums.set(key, sum);
     }
-    const moved = [...sums.values()].map((sum) => [
+    const moved = [...sums.values()].filter((sum) => sum.from !== sum.to).map((sum) => [
       `${sum.from} → ${sum.to}`, rate(sum.all), rate(sum.visitors), rate(sum.orphans),
     ]);
     const loads = (told.regions ?? []).map((region) => [
@@ -236,16 +237,19 @@
       rate(region.today_per_second),
       rate(region.gets_per_second),
       region.capacity_per_second == null ? "–" : rate(region.capacity_per_second),
-      region.over_capacity ? "✕ over capacity" : "✓ fits",
+      region.over_capacity ? "✕ too much" : "✓ fits",
     ]);
+    const movement = moved.length
+      ? table("What would move, in requests a second", ["from → to", "requests", "new visitors", "orphaned"], moved)
+      : element("p", {}, "Of the requests of the last minute none would move.");
     return [
-      table("What would move, in requests a second", ["from → to", "requests", "new visitors", "orphaned"], moved),
-      table("What each region would get, in requests a second", ["region", "today", "then", "capacity", ""], loads),
+      movement,
+      table("What each region would get, in requests a second", ["region", "today", "then", "capacity", "fits"], loads),
     ];
   }
 
   function table(caption, heads, rows) {
-    const head = element("tr", {}, ...heads.map((text) => element(text ? "th" : "td", text ? { scope: "col" } : {}, text)));
+    const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
     const body = rows.map(([first, ...rest]) =>
       element("tr", {}, element("th", { scope: "row" }, first), ...rest.map((text) => element("td", {}, text))));
     const made = element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...body));

@@ -145,7 +145,7 @@ pub(super) fn render(Snapshot { status, .. }: &Snapshot) -> Markup {
             counted(found.iter().filter(|(severity, _)| *severity == Severity::Bad).count(), "thing") + " to act on"
         }
         Some(Severity::Warning) => "Something to look at".to_owned(),
-        Some(Severity::Note) => "As an operator wants it".to_owned(),
+        Some(Severity::Note) => counted(found.len(), "region") + " drained, as an operator wants it",
     };
     let class = worst.map_or("ok", Severity::class);
     html! {

@@ -23,7 +23,8 @@ fn status() -> Status {
         "drains": [
             {"region": "us-west", "sessions": "move", "share": "0%", "share_ratio": 0.0, "share_now": "50%",
                 "share_now_ratio": 0.5, "ramp": "10m", "since": "2026-11-22T05:00:00Z", "until": "2026-11-22T08:30:00Z",
-                "by": "oncall", "reason": "power loss", "layer": "operator", "in_force": true, "over": false},
+                "by": "oncall", "reason": "power loss", "layer": "operator", "in_force": true, "over": false,
+                "remainder": {"visitors_per_second": 0.0, "sessions_per_second": 3.44, "open_streams": 2, "empty_since": null}},
             {"region": "us-east", "sessions": "keep", "share": "30%", "share_ratio": 0.3, "share_now": "100%",
                 "share_now_ratio": 1.0, "since": "2026-11-23T05:05:00Z", "in_force": false, "over": false},
         ],
@@ -47,6 +48,7 @@ us-west: DNS fails for app.internal: \u{fffd}[2Jno such name
 Drains
   us-west  50%, on its way to 0% in 10m  sessions move  3h 25m left      by oncall        on this edge  power loss
   us-east  30%                           sessions keep  begins in 1d 0h  by nobody named  in the table
+  us-west still gets 0.0 new visitors/s, 3.4 sessions/s; 2 open streams
 
 Table e3b0c44298fc, live for 5m 0s
 conf/routing.yaml is refused for 10s. The table that was live stays.

@@ -49,13 +49,18 @@ pub struct Spoken {
 impl Spoken {
     /// Connects from an address of one's choice and asks for `path`.
     pub async fn ask(edge: SocketAddr, from: IpAddr, path: &str, cookie: &str) -> Self {
+        let mut spoken = Self::connect(edge, from).await;
+        spoken.ask_again(path, cookie).await;
+        spoken
+    }
+
+    /// Connects from an address of one's choice.
+    pub async fn connect(edge: SocketAddr, from: IpAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(from, 0)).unwrap();
         let stream = socket.connect(edge).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let mut spoken = Self { stream, heard: Vec::new() };
-        spoken.ask_again(path, cookie).await;
-        spoken
+        Self { stream, heard: Vec::new() }
     }
 
     /// Asks for `path` on the same connection.

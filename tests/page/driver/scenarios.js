@@ -81,6 +81,9 @@ async function drain(browser, world, checks) {
   await keyboard.press('Enter');
   const preview = await page.says('#drain-form .answer', /would be left 0% of its visitors/);
   checks.that('the preview says what would be', /us-west/.test(preview) && /sessions move/.test(preview), preview);
+  const tables = await page.page.$$eval('#drain-form .answer table', (all) => all.map((one) => one.innerText.replace(/\s+/g, ' ')));
+  checks.that('what would move is a matrix', /us-west → us-central \d/.test(tables[0]), tables[0]);
+  checks.that('what each region would get stands against its capacity', /us-central \S+ \S+ 30\.0 ✓ fits/.test(tables[1]), tables[1]);
   checks.equal('and does nothing', (await world.status()).drains.length, 0);
   checks.equal('axe-core finds nothing in the dialog', await page.violations(), []);
   await page.picture('dialog');
