@@ -5,8 +5,12 @@ use crate::routing::preview::{Cell, Preview, RegionLoad};
 
 /// The matrix, what each region gets, and one line that sums it up.
 pub(super) fn render(preview: &Preview, style: Style) -> String {
-    let looked =
-        format!("{} s of requests, {} of them looked at, as of {}", preview.seconds, preview.samples, preview.at);
+    let looked = format!(
+        "{} s of requests, {} of them looked at, as of {}",
+        preview.seconds,
+        preview.samples,
+        preview.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    );
     if preview.cells.is_empty() {
         return format!("{looked}\nNo request was seen in that time, so that nothing can be told.\n");
     }

@@ -40,6 +40,9 @@ pub enum BadLine {
     /// It is neither of the formats.
     #[error("it is neither a line of JSON nor of the combined format")]
     Neither,
+    /// It begins as JSON and is no UTF-8.
+    #[error("it is not UTF-8")]
+    NoText,
     /// It begins as JSON and is none, or lacks a field.
     #[error("{0}")]
     Json(#[from] serde_json::Error),

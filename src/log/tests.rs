@@ -87,6 +87,12 @@ fn what_is_no_line_is_refused() {
     }
 }
 
+#[test]
+fn what_is_no_text_is_refused() {
+    let line = [OURS.as_bytes(), b"\xff"].concat();
+    assert_eq!(LoggedRequest::read(&line).unwrap_err().to_string(), "it is not UTF-8");
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(line in prop::collection::vec(any::<u8>(), 0..200), at in 0..600_usize, byte: u8) {

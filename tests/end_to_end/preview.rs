@@ -123,8 +123,7 @@ async fn what_a_preview_says_is_what_happens() {
     for cell in told["cells"].as_array().unwrap() {
         let rate = |key: &str| cell[key].as_f64().unwrap() / all;
         let word = |key: &str| cell[key].as_str().unwrap().to_owned();
-        let numbers =
-            ["requests_per_second", "new_visitors_per_second", "sessions_orphaned_per_second"].map(|key| rate(key));
+        let numbers = ["requests_per_second", "new_visitors_per_second", "sessions_orphaned_per_second"].map(rate);
         said.insert((word("from"), word("to")), numbers);
     }
     println!("part of all requests, of them of new visitors, of them of orphans: said, and what happened");

@@ -29,6 +29,9 @@ struct Kind {
     network: VisitorNetwork,
 }
 
+/// What requests have in common that go the same way.
+type Way = (Services, Option<SessionHome>, (End, End));
+
 /// How many there were, and where they go while no region is over its capacity.
 #[derive(Debug, Clone, Copy)]
 struct Counted {
@@ -55,7 +58,7 @@ pub(super) struct Tally<'a> {
     host: Option<&'a str>,
     kinds: HashMap<Kind, Counted, FixedState>,
     /// One kind for each way to go, for those that are one kind too many.
-    typical: HashMap<(Services, Option<SessionHome>, (End, End)), Kind, FixedState>,
+    typical: HashMap<Way, Kind, FixedState>,
     /// By minute since 1970: how many requests each region gets, those of today first.
     pub(super) minutes: HashMap<i64, Box<[u64]>, FixedState>,
     /// The minute of the line before.
