@@ -62,7 +62,7 @@ async fn a_reader_hears_all_parts_and_then_those_that_change() {
 async fn readers_are_bounded_and_a_place_is_free_again() {
     let running = running();
     let mut readers = Vec::new();
-    for _ in 0..crate::admin::page::MOST_READERS {
+    for _ in 0..page::MOST_READERS {
         readers.push(Reader::open(&running).await);
     }
     let (head, body) = running.get("/api/v1/events").await;
