@@ -141,7 +141,12 @@ async fn index(State(context): State<Context>, Extension(peer): Extension<Peer>,
             return refused.into_response();
         }
     }
-    Html(page::whole(&Snapshot::of(edge))).into_response()
+    let edge = Arc::clone(edge);
+    match tokio::task::spawn_blocking(move || page::whole(&Snapshot::of(&edge))).await {
+        Ok(page) => Html(page).into_response(),
+        Err(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the edge failed to answer; its log says why")
+            .into_response(),
+    }
 }
 
 async fn readyz(State(context): State<Context>) -> (StatusCode, &'static str) {

@@ -76,14 +76,17 @@ pub(in crate::admin) async fn events(State(Context { edge, feed, .. }): State<Co
 }
 
 /// Tells a reader what changes, until it leaves, the edge stops, or it was told for long enough.
-async fn tell(edge: &Edge, feed: &Feed, mut sender: Sender<Bytes>) {
+async fn tell(edge: &Arc<Edge>, feed: &Arc<Feed>, mut sender: Sender<Bytes>) {
     let began = clock::monotonic();
     let mut told: HashMap<&'static str, String> = HashMap::new();
     let mut spoke = began;
     let mut stopped = feed.stopped.clone();
     loop {
         let mut text = String::new();
-        for (id, html) in feed.parts(edge).iter() {
+        // It reads a file, and is not for the thread that answers everybody.
+        let (of, made_by) = (Arc::clone(edge), Arc::clone(feed));
+        let Ok(parts) = tokio::task::spawn_blocking(move || made_by.parts(&of)).await else { return };
+        for (id, html) in parts.iter() {
             if told.get(id) != Some(html) {
                 text.push_str(&event(id, html));
                 told.insert(id, html.clone());

@@ -7,6 +7,7 @@
 //! | `drains` | the drains, and what is left of their regions |
 //! | `matrix` | where sessions arrive against where they are at home |
 //! | `table` | the routing table and its last problem |
+//! | `history` | what happened lately |
 //! | `surroundings` | places, hops, certificates, secrets |
 //! | `chart` | pictures, each with its words |
 //! | `dialog` | the forms for operators |
@@ -20,6 +21,7 @@ mod chart;
 mod dialog;
 mod drains;
 mod events;
+mod history;
 mod matrix;
 mod regions;
 mod summary;
@@ -33,6 +35,7 @@ mod words;
 pub(super) use events::MOST_READERS;
 pub(super) use events::{Feed, events};
 
+use super::history::{HistoryAnswer, HistoryLine};
 use super::status::Status;
 use crate::live::{Edge, TrafficHistory, clock};
 use maud::{DOCTYPE, Markup, html};
@@ -43,19 +46,25 @@ pub(super) struct Snapshot {
     pub(super) status: Status,
     /// By region, in their order.
     pub(super) history: Vec<TrafficHistory>,
+    /// What happened lately, the newest first.
+    pub(super) happened: Vec<HistoryLine>,
     /// The second, by the clock that never goes back.
     pub(super) second: u64,
 }
 
 impl Snapshot {
-    /// `edge` at this moment.
+    /// `edge` at this moment. It reads the file of the history.
     pub(super) fn of(edge: &Edge) -> Self {
         let second = clock::second();
         let history = edge.table().map_or_else(Vec::new, |live| {
             let traffic = live.table.regions_by_id().map(|(id, _)| live.traffic(id));
             traffic.map(|traffic| traffic.map(|traffic| traffic.history(second)).unwrap_or_default()).collect()
         });
-        Self { status: Status::of(edge), history, second }
+        // What cannot be read is a problem that the status has.
+        let happened = edge.changes().history().and_then(|history| HistoryAnswer::of(history, None, None).ok());
+        let mut happened = happened.map(|answer| answer.entries).unwrap_or_default();
+        happened.truncate(history::MOST_LINES);
+        Self { status: Status::of(edge), history, happened, second }
     }
 }
 
@@ -64,12 +73,13 @@ pub(super) type Part = (&'static str, String);
 
 /// The parts, in the order in which they stand on the page.
 pub(super) fn parts(snapshot: &Snapshot) -> Vec<Part> {
-    let parts: [(&'static str, Markup); 6] = [
+    let parts: [(&'static str, Markup); 7] = [
         ("summary", summary::render(snapshot)),
         ("regions", regions::render(snapshot)),
         ("drains", drains::render(snapshot)),
         ("matrix", matrix::render(snapshot)),
         ("table", table::render(snapshot)),
+        ("history", history::render(snapshot)),
         ("surroundings", surroundings::render(snapshot)),
     ];
     parts.into_iter().map(|(id, markup)| (id, markup.into_string())).collect()
@@ -84,6 +94,7 @@ pub(super) fn whole(snapshot: &Snapshot) -> String {
         (drains::render(snapshot))
         (matrix::render(snapshot))
         (table::render(snapshot))
+        (history::render(snapshot))
         (surroundings::render(snapshot))
     };
     frame(

@@ -8,7 +8,7 @@ use crate::admin::status::RegionStatus;
 use crate::live::TrafficHistory;
 use maud::{Markup, html};
 
-pub(super) fn render(Snapshot { status, history, second }: &Snapshot) -> Markup {
+pub(super) fn render(Snapshot { status, history, second, .. }: &Snapshot) -> Markup {
     html! {
         section #regions aria-labelledby="regions-title" {
             h2 #regions-title { "Regions" }

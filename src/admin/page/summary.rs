@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use super::words::{counted, moment, percent, rate, span};
-use crate::admin::status::{RegionStatus, Status};
+use crate::admin::status::{GuardFigures, RegionStatus, Status};
 use maud::{Markup, html};
 
 /// From which part of errors on a region is said to be in trouble.
@@ -17,6 +17,8 @@ pub(super) enum Severity {
     Bad,
     Warning,
     Note,
+    /// All is well, and somebody looks at it.
+    Watch,
 }
 
 impl Severity {
@@ -25,6 +27,7 @@ impl Severity {
             Self::Bad => "bad",
             Self::Warning => "warn",
             Self::Note => "note",
+            Self::Watch => "watch",
         }
     }
 
@@ -34,6 +37,7 @@ impl Severity {
             Self::Bad => "✕",
             Self::Warning => "!",
             Self::Note => "‖",
+            Self::Watch => "◷",
         }
     }
 }
@@ -121,6 +125,17 @@ fn findings(status: &Status) -> Vec<(Severity, Markup)> {
         let text = html! { strong { (problem.file) " is refused" } ": " (problem.summary) ". " (stays) };
         found.push((Severity::Warning, text));
     }
+    if let Some(refused) = &status.guard.refused {
+        let text = html! { strong { "The guard refuses table " (refused.revision) } ": " (figures(&refused.figures)) };
+        found.push((Severity::Bad, text));
+    }
+    if let Some(watched) = &status.guard.watched {
+        let text = html! {
+            strong { "The guard watches table " (watched.revision) } " until " (moment(watched.until, status.now)) ": "
+            (figures(&watched.figures))
+        };
+        found.push((Severity::Watch, text));
+    }
     for certificate in &status.certificates {
         if let Some(problem) = &certificate.problem {
             let text = html! { strong { (problem.file) " is refused" } ": " (problem.summary) };
@@ -134,6 +149,16 @@ fn findings(status: &Status) -> Vec<(Severity, Markup)> {
     found
 }
 
+fn figures(figures: &GuardFigures) -> String {
+    format!(
+        "{} of {} requests failed, {} of {} in the minute before",
+        percent(figures.error_ratio),
+        figures.requests,
+        percent(figures.error_ratio_before),
+        figures.requests_before
+    )
+}
+
 pub(super) fn render(Snapshot { status, .. }: &Snapshot) -> Markup {
     let found = findings(status);
     let worst = found.first().map(|(severity, _)| *severity);
@@ -145,7 +170,11 @@ pub(super) fn render(Snapshot { status, .. }: &Snapshot) -> Markup {
             counted(found.iter().filter(|(severity, _)| *severity == Severity::Bad).count(), "thing") + " to act on"
         }
         Some(Severity::Warning) => "Something to look at".to_owned(),
-        Some(Severity::Note) => counted(found.len(), "region") + " drained, as an operator wants it",
+        Some(Severity::Note) => {
+            counted(found.iter().filter(|(severity, _)| *severity == Severity::Note).count(), "region")
+                + " drained, as an operator wants it"
+        }
+        Some(Severity::Watch) => "All is well, and a new table is watched".to_owned(),
     };
     let class = worst.map_or("ok", Severity::class);
     html! {

@@ -29,6 +29,8 @@ pub(super) fn render(Snapshot { status, .. }: &Snapshot) -> Markup {
                     }
                     @if let Some(problem) = &hops.problem { (refused(problem, now, "The keys that were used stay.")) }
                 }
+                dt { "Guard" }
+                dd { (if status.guard.on { "on: a new table that makes errors rise is put back" } else { "off: no guard in the settings" }) }
                 dt { "Tokens" }
                 dd {
                     @if admin.tokens == 0 { "none: changes are made over the Unix socket" } @else { (counted(admin.tokens, "token")) }

@@ -21,7 +21,12 @@ fn snapshot(change: impl FnOnce(&mut Value)) -> Snapshot {
     });
     change(&mut status);
     let history = TrafficHistory { requests: vec![20; 300], errors: vec![0; 300] };
-    Snapshot { status: serde_json::from_value(status).unwrap(), history: vec![history.clone(), history], second: 600 }
+    Snapshot {
+        status: serde_json::from_value(status).unwrap(),
+        history: vec![history.clone(), history],
+        happened: Vec::new(),
+        second: 600,
+    }
 }
 
 /// The text of a page, without its tags.
@@ -44,7 +49,7 @@ fn a_good_day_is_said_in_one_line() {
         "✓ All is well: 2 regions serving40.0 requests/s1 openreadyup 2h 5mHomeward 0.1.0clock 05:05:00 UTC"
     );
     let page = whole(&snapshot(|_| {}));
-    for id in ["summary", "regions", "drains", "matrix", "table", "surroundings"] {
+    for id in ["summary", "regions", "drains", "matrix", "table", "history", "surroundings"] {
         assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
     }
     for (id, html) in parts(&snapshot(|_| {})) {
@@ -175,6 +180,26 @@ fn whatever_is_said_is_text() {
     assert!(page.matches("&lt;script&gt;").count() > 30);
     // Within a tag too, a quote ends no attribute.
     assert!(!page.contains("\"'>"), "{page}");
+}
+
+#[test]
+fn what_happened_is_told_with_who_and_why() {
+    let mut snapshot = snapshot(|status| {
+        let figures = json!({"requests_before": 1000, "error_ratio_before": 0.001, "requests": 600, "error_ratio": 0.2, "z": 14.0});
+        status["guard"] = json!({"on": true, "watched": null, "refused": {"revision": "e3b0c44298fc", "time": "2026-11-22T05:04:00Z",
+            "figures": figures}});
+    });
+    snapshot.happened = serde_json::from_value(json!([
+        {"time": "2026-11-22T05:04:00Z", "origin": "guard", "revision": "e66e8eaa010c", "previous": "e3b0c44298fc"},
+        {"time": "2026-11-22T05:03:00Z", "origin": "drain", "by": "<oncall>", "note": "power loss"},
+    ]))
+    .unwrap();
+    let parts = parts(&snapshot);
+    let told = text(&parts[5].1);
+    assert!(told.contains("05:04:00 UTCput back by the guard: table e66e8eaa010c in place of e3b0c44298fc"), "{told}");
+    assert!(told.contains("05:03:00 UTCdrained, by &lt;oncall&gt;: power loss"), "{told}");
+    let said = "The guard refuses table e3b0c44298fc: 20% of 600 requests failed, 0.1% of 1000 in the minute before";
+    assert!(text(&parts[0].1).contains(said), "{}", parts[0].1);
 }
 
 #[test]
