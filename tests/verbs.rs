@@ -87,6 +87,11 @@ fn explain() {
 }
 
 #[test]
+fn diff() {
+    replay("diff.txt");
+}
+
+#[test]
 fn usage() {
     replay("usage.txt");
 }

@@ -30,6 +30,8 @@ pub(super) enum Failure {
     NoEdge(String),
     /// Several lines that are laid out already: 1.
     Shown(String),
+    /// Several lines that are laid out already, of a verb for which 1 says something else: 2.
+    Unreadable(String),
     /// The command line asks for something that makes no sense: 2.
     Usage(String),
     /// Whoever read the results wants no more of them: no failure at all.
@@ -40,7 +42,9 @@ impl Failure {
     /// What it says.
     pub(super) fn into_text(self) -> String {
         match self {
-            Self::Said(text) | Self::NoEdge(text) | Self::Shown(text) | Self::Usage(text) => text,
+            Self::Said(text) | Self::NoEdge(text) | Self::Shown(text) | Self::Unreadable(text) | Self::Usage(text) => {
+                text
+            }
             Self::NobodyReads => String::new(),
         }
     }
@@ -55,6 +59,10 @@ impl Failure {
             Self::Shown(text) => {
                 output::message(&text);
                 ExitCode::from(1)
+            }
+            Self::Unreadable(text) => {
+                output::message(&text);
+                ExitCode::from(2)
             }
             Self::Usage(text) => {
                 output::message(&format!("homeward: {text}\n"));

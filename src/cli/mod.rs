@@ -8,6 +8,7 @@ mod client;
 mod completions;
 mod core_dumps;
 mod demo;
+mod diff;
 mod drain;
 mod drill;
 mod edge;
@@ -76,6 +77,7 @@ enum Verb {
     Explain(explain::Explain),
     Status(status::StatusVerb),
     Preview(preview::PreviewVerb),
+    Diff(diff::Diff),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
     Drill(drill::Drill),
@@ -103,6 +105,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::Preview(verb) => verb.run(),
+        Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
         Verb::Drill(verb) => verb.run(),

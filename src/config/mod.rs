@@ -7,6 +7,7 @@
 //! step goes on where the second found something, and is silent of what the second has said, so that one pass reports
 //! everything.
 
+mod diff;
 mod drains_text;
 mod excerpt;
 mod form;
@@ -19,6 +20,7 @@ mod suggestion;
 mod table;
 mod yaml;
 
+pub use diff::{Change, ChangeKind, Section, describe_changes};
 pub use drains_text::write_drains;
 pub use problem::{Problem, Problems, Source};
 pub use quantity::{BadQuantity, LONGEST, duration, size, write_duration};

@@ -36,7 +36,7 @@ pub fn decide(
         return Some(asked.forwarded_by(from, home, by, key));
     }
 
-    asked.from_key(key, places)
+    asked.for_key(key, places)
 }
 
 /// The decision for a request whose service and session key are known: steps 4 to 7 of [`decide`], for those who look at
@@ -53,7 +53,7 @@ pub fn decide_from(
     view: &impl FleetView,
     places: &impl PlaceFinder,
 ) -> Option<Decision> {
-    Question::new(table, facts, view, service)?.from_key(key, places)
+    Question::new(table, facts, view, service)?.for_key(key, places)
 }
 
 /// One request at one moment: what each step of the decision looks at.
@@ -77,7 +77,7 @@ impl<'a, V: FleetView> Question<'a, V> {
     }
 
     /// Steps 4 to 7; step 3 has given the `key`.
-    fn from_key(&self, key: SessionKey, places: &impl PlaceFinder) -> Option<Decision> {
+    fn for_key(&self, key: SessionKey, places: &impl PlaceFinder) -> Option<Decision> {
         // Step 4, place, where the session does not say it.
         let (home, home_by, place) = match key.home() {
             Some(home) => (home, HomeBy::Session, None),

@@ -1,0 +1,163 @@
+//! Everything that a routing table can say otherwise is said by the diff of two tables.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
+use homeward::config::{Change, ChangeKind, Section, Source, describe_changes, read_routing};
+use homeward::model::Timestamp;
+use homeward::routing::TableParts;
+
+fn parts(text: &str) -> TableParts {
+    let now: Timestamp = "2026-11-22T04:30:00Z".parse().unwrap();
+    read_routing(&Source::new("routing.yaml", text), now).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+const TABLE: &str = "
+version: 1
+regions:
+  a: {session_prefix: a1, retired_prefixes: [a0], location: {latitude: 1, longitude: 2}, capacity: 5/s, failover: [b, c], edge: {url: 'https://a.internal', fallback: direct, http2: true}}
+  b: {}
+  c: {}
+homes:
+  - {networks: [10.0.0.0/8, 192.0.2.0/24], region: a}
+  - {subdivisions: [US-CA], region: b}
+  - {countries: [US], region: a}
+  - {continents: [EU], region: c}
+  - otherwise: a
+services:
+  s:
+    hosts: [s.example.com]
+    paths: [/s]
+    session: {cookie: sid, separator: '-', minted_by: app}
+    when_home_is_away: rehome
+    balance: round_robin
+    timeouts: {connect: 1s, read: 2s, write: 3s, idle: 4s}
+    largest_body: 1MiB
+    rate_limit: {key: client, rate: 5/s, burst: 7}
+    methods: [GET, POST]
+    pools: {a: ['10.0.0.1:80'], b: {servers: ['10.0.0.2:80'], http2: true}}
+drains:
+  - {region: a, sessions: move, share: 10%, ramp: 1m, since: 2026-11-22T04:00:00Z, until: 2026-11-22T05:00:00Z, by: me, reason: why}
+";
+
+#[test]
+fn the_same_has_no_changes() {
+    let table = parts(TABLE);
+    assert_eq!(
+        describe_changes(&table, &parts(&TABLE.replace("[10.0.0.0/8, 192.0.2.0/24]", "[192.0.2.0/24, 10.0.0.0/8]"))),
+        []
+    );
+    let everything = parts(include_str!("configs/valid/routing/everything.yaml"));
+    assert_eq!(describe_changes(&everything, &everything), []);
+    let from_nothing = describe_changes(&table, &everything);
+    assert!(from_nothing.len() > 10, "{from_nothing:?}");
+}
+
+#[test]
+fn each_word_of_a_table_is_told() {
+    for (from, to, told) in [
+        ("session_prefix: a1", "session_prefix: a2", "a: session prefix is a2, was a1"),
+        ("[a0]", "[a0, a9]", "a: retired prefixes: added a9"),
+        ("latitude: 1,", "latitude: 1.5,", "a: location is 1.5, 2, was 1, 2"),
+        ("capacity: 5/s, ", "", "a: capacity is gone, was 5/s"),
+        ("failover: [b, c]", "failover: [c, b]", "a: failover is c, b, was b, c"),
+        (", failover: [b, c]", "", "a: failover is to the others, nearest first, was b, c"),
+        ("failover: [b, c]", "failover: []", "a: failover is to nobody, was b, c"),
+        ("https://a.internal", "https://a.internal:444", "a: edge is a.internal:444, was a.internal:443"),
+        ("fallback: direct, ", "", "a: fallback is gone, was direct"),
+        (", http2: true}}\n  b", "}}\n  b", "a: edge: http2 is gone, was on"),
+        ("  b: {}\n  c: {}\n", "  c: {}\n  b: {}\n", "the regions stand in another order: a, c, b; before: a, b, c"),
+        (
+            "192.0.2.0/24",
+            "192.0.3.0/24",
+            "home rule 1 (networks 10.0.0.0/8, 192.0.3.0/24): added 192.0.3.0/24; removed 192.0.2.0/24",
+        ),
+        ("[US-CA], region: b", "[US-CA], region: c", "home rule 2 (subdivisions US-CA): leads to c, was b"),
+        ("otherwise: a", "otherwise: b", "home rule 5 (otherwise): leads to b, was a"),
+        ("  - {countries: [US], region: a}\n", "", "home rule 3 is gone: countries US lead to a"),
+        ("[s.example.com]", "[t.example.com]", "s: hosts: added t.example.com; removed s.example.com"),
+        ("paths: [/s]", "paths: [/s, /t]", "s: paths: added /t"),
+        ("cookie: sid", "cookie: id", "s: session cookie is id, was sid"),
+        ("cookie: sid", "cookie: sid, header: X-S", "s: session header is x-s, there was none"),
+        ("cookie: sid", "cookie: sid, bearer: true", "s: session in bearer tokens is on, there was none"),
+        ("separator: '-'", "separator: '.'", "s: separator is '.', was '-'"),
+        ("minted_by: app", "minted_by: edge", "s: minted_by is edge, was app"),
+        ("minted_by: app", "minted_by: edge, key_file: k", "s: key of session keys is k, there was none"),
+        ("when_home_is_away: rehome", "when_home_is_away: refuse", "s: when_home_is_away is refuse, was rehome"),
+        ("balance: round_robin", "balance: client", "s: balance is client, was round_robin"),
+        ("connect: 1s", "connect: 5s", "s: connect timeout is 5s, was 1s"),
+        ("read: 2s", "read: 5s", "s: read timeout is 5s, was 2s"),
+        ("write: 3s", "write: 5s", "s: write timeout is 5s, was 3s"),
+        ("idle: 4s", "idle: 5s", "s: idle timeout is 5s, was 4s"),
+        ("largest_body: 1MiB", "largest_body: 2MiB", "s: largest body is 2097152 bytes, was 1048576 bytes"),
+        ("burst: 7", "burst: 8", "s: rate limit is 5/s by client, 8 at once, was 5/s by client, 7 at once"),
+        ("[GET, POST]", "[GET]", "s: methods: removed POST"),
+        ("a: ['10.0.0.1:80'], ", "", "s: pool in a is gone, was 10.0.0.1:80"),
+        ("['10.0.0.1:80']", "['10.0.0.1:81']", "s: pool in a: added 10.0.0.1:81; removed 10.0.0.1:80"),
+        (
+            "['10.0.0.1:80']",
+            "{servers: ['10.0.0.1:80'], tls: {sni: x, verify: false}}",
+            "s: pool in a: tls is to x, not verified, there was none",
+        ),
+        ("['10.0.0.2:80'], http2: true", "['10.0.0.2:80']", "s: pool in b: http2 is gone, was on"),
+        ("sessions: move", "sessions: keep", "drain of a: sessions is keep, was move"),
+        ("share: 10%", "share: 20%", "drain of a: share is 20%, was 10%"),
+        ("ramp: 1m", "ramp: 2m", "drain of a: ramp is 2m, was 1m"),
+        (
+            "since: 2026-11-22T04:00:00Z",
+            "since: 2026-11-22T04:10:00Z",
+            "drain of a: since is 2026-11-22T04:10:00Z, was 2026-11-22T04:00:00Z",
+        ),
+        (
+            "until: 2026-11-22T05:00:00Z",
+            "until: 2026-11-22T06:00:00Z",
+            "drain of a: until is 2026-11-22T06:00:00Z, was 2026-11-22T05:00:00Z",
+        ),
+        ("by: me", "by: you", "drain of a: by is you, was me"),
+        ("reason: why", "reason: so", "drain of a: reason is so, was why"),
+        ("reason: why", "reason: why, practice: true", "drain of a: practice is yes, there was none"),
+        (
+            "reason: why",
+            "reason: why, streams: {close_after: 5m}",
+            "drain of a: streams is closed after 5m, there was none",
+        ),
+        (
+            "{region: a, sessions",
+            "{region: c, sessions",
+            "drain of a is gone: share 10%; sessions move; ramp 1m; since 2026-11-22T04:00:00Z; until 2026-11-22T05:00:00Z; by me; reason why",
+        ),
+    ] {
+        assert!(TABLE.contains(from), "{from}");
+        let (a, b) = (parts(TABLE), parts(&TABLE.replacen(from, to, 1)));
+        let texts: Vec<_> = describe_changes(&a, &b).into_iter().map(|change| change.text).collect();
+        assert!(texts.iter().any(|text| text == told), "{from} -> {to}: {told:?} is not in {texts:#?}");
+        assert!(texts.len() <= 2, "{from} -> {to}: {texts:#?}");
+        assert!(!describe_changes(&b, &a).is_empty(), "{to} -> {from}");
+    }
+}
+
+#[test]
+fn a_rule_that_was_lifted_out_is_the_one_that_moved() {
+    let moved = TABLE.replacen("  - {continents: [EU], region: c}\n", "", 1).replacen(
+        "homes:\n",
+        "homes:\n  - {continents: [EU], region: c}\n",
+        1,
+    );
+    let changes = describe_changes(&parts(TABLE), &parts(&moved));
+    assert_eq!(
+        changes,
+        [Change {
+            section: Section::Home,
+            name: "1".to_owned(),
+            kind: ChangeKind::Changed,
+            text: "home rule 1 (continents EU): was rule 4, and now stands elsewhere among the others".to_owned(),
+        }]
+    );
+}
+
+#[test]
+fn large_lists_are_cut() {
+    let many: Vec<_> = (0..5_000).map(|n| format!("10.{}.{}.0/24", n / 250, n % 250)).collect();
+    let text = TABLE.replace("[10.0.0.0/8, 192.0.2.0/24]", &format!("[{}]", many.join(", ")));
+    let texts = describe_changes(&parts(TABLE), &parts(&text));
+    assert!(texts[0].text.contains(" and 4992 more"), "{}", texts[0].text);
+    assert!(texts[0].text.len() < 1_000);
+}
