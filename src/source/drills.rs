@@ -108,9 +108,8 @@ impl Drills {
     }
 
     fn begin(&self, lease: Lease, second: u64, now: Timestamp) -> Running {
-        let mut before = self.edge.changes().outcomes().last_minute(second);
-        // What ends in this second may be of the drill already.
-        before.pop();
+        // The second in which it begins is of the time before, so that none is counted twice.
+        let before = self.edge.changes().outcomes().last_minute(second);
         let orphaned = self.edge.metrics().orphaned_requests(lease.region.as_str());
         tracing::info!("the drill of {} is watched", lease.region);
         Running {
@@ -118,7 +117,7 @@ impl Drills {
             regression: Regression::new(self.limits, &before),
             before: before.iter().collect(),
             during: ErrorCount::default(),
-            next: second,
+            next: second + 1,
             orphaned,
             latency: self.edge.metrics().latency(),
             lease,

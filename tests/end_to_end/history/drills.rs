@@ -52,10 +52,10 @@ async fn a_drill_that_goes_well_ends_after_its_time_with_a_report() {
 async fn a_drill_ends_at_once_where_errors_rise() {
     let world = World::start(GUARD, "").await;
     let load = Load::on(world.edge.address, "sid=east-1", "portal.example.com");
-    load.more(300).await;
+    load.more(1500).await;
     // Who would have to carry them answers with errors: the substitute of us-east.
     world.central.fail(true);
-    let arguments = ["drill", "us-east", "--for", "10m", "--sessions", "move"];
+    let arguments = ["drill", "us-east", "--for", "30s", "--sessions", "move"];
     let done = tokio::task::block_in_place(|| say(&world.edge, &arguments));
     load.end().await;
     assert_eq!(done.code, 1, "{done:?}");
