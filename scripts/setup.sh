@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes sure that what building (build), testing (tests), the long tests (heavy), the tests with real apps (apps), those of the
-# status page (page) or the suites that others wrote (conformance) need is there: installs Debian's packages where it may, and
-# says what to install where it may not.
+# Makes sure that what building (build), testing (tests), the long tests (heavy), what operations expect (operations), the tests with
+# real apps (apps), those of the status page (page) or the suites that others wrote (conformance) need is there: installs Debian's
+# packages where it may, and says what to install where it may not.
 set -eu
 
 need=${1:-build}
@@ -22,6 +22,13 @@ fi
 if [ "$need" = tests ] || [ "$need" = heavy ]; then
     want promtool prometheus
     want pebble pebble
+fi
+if [ "$need" = operations ]; then
+    want prometheus prometheus
+    want openssl openssl
+    want curl curl
+    want python3 python3
+    want docker-compose docker-compose
 fi
 if [ "$need" = apps ]; then
     want curl curl

@@ -8,6 +8,7 @@ pub mod client;
 pub mod config;
 pub mod geo;
 pub mod hop;
+pub mod log;
 pub mod model;
 pub mod resilience;
 pub mod routing;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The folders of `src/` by floor. Folders of one floor do not know of each other.
 const FLOORS: [&[&str]; 9] = [
     &["model"],
-    &["client", "geo", "hop", "session"],
+    &["client", "geo", "hop", "log", "session"],
     &["balance", "resilience", "routing"],
     &["config"],
     &["history", "telemetry", "tls"],
@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Crates that one folder alone may name, so that they can be replaced there.
-const CONFINED: [(&str, &str); 18] = [
+const CONFINED: [(&str, &str); 19] = [
     ("opentelemetry_proto", "otlp"),
     ("prost", "otlp"),
     ("pingora", "proxy"),
@@ -37,6 +37,7 @@ const CONFINED: [(&str, &str); 18] = [
     ("maxminddb", "geo"),
     ("clap", "cli"),
     ("similar", "history"),
+    ("indicatif", "cli"),
 ];
 
 fn floor(folder: &str) -> Option<usize> {

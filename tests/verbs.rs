@@ -92,6 +92,11 @@ fn diff() {
 }
 
 #[test]
+fn simulate() {
+    replay("simulate.txt");
+}
+
+#[test]
 fn usage() {
     replay("usage.txt");
 }

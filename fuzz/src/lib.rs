@@ -7,6 +7,7 @@ mod files;
 mod frames;
 mod front;
 mod hop;
+mod log;
 mod secrets;
 mod session;
 
@@ -15,6 +16,7 @@ pub use files::{place_database, routing_file, settings_file};
 pub use frames::http2_frames;
 pub use front::{forwarded, proxy_protocol};
 pub use hop::hop_token;
+pub use log::access_log_line;
 pub use secrets::secret_file;
 pub use session::{cookie_header, minted_cookie, session_key};
 
@@ -24,7 +26,8 @@ use homeward::model::Timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
+    ("access_log_line", access_log_line),
     ("cookie_header", cookie_header),
     ("decision", decision),
     ("forwarded", forwarded),

@@ -61,6 +61,9 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
         drains.filter_map(|drain| Some((live.table.region_name(drain.region), drain.by.as_deref(), drain.until?))),
     );
 
+    let held = live.table.drains().iter().filter(|drain| drain.held && drain.until.is_some_and(|until| until <= now));
+    metrics.set_held_drains(held.map(|drain| (live.table.region_name(drain.region), drain.by.as_deref())));
+
     // An edge is no service: `the edge` cannot be the name of one.
     let pools: Vec<_> = live.pools.iter().map(|pool| (pool.purpose().to_string(), pool)).collect();
     metrics.set_pools(pools.iter().map(|(purpose, pool)| PoolRow {

@@ -3,7 +3,7 @@
 use super::problem::Problem;
 use super::routes::Context;
 use crate::config::did_you_mean;
-use crate::history::{Entry, Found, History, HistoryError, unified_diff};
+use crate::history::{DrillReport, Entry, Found, History, HistoryError, unified_diff};
 use crate::live::Edge;
 use crate::model::{Revision, Timestamp};
 use axum::extract::rejection::QueryRejection;
@@ -20,6 +20,7 @@ pub(super) fn routes() -> Router<Context> {
         .route("/api/v1/history", get(history))
         .route("/api/v1/history/{revision}", get(table))
         .route("/api/v1/history/{revision}/diff", get(diff))
+        .route("/api/v1/drills", get(drills))
 }
 
 /// What `/api/v1/history` says.
@@ -225,6 +226,27 @@ async fn table(
     Path(word): Path<String>,
 ) -> Result<Json<TableAnswer>, Problem> {
     reading(edge, move |_, history| TableAnswer::of(history, &word)).await
+}
+
+/// What `/api/v1/drills` says.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DrillsAnswer {
+    /// The regions that are drained for practice now.
+    pub running: Vec<String>,
+    /// What became of the drills before, the newest first.
+    pub drills: Vec<DrillReport>,
+}
+
+async fn drills(State(Context { edge, .. }): State<Context>) -> Result<Json<DrillsAnswer>, Problem> {
+    let answered = tokio::task::spawn_blocking(move || {
+        let running = edge.leases().into_iter().filter(|lease| lease.practice).map(|lease| lease.region.to_string());
+        let drills = edge.changes().drills().map(crate::history::DrillReports::all).transpose();
+        drills.map(|drills| DrillsAnswer { running: running.collect(), drills: drills.unwrap_or_default() })
+    });
+    let failed = |what: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, what);
+    let answered = answered.await.map_err(|_| failed("the edge failed to answer; its log says why".to_owned()))?;
+    let answer = answered.map_err(|error| failed(format!("the reports of drills cannot be read: {error}")))?;
+    Ok(Json(answer))
 }
 
 #[derive(Debug, Deserialize)]

@@ -34,7 +34,7 @@ pub mod status;
 mod tests;
 
 pub use changes::{Announcement, DrainAnswer, DrainOrder, RollbackAnswer, RollbackOrder, UndrainOrder, Warning};
-pub use history::{DiffAnswer, HistoryAnswer, HistoryLine, TableAnswer, Untold};
+pub use history::{DiffAnswer, DrillsAnswer, HistoryAnswer, HistoryLine, TableAnswer, Untold};
 pub use question::{BadQuestion, Question};
 pub use server::{AdminError, AdminServer, GivenSockets};
 pub use status::Status;

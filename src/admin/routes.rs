@@ -54,7 +54,7 @@ pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>, stopped: watch::Recei
         .route("/api/v1/status", get(status))
         .route("/api/v1/explain", get(explain))
         .merge(history::routes())
-        .route(preview::PATH, post(preview::preview).layer(body_limit(preview::LARGEST_BODY)))
+        .route(preview::PATH, post(preview::preview))
         .route("/api/v1/events", get(page::events))
         .merge(page::assets::routes())
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "nothing is here; / lists what there is"))
@@ -66,12 +66,8 @@ pub(super) fn routes(edge: Arc<Edge>, access: Arc<Access>, stopped: watch::Recei
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method: GET reads, POST changes")
         })
         .with_state(context)
-        .layer(body_limit(LARGEST_BODY))
+        .layer(DefaultBodyLimit::max(usize::try_from(LARGEST_BODY).unwrap_or(usize::MAX)))
         .layer(middleware::from_fn_with_state(access, harden))
-}
-
-fn body_limit(bytes: u64) -> DefaultBodyLimit {
-    DefaultBodyLimit::max(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// Lets those in who may read.

@@ -4,7 +4,10 @@ mod events;
 
 use super::*;
 use crate::config::{Admin, SocketUsers, Source, read_routing};
+use crate::live::Seen;
 use crate::live::{Edge, Origin, Revision, clock};
+use crate::routing::VisitorNetwork;
+use crate::routing::preview::Preview;
 use crate::telemetry::Metrics;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -281,7 +284,9 @@ fn examples() -> Vec<serde_json::Value> {
 
 #[tokio::test]
 async fn the_reference_shows_every_field() {
-    let [status, explanation, drained] = &examples()[..] else { panic!("the reference has three examples") };
+    let [status, explanation, drained, preview] = &examples()[..] else { panic!("the reference has four examples") };
+    let read: Preview = serde_json::from_value(preview.clone()).unwrap();
+    assert_eq!(&serde_json::to_value(&read).unwrap(), preview);
     let read: DrainAnswer = serde_json::from_value(drained.clone()).unwrap();
     assert_eq!(&serde_json::to_value(&read).unwrap(), drained);
     // A field that the example lacks would come back as null, one that does not exist would not come back.
@@ -291,4 +296,102 @@ async fn the_reference_shows_every_field() {
     let told = running().json("/api/v1/explain?ip=203.0.113.7").await;
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(explanation), keys(&told));
+}
+
+/// What the edge says of `text` at `target`.
+async fn preview(running: &Running, target: &str, text: &str) -> (String, serde_json::Value) {
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/yaml\r\nContent-Length: {}",
+        running.admin.address(),
+        text.len()
+    );
+    let mut stream = TcpStream::connect(running.admin.address()).await.unwrap();
+    stream.write_all(format!("{head}\r\n\r\n{text}").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap())
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_a_table_would_do() {
+    let running = running();
+    let second = clock::second();
+    for nth in 0..40 {
+        let seen = Seen {
+            service: "portal",
+            network: VisitorNetwork::of(format!("203.0.113.{nth}").parse().unwrap()),
+            place: None,
+            session: (nth % 4 == 0).then_some("us-west"),
+        };
+        running.edge.sampler().record(second - 2, || seen);
+    }
+    let without_drain = TABLE.split("drains:").next().unwrap();
+    let (head, told) = preview(&running, "/api/v1/preview?at=2026-11-22T04:30:00Z", without_drain).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_eq!(told["at"], "2026-11-22T04:30:00Z");
+    let told: Preview = serde_json::from_value(told).unwrap();
+    let [cell] = &told.cells[..] else { panic!("{told:?}") };
+    assert_eq!((&*cell.service, &*cell.from, &*cell.to), ("portal", "us-east", "us-west"));
+    assert_eq!(told.samples, 40);
+    assert!((cell.sessions_at_home_per_second / cell.requests_per_second - 0.25).abs() < 0.01, "{cell:?}");
+
+    // An operator's drain stays, whatever table comes.
+    let lease = crate::model::Drain {
+        sessions: crate::model::DrainedSessions::Move,
+        ..crate::model::Drain::of("us-west".parse().unwrap())
+    };
+    running.edge.change_leases(|_, _| Ok::<_, ()>(vec![lease])).unwrap();
+    let (_, told) = preview(&running, "/api/v1/preview", without_drain).await;
+    assert_eq!(told["moved_per_second"], 0.0, "{told}");
+
+    let (head, told) = preview(
+        &running,
+        "/api/v1/preview",
+        &TABLE
+            .replace("region: us-west, by", "region: us-wst, by")
+            .replace("{region: us-west, sessions", "{region: us-wst, sessions"),
+    )
+    .await;
+    assert!(head.starts_with("HTTP/1.1 422") && head.contains("application/problem+json"), "{head}");
+    assert!(told["detail"].as_str().unwrap().contains("= help: did you mean 'us-west'?"), "{told}");
+    assert_eq!(told["problems"][0]["message"], "there is no region 'us-wst'", "{told}");
+    let (head, told) = preview(&running, "/api/v1/preview", &TABLE.replace("us-east", "eu-east")).await;
+    assert!(head.starts_with("HTTP/1.1 422"), "{head}");
+    assert!(told["detail"].as_str().unwrap().contains("has no region us-east"), "{told}");
+    let (head, _) = preview(&running, "/api/v1/preview?at=tomorrow", without_drain).await;
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+
+    // A table may be larger than other bodies.
+    let long = format!("{without_drain}# {}\n", "x".repeat(1 << 20));
+    assert!(preview(&running, "/api/v1/preview", &long).await.0.starts_with("HTTP/1.1 200"));
+    let too_long = format!("POST /api/v1/preview HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}", (16 << 20) + 1);
+    assert!(running.ask(&too_long).await.starts_with("HTTP/1.1 413"));
+    for (body, status) in [("5\r\n\u{e9}\u{e9}#\r\n0\r\n\r\n", "422"), ("zz\r\n", "400")] {
+        let chunked = format!(
+            "POST /api/v1/preview HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(running.admin.address()).await.unwrap();
+        stream.write_all(chunked.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{body}: {answer}");
+    }
+    let mut stream = TcpStream::connect(running.admin.address()).await.unwrap();
+    let head =
+        "POST /api/v1/preview HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let chunk = format!("100000\r\n{}\r\n", "#".repeat(1 << 20));
+    let mut sent = 0;
+    while sent < 17 && stream.write_all(chunk.as_bytes()).await.is_ok() {
+        sent += 1;
+    }
+    let mut answer = Vec::new();
+    // The edge may close before it has read all that was sent.
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 413") || answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        preview(&running, "/api/v1/preview", without_drain).await.0.starts_with("HTTP/1.1 200"),
+        "it is the next one's turn"
+    );
 }

@@ -3,15 +3,14 @@
 use crate::acme::{Authority, Certifier};
 use crate::admin::{AdminError, AdminServer, GivenSockets};
 use crate::config::{Problems, Settings};
-use crate::history::History;
 use crate::life::{Offer, SocketUse, Sockets, Watchdog};
 use crate::live::{Changes, Edge, Heritage, Secrets, clock, log_transition};
 use crate::model::{SecretSource, Timestamp};
 use crate::otlp::{CannotExport, Exporter};
 use crate::proxy::{BindError, Farewell, ProxyServer};
 use crate::source::{
-    CertificateSources, FileWatch, LastGood, LeaseFile, ListenersTls, Nudge, PlacesFiles, RoutingFile, SecretFollower,
-    acme_files, collector_token, keep_leases,
+    CertificateSources, Drills, FileWatch, LastGood, LeaseFile, ListenersTls, Nudge, PlacesFiles, RoutingFile,
+    SecretFollower, acme_files, collector_token, keep_leases,
 };
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError, Tracer};
 use crate::upstream::{dns, probe};
@@ -121,7 +120,7 @@ impl RunningEdge {
         let log = &settings.access_log;
         let destination = log.file.clone().map_or(Destination::Stdout, Destination::File);
         let access_log = Arc::new(AccessLog::open(log.format, destination, &metrics)?);
-        let changes = Changes::remembered(History::in_state(&settings.state));
+        let changes = Changes::remembered_in(&settings.state);
         let edge = Arc::new(Edge::heir(region, metrics, heritage).with_changes(changes));
 
         // What looks after the edge, beside the threads that serve.
@@ -280,6 +279,8 @@ impl PreparedEdge {
         // What the process before this one was told since.
         LeaseFile::in_state(&settings.state).restore(&running.edge);
         running.control.spawn(keep_leases(Arc::clone(&running.edge), running.stop.subscribe()));
+        let drills = Drills::new(Arc::clone(&running.edge), settings.guard, &settings.state);
+        running.control.spawn(drills.watch(running.stop.subscribe()));
         // Nothing can fail any more once a client may be connected.
         running.edge.begin_to_serve();
         running.proxy.open();

@@ -134,7 +134,8 @@ impl Explain {
     }
 }
 
-fn local_region(settings: &Settings, table: &RoutingTable) -> Result<RegionId, Failure> {
+/// The region of `table` that the edge stands in.
+pub(super) fn local_region(settings: &Settings, table: &RoutingTable) -> Result<RegionId, Failure> {
     let known = || table.regions().iter().map(|region| region.name.as_str()).collect::<Vec<_>>().join(", ");
     let Some(region) = &settings.region else {
         return Err(Failure::Usage(format!("say where the request arrives: --region, one of {}", known())));

@@ -10,12 +10,14 @@ mod core_dumps;
 mod demo;
 mod diff;
 mod drain;
+mod drill;
 mod edge;
 mod edge_arg;
 mod edit;
 mod ending;
 mod explain;
 mod files;
+mod healthcheck;
 mod history;
 mod key;
 mod man;
@@ -27,6 +29,7 @@ mod rollback;
 mod run;
 mod sample_app;
 mod schema;
+mod simulate;
 mod status;
 mod status_page;
 mod style;
@@ -76,10 +79,13 @@ enum Verb {
     Check(check::Check),
     Explain(explain::Explain),
     Status(status::StatusVerb),
+    Healthcheck(healthcheck::Healthcheck),
     Preview(preview::PreviewVerb),
+    Simulate(simulate::Simulate),
     Diff(diff::Diff),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
+    Drill(drill::Drill),
     Edit(edit::Edit),
     History(history::HistoryVerb),
     Rollback(rollback::Rollback),
@@ -103,10 +109,13 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Healthcheck(verb) => verb.run(),
         Verb::Preview(verb) => verb.run(),
+        Verb::Simulate(verb) => verb.run(),
         Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),
+        Verb::Drill(verb) => verb.run(),
         Verb::Edit(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Rollback(verb) => verb.run(),

@@ -5,8 +5,12 @@ use crate::routing::preview::{Cell, Preview, RegionLoad};
 
 /// The matrix, what each region gets, and one line that sums it up.
 pub(super) fn render(preview: &Preview, style: Style) -> String {
-    let looked =
-        format!("{} s of requests, {} of them looked at, as of {}", preview.seconds, preview.samples, preview.at);
+    let looked = format!(
+        "{} s of requests, {} of them looked at, as of {}",
+        preview.seconds,
+        preview.samples,
+        preview.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    );
     if preview.cells.is_empty() {
         return format!("{looked}\nNo request was seen in that time, so that nothing can be told.\n");
     }
@@ -73,7 +77,7 @@ fn regions(preview: &Preview, style: Style) -> String {
 /// What becomes of what is too much.
 fn over(region: &RegionLoad) -> String {
     let more = region.would_get_per_second - region.gets_per_second;
-    if more >= 0.05 {
+    if more > 0.01 * region.would_get_per_second {
         format!("over its capacity: {}/s go on to other regions", rate(more))
     } else {
         "over its capacity, and no other region takes it".to_owned()
@@ -86,9 +90,22 @@ fn sum(preview: &Preview, style: Style) -> String {
         true => style.odd(&format!("sessions of {}/s become orphans", rate(*orphaned_per_second))),
         false => "no session becomes an orphan".to_owned(),
     };
-    format!("{} of {} requests/s move; {orphaned}\n", rate(*moved_per_second), rate(*requests_per_second))
+    let mut text = format!("{} of {} requests/s move; {orphaned}", rate(*moved_per_second), rate(*requests_per_second));
+    for (end, what) in [
+        ("(waits)", "wait for their home, and get 503 until it is back"),
+        ("(nobody)", "get 503, as no region can serve them"),
+        ("(no service)", "get 404, as the table has no service for them"),
+    ] {
+        let came = preview.cells.iter().filter(|cell| cell.to == end && cell.from != end);
+        let came: f64 = came.map(|cell| cell.requests_per_second).sum();
+        if came > 0.0 {
+            text.push_str(&format!("; {}", style.bad(&format!("{}/s {what}", rate(came)))));
+        }
+    }
+    text + "\n"
 }
 
-fn rate(per_second: f64) -> String {
-    format!("{per_second:.1}")
+/// Requests per second, with more digits where they are few.
+pub(super) fn rate(per_second: f64) -> String {
+    if per_second > 0.0 && per_second < 0.95 { format!("{per_second:.3}") } else { format!("{per_second:.1}") }
 }

@@ -7,11 +7,13 @@
 //! | `journal` | the journal's file: lines that are added, and lines that fall out |
 //! | `tables` | the tables' texts, each in a file with the name of its content |
 //! | `record` | both together, bounded, for several processes at once |
+//! | `drill` | reports of drills |
 //! | `lines` | the difference between two texts, line by line |
 //! | `whole` | files that are written whole or not at all |
 //!
 //! The clock is never read here.
 
+mod drill;
 mod entry;
 mod journal;
 mod lines;
@@ -21,6 +23,7 @@ mod tables;
 mod tests;
 mod whole;
 
+pub use drill::{DrillEnd, DrillReport, DrillReports, DrillVerdict};
 pub use entry::{Entry, EntryOrigin};
 pub use lines::unified_diff;
 pub use record::{Found, History, HistoryError, Trouble};

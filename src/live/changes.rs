@@ -3,10 +3,11 @@
 use super::clock;
 use super::outcomes::Outcomes;
 use crate::config::Problems;
-use crate::history::{EntryOrigin, History};
+use crate::history::{DrillReports, EntryOrigin, History};
 use crate::model::{Revision, Timestamp};
 use crate::resilience::Comparison;
 use arc_swap::ArcSwapOption;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -141,6 +142,7 @@ pub struct GuardStanding {
 #[derive(Default)]
 pub struct Changes {
     history: Option<Arc<History>>,
+    drills: Option<DrillReports>,
     door: Mutex<Option<Door>>,
     announced: Mutex<Option<(Announced, Duration)>>,
     guard: ArcSwapOption<GuardStanding>,
@@ -148,10 +150,20 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Those that are remembered in `history`.
+    /// Those that are remembered in the directory `state`.
     #[must_use]
-    pub fn remembered(history: History) -> Self {
-        Self { history: Some(Arc::new(history)), ..Self::default() }
+    pub fn remembered_in(state: &Path) -> Self {
+        Self {
+            history: Some(Arc::new(History::in_state(state))),
+            drills: Some(DrillReports::in_state(state)),
+            ..Self::default()
+        }
+    }
+
+    /// Where the reports of drills are; `None` where nothing is remembered.
+    #[must_use]
+    pub fn drills(&self) -> Option<&DrillReports> {
+        self.drills.as_ref()
     }
 
     /// Where they are remembered; `None` where nothing is.

@@ -30,6 +30,15 @@ impl Outcomes {
         }
     }
 
+    /// Takes out of these what was counted in `others` in the seconds from `first` to `last`: of a table that is no measure.
+    pub fn without(&self, others: &Self, first: u64, last: u64) {
+        for second in first.max(last.saturating_sub(WINDOW as u64))..=last {
+            let ErrorCount { requests, errors } = others.in_second(second);
+            take_out(&self.requests, second, requests);
+            take_out(&self.errors, second, errors);
+        }
+    }
+
     /// What was counted in `second`, which is one of the last two minutes.
     #[must_use]
     pub fn in_second(&self, second: u64) -> ErrorCount {
@@ -59,6 +68,15 @@ fn count(slots: &[AtomicU64; SLOTS], second: u64) {
     slot.fetch_add(1, Ordering::Relaxed);
 }
 
+fn take_out(slots: &[AtomicU64; SLOTS], second: u64, count: u64) {
+    let take = |held: u64| {
+        let is_of_second = held >> 32 == second & 0xffff_ffff;
+        is_of_second.then(|| held & !0xffff_ffff | (held & 0xffff_ffff).saturating_sub(count))
+    };
+    // Where the slot is of another second by now, there is nothing to take out.
+    let _ = slot(slots, second).fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+}
+
 fn counted(slots: &[AtomicU64; SLOTS], second: u64) -> u64 {
     let held = slot(slots, second).load(Ordering::Relaxed);
     if held >> 32 == second & 0xffff_ffff { held & 0xffff_ffff } else { 0 }
@@ -79,5 +97,12 @@ mod tests {
         assert_eq!((minute.len(), minute[59]), (60, ErrorCount { requests: 159, errors: 16 }));
         assert_eq!(outcomes.in_second(100 + 128), ErrorCount::default());
         assert_eq!(outcomes.last_minute(3).len(), 4);
+
+        let others = Outcomes::default();
+        (0..100).for_each(|_| others.record(159, true));
+        others.record(157, false);
+        outcomes.without(&others, 158, 159);
+        assert_eq!(outcomes.in_second(159), ErrorCount { requests: 59, errors: 0 });
+        assert_eq!(outcomes.in_second(157), ErrorCount { requests: 157, errors: 16 });
     }
 }

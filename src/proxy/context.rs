@@ -42,10 +42,10 @@ pub(crate) struct RequestContext {
     pub(super) decided: Option<Decided>,
     /// Why the edge answers itself, where it does.
     pub(super) refusal: Option<Refusal>,
-    /// Which trace it belongs to, where there are traces.
-    pub(super) trace: Option<Box<Trace>>,
     /// Whether the table before, which is held while the new one is watched, would have served it as the new one does not.
     pub(super) is_lost: bool,
+    /// Which trace it belongs to, where there are traces.
+    pub(super) trace: Option<Box<Trace>>,
     /// Where it was tried.
     pub(super) attempts: Attempts,
     /// That its app asked for it to be replayed in another region.
@@ -134,8 +134,8 @@ impl RequestContext {
             in_circle: false,
             decided: None,
             refusal: None,
-            trace: None,
             is_lost: false,
+            trace: None,
             attempts: Attempts::default(),
             replay: None,
             goes_again: false,

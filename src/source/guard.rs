@@ -163,6 +163,9 @@ impl Guard {
         let watch = self.watch.take()?;
         let before = watch.trial.before()?;
         watch.trial.end();
+        let now = clock::second();
+        // What comes next is compared with how it was without this table.
+        self.edge.changes().outcomes().without(watch.trial.outcomes(), watch.trial.began(), now);
         self.edge.metrics().guard(GuardResult::PutBack);
         let refused = RefusedTable { revision: watch.revision, time: clock::now(), figures };
         self.refused = Some(refused.clone());

@@ -2,8 +2,8 @@
 
 use super::last_good::read_bounded;
 use crate::config::{Problems, Source, read_drains, write_drains};
-use crate::history::write_whole;
-use crate::live::{Edge, FileProblem, Lease, LeaseStore, Revision, clock};
+use crate::history::{Entry, EntryOrigin, write_whole};
+use crate::live::{Edge, FileProblem, Lease, LeaseEvent, LeaseStore, Revision, clock};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,6 +95,22 @@ pub async fn keep_leases(edge: Arc<Edge>, mut stopped: watch::Receiver<bool>) {
         let tended = Arc::clone(&edge);
         // It may write a file.
         let events = tokio::task::spawn_blocking(move || tended.tend_leases_now()).await.unwrap_or_default();
+        if events.is_empty() {
+            continue;
+        }
         events.iter().for_each(|event| tracing::warn!("{event}"));
+        let edge = Arc::clone(&edge);
+        // Whether it could be written: the history says so itself.
+        let _ = tokio::task::spawn_blocking(move || events.iter().for_each(|event| remember(&edge, event))).await;
     }
+}
+
+fn remember(edge: &Edge, event: &LeaseEvent) {
+    let Some(history) = edge.changes().history() else { return };
+    let origin = match event {
+        LeaseEvent::Ended(_) | LeaseEvent::Released(_) => EntryOrigin::LeaseEnded,
+        LeaseEvent::Held(_) => EntryOrigin::LeaseHeld,
+    };
+    let by = event.lease().by.as_deref();
+    history.record(Entry::new(clock::now(), origin).by(by).note(Some(event.to_string())));
 }

@@ -356,6 +356,22 @@ impl Metrics {
         self.show_table(revision, true);
     }
 
+    /// Requests so far of sessions that are at home in the region `home` and were served elsewhere, as it was away.
+    #[must_use]
+    pub fn orphaned_requests(&self, home: &str) -> u64 {
+        let wanted = [("home", home), ("session", "orphaned")];
+        self.families.requests.fold(&wanted, 0, |sum, counter| sum + counter.get())
+    }
+
+    /// How many seconds requests took so far, all together, and how many there were.
+    #[must_use]
+    pub fn latency(&self) -> (f64, u64) {
+        let add = |(time, count), histogram: &Histogram| {
+            (time + histogram.get_sample_sum(), count + histogram.get_sample_count())
+        };
+        self.families.duration.fold(&[], (0.0, 0), add)
+    }
+
     /// Counts what became of the watch over a new table.
     pub fn guard(&self, result: GuardResult) {
         if let Some(counter) = self.families.guard.get(result as usize) {

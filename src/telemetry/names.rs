@@ -98,6 +98,8 @@ metrics! {
         "1 for each drain in force, with who drains and until when.";
     DRAIN_END: Gauge "drain_end_timestamp_seconds" {region, by}
         "When a drain in force ends by itself, as Unix time; the first to end where one drains a region twice.";
+    DRAIN_HELD: Gauge "drain_held" {region, by}
+        "1 for each drain whose end has come and that goes on, because no server of its region is healthy.";
     REGION_CAPACITY: Gauge "region_capacity_requests_per_second" {region}
         "What a region can carry, as the routing table says; no series where it does not.";
     UPSTREAM_REQUESTS: Counter "upstream_requests_total" {service, region, result}

@@ -454,6 +454,7 @@ mod tests {
         metrics.set_edge("r1", true);
         metrics.set_capacities([("r1", 1200.0)]);
         metrics.set_drain_ends([("r1", None, Timestamp::UNIX_EPOCH)]);
+        metrics.set_held_drains([("r1", None)]);
         metrics.set_regions([RegionRow {
             region: "r1",
             share: Share::NONE,

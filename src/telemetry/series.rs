@@ -79,6 +79,16 @@ impl<M: Instrument> Series<M> {
         self.0.entry(&mut series, if full { self.0.others() } else { key })
     }
 
+    /// Folds all series whose labels have these values; a name that is no label of it has none.
+    pub(super) fn fold<T>(&self, wanted: &[(&str, &str)], start: T, fold: impl Fn(T, &M) -> T) -> T {
+        let series = self.0.by_labels.read().unwrap_or_else(PoisonError::into_inner);
+        let position = |name: &str| self.0.definition.labels.iter().position(|label| *label == name);
+        let is_wanted = |key: &[String]| {
+            wanted.iter().all(|(name, value)| position(name).and_then(|at| key.get(at)).is_some_and(|it| it == value))
+        };
+        series.iter().filter(|(key, _)| is_wanted(key)).fold(start, |sum, (_, one)| fold(sum, one))
+    }
+
     /// Lets these series take the place of all that there are, in one step. What exceeds the bound is left out.
     pub(super) fn replace<L: AsRef<[String]>>(&self, rows: impl IntoIterator<Item = (L, impl FnOnce(&M))>) {
         let mut series = ByLabels::new();

@@ -13,6 +13,7 @@ pub(super) struct Standing {
     edge: Series<IntGauge>,
     capacity: Series<Gauge>,
     drain_end: Series<Gauge>,
+    drain_held: Series<IntGauge>,
     spans: Vec<IntCounter>,
 }
 
@@ -26,6 +27,7 @@ impl Standing {
             edge: gauges(names::EDGE)?,
             capacity: reals(names::REGION_CAPACITY)?,
             drain_end: reals(names::DRAIN_END)?,
+            drain_held: gauges(names::DRAIN_HELD)?,
             spans: SpanResult::ALL.iter().map(|result| spans.get(&[result.as_str()])).collect(),
         })
     }
@@ -59,6 +61,12 @@ impl Metrics {
 }
 
 impl Metrics {
+    /// Shows these drains as held beyond their end, each by its region and who drains, and no others any longer.
+    pub fn set_held_drains<'a>(&self, rows: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) {
+        let rows = rows.into_iter().map(|(region, by)| [region.to_owned(), by.map_or("unknown", cut).to_owned()]);
+        self.families.standing.drain_held.replace(rows.map(|labels| (labels, |gauge: &IntGauge| gauge.set(1))));
+    }
+
     /// Counts so many spans.
     pub fn spans(&self, result: SpanResult, count: usize) {
         if let Some(counter) = self.families.standing.spans.get(result as usize) {
@@ -78,8 +86,10 @@ mod tests {
         metrics.set_edge("us-west", true);
         metrics.set_capacities([("us-east", 1200.0), ("us-west", 0.5)]);
         metrics.set_drain_ends([("us-west", Some("oncall"), at(300)), ("us-west", Some("oncall"), at(100))]);
+        metrics.set_held_drains([("us-west", None)]);
         let text = metrics.render();
         for line in [
+            "homeward_drain_held{by=\"unknown\",region=\"us-west\"} 1",
             "homeward_ready 1",
             "homeward_edge_info{region=\"us-west\"} 1",
             "homeward_region_capacity_requests_per_second{region=\"us-east\"} 1200",
@@ -91,8 +101,9 @@ mod tests {
         metrics.set_edge("us-west", false);
         metrics.set_capacities([("us-east", 1200.0)]);
         metrics.set_drain_ends([]);
+        metrics.set_held_drains([]);
         let text = metrics.render();
         assert!(text.contains("\nhomeward_ready 0\n"), "{text}");
-        assert!(!text.contains("} 0.5") && !text.contains("homeward_drain_end"), "{text}");
+        assert!(!text.contains("} 0.5") && !text.contains("homeward_drain_"), "{text}");
     }
 }

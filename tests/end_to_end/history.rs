@@ -1,14 +1,18 @@
 //! Tables that were live: what is remembered of them, and the way back.
 
+mod drills;
 mod edits;
 mod guard;
 mod rollback;
 
 use crate::routing::World;
 use crate::support::edits::sha256sum;
-use crate::support::{EdgeProcess, edge, eventually};
+use crate::support::{Client, EdgeProcess, edge, eventually};
 use serde_json::Value as Json;
+use std::net::SocketAddr;
 use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What a verb says, and how it ends.
 #[derive(Debug)]
@@ -123,6 +127,49 @@ async fn a_torn_journal_and_a_directory_that_cannot_be_written_stop_no_table() {
 
 /// A table that serves, and one whose servers in us-east are those of nobody.
 pub(super) fn without_servers_in_the_east(world: &World) -> String {
-    let nobody = std::net::SocketAddr::new(world.block.address(30), 8080);
+    let nobody = SocketAddr::new(world.block.address(30), 8080);
     edge::table(&[nobody], &[], &[], "# bad\n")
+}
+
+/// Visitors who come without end; how many requests there were, and how many of them failed.
+pub(super) struct Load {
+    stop: Arc<AtomicBool>,
+    requests: Arc<AtomicUsize>,
+    visitors: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Load {
+    pub(super) fn on(edge: SocketAddr, cookie: &'static str, host: &'static str) -> Self {
+        let (stop, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let visitors = (0..4).map(|_| {
+            let (stop, requests) = (Arc::clone(&stop), Arc::clone(&requests));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut visitor = Client::connect(edge, edge::NEW_YORK).await.host(host);
+                    for _ in 0..200 {
+                        if visitor.send("GET", "/", &[("cookie", cookie)], "").await.is_err() {
+                            break; // the edge closes a connection now and then
+                        }
+                        requests.fetch_add(1, Ordering::Relaxed);
+                        tokio::time::sleep(std::time::Duration::from_millis(4)).await;
+                    }
+                }
+            })
+        });
+        let visitors = visitors.collect();
+        Self { stop, requests, visitors }
+    }
+
+    /// Waits for so many more requests.
+    pub(super) async fn more(&self, count: usize) {
+        let goal = self.requests.load(Ordering::Relaxed) + count;
+        eventually("requests", async || (self.requests.load(Ordering::Relaxed) >= goal).then_some(())).await;
+    }
+
+    pub(super) async fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for visitor in self.visitors {
+            visitor.await.unwrap();
+        }
+    }
 }

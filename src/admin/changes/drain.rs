@@ -2,11 +2,12 @@
 
 use super::order::{DrainAnswer, DrainOrder};
 use super::warning::Warning;
-use super::{Refusal, region_named};
+use super::{Refusal, region_named, remember};
 use crate::admin::access::Operator;
 use crate::admin::problem::Problem;
 use crate::admin::routes::Context;
 use crate::admin::status::DrainStatus;
+use crate::history::EntryOrigin;
 use crate::live::{Edge, Lease, LiveTable, NoPreview, NotChanged, clock, preview_of, quick_preview_of};
 use crate::model::{Drain, DrainLayer, Timestamp};
 use crate::routing::preview::Preview;
@@ -36,6 +37,7 @@ pub(super) async fn drain(
                 drain.sessions,
                 drain.reason.as_deref().unwrap_or("?"),
             );
+            remember(&edge, EntryOrigin::Drain, drain.by.as_deref(), &drain.region, drain.reason.as_deref());
         }
         answer
     });

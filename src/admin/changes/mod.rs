@@ -21,7 +21,8 @@ pub use warning::Warning;
 use super::problem::Problem;
 use super::routes::Context;
 use crate::config::did_you_mean;
-use crate::live::{LiveTable, NotChanged};
+use crate::history::{Entry, EntryOrigin};
+use crate::live::{Edge, LiveTable, NotChanged, clock};
 use crate::model::RegionId;
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -91,6 +92,14 @@ impl From<NotChanged<Refusal>> for Problem {
                 ),
             ),
         }
+    }
+}
+
+/// Writes into the history what an operator has done to a region.
+fn remember(edge: &Edge, origin: EntryOrigin, by: Option<&str>, region: &str, reason: Option<&str>) {
+    if let Some(history) = edge.changes().history() {
+        let note = reason.map_or_else(|| region.to_owned(), |reason| format!("{region}: {reason}"));
+        history.record(Entry::new(clock::now(), origin).by(by).note(Some(note)));
     }
 }
 

@@ -3,11 +3,12 @@
 use super::drain::milliseconds;
 use super::order::{DrainAnswer, UndrainOrder, note};
 use super::warning::Warning;
-use super::{Refusal, region_named};
+use super::{Refusal, region_named, remember};
 use crate::admin::access::Operator;
 use crate::admin::problem::Problem;
 use crate::admin::routes::Context;
 use crate::admin::status::{AwayStatus, DrainStatus};
+use crate::history::EntryOrigin;
 use crate::live::{Edge, Lease, LiveTable, NotChanged, clock};
 use crate::model::{DrainLayer, Timestamp};
 use axum::Json;
@@ -28,6 +29,7 @@ pub(super) async fn undrain(
         let answer = if order.dry_run { try_out(&edge, &order) } else { take_off(&edge, &order) };
         if let (Ok(_), false) = (&answer, order.dry_run) {
             let gradually = order.ramp.as_deref().map(|ramp| format!(" within {ramp}")).unwrap_or_default();
+            remember(&edge, EntryOrigin::Undrain, Some(&by), &order.region, reason.as_deref());
             let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
             tracing::warn!("the drain of {} is ended{gradually} by {by} ({asks}){reason}", order.region);
         }

@@ -81,10 +81,10 @@ impl Status {
                     .collect()
             }),
             drains_problem: edge.leases_problem().as_deref().map(FileStatus::of),
-            flop_matrix: live.map_or_else(Vec::new, |live| traffic::flops(live, second)),
-            unserved_per_second: live.map_or(0.0, |live| live.unserved.per_second(second)),
             guard: GuardStatus::of(edge),
             history: HistoryStatus::of(edge),
+            flop_matrix: live.map_or_else(Vec::new, |live| traffic::flops(live, second)),
+            unserved_per_second: live.map_or(0.0, |live| live.unserved.per_second(second)),
         }
     }
 }

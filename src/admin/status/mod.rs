@@ -53,18 +53,18 @@ pub struct Status {
     /// Why drains of operators can neither be read nor changed, where it is so.
     #[serde(default)]
     pub drains_problem: Option<FileStatus>,
-    /// Where requests with a session arrived against where they are at home; pairs without any are left out.
-    #[serde(default)]
-    pub flop_matrix: Vec<FlopStatus>,
-    /// Requests per second that no region could serve: the mean of the last five seconds.
-    #[serde(default)]
-    pub unserved_per_second: f64,
     /// How new tables are watched.
     #[serde(default)]
     pub guard: GuardStatus,
     /// What is remembered of tables that were live.
     #[serde(default)]
     pub history: HistoryStatus,
+    /// Where requests with a session arrived against where they are at home; pairs without any are left out.
+    #[serde(default)]
+    pub flop_matrix: Vec<FlopStatus>,
+    /// Requests per second that no region could serve: the mean of the last five seconds.
+    #[serde(default)]
+    pub unserved_per_second: f64,
 }
 
 /// What a region gets from an edge, and how that goes.

@@ -17,6 +17,14 @@ pub struct Services {
     pub(super) new: Option<ServiceId>,
 }
 
+impl Services {
+    /// Whether neither table has one.
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        self.today.is_none() && self.new.is_none()
+    }
+}
+
 /// The home that a session's key names in each of the two tables. At least one of them knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionHome {

@@ -1,56 +1,10 @@
 //! The guard: a bad table is put back under load, a good one is left alone.
 
-use super::{brought, say, tables};
+use super::{Load, brought, say, tables};
 use crate::routing::World;
 use crate::support::edits::sha256sum;
-use crate::support::{Client, client, edge, eventually};
+use crate::support::{client, edge, eventually};
 use serde_json::Value as Json;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-/// Visitors who come without end; how many requests there were, and how many of them failed.
-struct Load {
-    stop: Arc<AtomicBool>,
-    requests: Arc<AtomicUsize>,
-    visitors: Vec<tokio::task::JoinHandle<()>>,
-}
-
-impl Load {
-    fn on(edge: SocketAddr, cookie: &'static str, host: &'static str) -> Self {
-        let (stop, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let visitors = (0..4).map(|_| {
-            let (stop, requests) = (Arc::clone(&stop), Arc::clone(&requests));
-            tokio::spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
-                    let mut visitor = Client::connect(edge, edge::NEW_YORK).await.host(host);
-                    for _ in 0..200 {
-                        if visitor.send("GET", "/", &[("cookie", cookie)], "").await.is_err() {
-                            break; // the edge closes a connection now and then
-                        }
-                        requests.fetch_add(1, Ordering::Relaxed);
-                        tokio::time::sleep(std::time::Duration::from_millis(4)).await;
-                    }
-                }
-            })
-        });
-        let visitors = visitors.collect();
-        Self { stop, requests, visitors }
-    }
-
-    /// Waits for so many more requests.
-    async fn more(&self, count: usize) {
-        let goal = self.requests.load(Ordering::Relaxed) + count;
-        eventually("requests", async || (self.requests.load(Ordering::Relaxed) >= goal).then_some(())).await;
-    }
-
-    async fn end(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for visitor in self.visitors {
-            visitor.await.unwrap();
-        }
-    }
-}
 
 const GUARD: &str = "guard: {watch: 15s, max_error_increase: 2%, min_requests: 200}\n";
 
@@ -135,27 +89,46 @@ async fn a_good_table_is_left_alone_and_garbage_of_clients_makes_none_bad() {
     assert_eq!(guarded(&world.edge, "put_back").await, 0);
 }
 
-#[tokio::test]
-async fn visitors_that_a_table_loses_are_errors_though_nobody_sees_a_5xx() {
+/// That a table is put back whose visitors get no 5xx, and are lost all the same.
+async fn is_put_back(change: impl FnOnce(String) -> String) {
     let world = World::start(GUARD, "").await;
-    let good = sha256sum(&world.table("")).to_string();
-    let is_back = |status: &Json| status["table"]["origin"] == "guard";
-    for bad in [
-        world.table("").replace("hosts: [portal.example.com]", "hosts: [portal.example.org]"),
-        world.table("").replace("session_prefix: east", "session_prefix: orient"),
-        world.table("").replace("cookie: sid", "cookie: session"),
-    ] {
-        let load = Load::on(world.edge.address, "sid=east-1", "portal.example.com");
-        load.more(300).await;
+    let (good, bad) = (world.table(""), change(world.table("")));
+    let load = Load::on(world.edge.address, "sid=east-1", "portal.example.com");
+    load.more(300).await;
+    world.edge.save_table(&bad);
+    let put_back = |status: &Json| status["guard"]["refused"]["revision"] == *sha256sum(&bad);
+    let status = world.edge.status_where("the table before", put_back).await;
+    assert_eq!(status["table"]["revision"], *sha256sum(&good));
+    load.end().await;
+    assert_eq!(guarded(&world.edge, "put_back").await, 1);
+}
+
+#[tokio::test]
+async fn hosts_that_a_table_loses_are_errors() {
+    is_put_back(|table| table.replace("hosts: [portal.example.com]", "hosts: [portal.example.org]")).await;
+}
+
+#[tokio::test]
+async fn sessions_that_a_table_loses_with_their_prefix_are_errors() {
+    is_put_back(|table| table.replace("session_prefix: east", "session_prefix: orient")).await;
+}
+
+#[tokio::test]
+async fn sessions_that_a_table_loses_with_their_cookie_are_errors() {
+    is_put_back(|table| table.replace("cookie: sid", "cookie: session")).await;
+}
+
+#[tokio::test]
+async fn a_bad_table_is_no_measure_for_the_next_one() {
+    let world = World::start(GUARD, "").await;
+    let load = Load::on(world.edge.address, "sid=east-1", "portal.example.com");
+    load.more(300).await;
+    for more in ["# first\n", "# second\n"] {
+        let bad = super::without_servers_in_the_east(&world) + more;
         world.edge.save_table(&bad);
-        let bad = sha256sum(&bad).to_string();
-        let refused = |status: &Json| is_back(status) && status["guard"]["refused"]["revision"] == *bad;
-        let status = world.edge.status_where("the table before", refused).await;
-        assert_eq!(status["table"]["revision"], *good);
-        load.end().await;
-        // The file is corrected, so that the next one is compared with the first again.
-        let said = say(&world.edge, &["rollback"]);
-        assert_eq!(said.code, 0, "{said:?}");
+        let put_back = |status: &Json| status["guard"]["refused"]["revision"] == *sha256sum(&bad);
+        world.edge.status_where("the table before", put_back).await;
     }
-    assert_eq!(guarded(&world.edge, "put_back").await, 3);
+    load.end().await;
+    assert_eq!(world.edge.status().await["table"]["revision"], *sha256sum(&world.table("")));
 }

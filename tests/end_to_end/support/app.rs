@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -36,6 +37,7 @@ struct Shared {
     name: Arc<str>,
     seen: Arc<Mutex<Vec<Seen>>>,
     release: watch::Receiver<bool>,
+    fails: Arc<AtomicBool>,
 }
 
 /// An app server of one region. It answers each request with its own name, and:
@@ -55,7 +57,7 @@ impl App {
     pub async fn start(name: &str, address: SocketAddr) -> Self {
         let (release, released) = watch::channel(false);
         let (stop, _) = watch::channel(false);
-        let shared = Shared { name: name.into(), seen: Arc::default(), release: released };
+        let shared = Shared { name: name.into(), seen: Arc::default(), release: released, fails: Arc::default() };
         let mut app = Self { address, shared, release, task: None, stop };
         app.restart().await;
         app
@@ -97,6 +99,11 @@ impl App {
         std::mem::take(&mut self.shared.seen.lock().unwrap())
     }
 
+    /// From now on it answers everything with 500, or no longer.
+    pub fn fail(&self, fails: bool) {
+        self.shared.fails.store(fails, Ordering::Relaxed);
+    }
+
     /// Lets the requests to `/hold` go.
     pub fn let_go(&self) {
         self.release.send_replace(true);
@@ -109,6 +116,9 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let (method, target) = (parts.method.to_string(), parts.uri.to_string());
     shared.seen.lock().unwrap().push(Seen { method, target, headers });
     let path = parts.uri.path().to_owned();
+    if shared.fails.load(Ordering::Relaxed) {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "it fails").into_response();
+    }
     if let Some(order) = parts.headers.get("x-replay") {
         let own = format!("region={}", shared.name);
         if !order.to_str().unwrap().split(';').any(|part| part.trim() == own) {
