@@ -2,9 +2,9 @@
 
 use super::problem::Problem;
 use super::routes::Context;
-use crate::config::did_you_mean;
+use crate::config::{Change, Source, describe_changes, did_you_mean, read_routing};
 use crate::history::{DrillReport, Entry, Found, History, HistoryError, unified_diff};
-use crate::live::Edge;
+use crate::live::{Edge, clock};
 use crate::model::{Revision, Timestamp};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -73,6 +73,10 @@ pub struct DiffAnswer {
     pub revision: Revision,
     /// The one that it is compared with; missing where none was live before it, and everything is new.
     pub against: Option<Revision>,
+    /// What differs, in words; missing where there is nothing to compare with, or one of the two is not good by the rules of
+    /// today.
+    #[serde(default)]
+    pub changes: Option<Vec<Change>>,
     /// The difference in the form of `diff -u`; empty where there is none.
     pub lines: String,
 }
@@ -161,8 +165,15 @@ impl DiffAnswer {
         let name = |revision: Option<Revision>| revision.map_or_else(|| "/dev/null".to_owned(), |it| it.to_string());
         let against = against.filter(|_| before.is_some());
         let lines = unified_diff(before.as_deref().unwrap_or_default(), &text, &name(against), &name(Some(revision)));
-        Ok(Self { revision, against, lines })
+        let changes = before.as_deref().and_then(|before| in_words(before, &text));
+        Ok(Self { revision, against, changes, lines })
     }
+}
+
+/// What differs between two texts of tables; `None` where one of them is no table.
+fn in_words(before: &str, after: &str) -> Option<Vec<Change>> {
+    let read = |text: &str| read_routing(&Source::new("a table", text), clock::now()).ok();
+    Some(describe_changes(&read(before)?, &read(after)?))
 }
 
 /// The one table that a word means.

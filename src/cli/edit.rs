@@ -4,13 +4,13 @@ mod editor;
 
 use super::edge_arg::{EdgeArg, whoever_asks};
 use super::ending::{Ending, Failure};
-use super::history::painted;
+use super::history::both_ways;
 use super::output;
 use super::preview;
 use super::preview_page;
 use super::style::{Style, plain_lines};
 use super::swap::{self, Swap, Swapped};
-use crate::config::{Problems, SecretFiles, Source};
+use crate::config::{Problems, SecretFiles, Source, describe_changes, read_routing};
 use crate::history::unified_diff;
 use crate::live::clock;
 use crate::model::{RegionName, Revision};
@@ -128,7 +128,9 @@ impl Edit {
         let style = Style::new(output::results_are_coloured());
         let name = |text: &str| Revision::of(text.as_bytes()).to_string();
         let lines = unified_diff(&before.text, &after.text, &name(&before.text), &name(&after.text));
-        output::result(&painted(&lines, style))?;
+        let read = |source: &Source| read_routing(source, clock::now()).ok();
+        let changes = read(before).zip(read(after)).map(|(before, after)| describe_changes(&before, &after));
+        output::result(&both_ways(changes.as_deref(), &lines, style))?;
         match preview::of_edge(&self.edge.client()?, after, None) {
             Ok((preview, _)) => output::result(&format!("\n{}", preview_page::render(&preview, style))),
             // It is for looking only: what it would show is known soon enough.

@@ -1,11 +1,13 @@
 //! `homeward history`
 
 use super::client::encoded;
+use super::diff;
 use super::edge_arg::EdgeArg;
 use super::ending::{Ending, Failure};
 use super::output;
 use super::style::{Cell, Columns, Style, plain, plain_lines};
 use crate::admin::{DiffAnswer, HistoryAnswer, HistoryLine, TableAnswer, Untold};
+use crate::config::Change;
 use crate::history::History;
 use clap::Args;
 use serde::Serialize;
@@ -64,7 +66,7 @@ impl HistoryVerb {
                 let query = against.map(|against| format!("?against={}", encoded(against))).unwrap_or_default();
                 let target = format!("/api/v1/history/{}/diff{query}", encoded(&word));
                 let diff: DiffAnswer = self.ask(&target, |history| DiffAnswer::of(history, &word, against))?;
-                self.show(&diff, |diff| painted(&diff.lines, style))?;
+                self.show(&diff, |diff| both_ways(diff.changes.as_deref(), &diff.lines, style))?;
             }
         }
         Ok(Ending::Well)
@@ -112,6 +114,16 @@ impl HistoryLine {
 
 fn is_of_table(origin: &str) -> bool {
     matches!(origin, "start" | "file" | "sighup" | "rollback" | "edit" | "guard" | "last_good")
+}
+
+/// What differs: in words where that can be said, and in lines.
+pub(super) fn both_ways(changes: Option<&[Change]>, lines: &str, style: Style) -> String {
+    let lines = painted(lines, style);
+    match changes {
+        Some(changes) if changes.is_empty() && lines.is_empty() => diff::render(changes, style),
+        Some(changes) => format!("{}\n{lines}", diff::render(changes, style)),
+        None => lines,
+    }
 }
 
 /// The lines as people read them, the newest first.

@@ -32,6 +32,7 @@ mod keys;
 mod leases;
 mod life;
 mod minted;
+mod operator;
 mod preview;
 mod proxy_protocol;
 mod replays;
