@@ -1,6 +1,6 @@
 //! `homeward drain`
 
-use super::edge_arg::{EdgeArg, whoever_asks};
+use super::edge_arg::{EdgeArg, a_duration, a_share, whoever_asks};
 use super::ending::{Ending, Failure};
 use super::output;
 use super::preview_page;
@@ -33,7 +33,7 @@ pub(super) struct Drain {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// How long it lasts, e.g. 90m or 4h
-    #[arg(long = "for", value_name = "DURATION", group = "end")]
+    #[arg(long = "for", value_name = "DURATION", group = "end", value_parser = a_duration)]
     length: Option<String>,
     /// When it ends, e.g. 2026-11-22T08:30:00Z
     #[arg(long, value_name = "TIME", group = "end")]
@@ -42,13 +42,13 @@ pub(super) struct Drain {
     #[arg(long, value_enum, default_value = "keep")]
     sessions: Sessions,
     /// The part of the visitors that it still gets
-    #[arg(long, value_name = "SHARE", default_value = "0%")]
+    #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = a_share)]
     share: String,
     /// How long it takes to get there, e.g. 10m [default: at once]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = a_duration)]
     ramp: Option<String>,
     /// How long before the end people begin to come back, e.g. 10m [default: all at the end]
-    #[arg(long = "return", value_name = "DURATION")]
+    #[arg(long = "return", value_name = "DURATION", value_parser = a_duration)]
     comeback: Option<String>,
     /// What becomes of open streams (WebSockets, server-sent events, long downloads): keep, or close_after=10m
     #[arg(long, value_name = "keep|close_after=DURATION", default_value = "keep")]
@@ -106,7 +106,9 @@ impl Drain {
 
     fn order(&self) -> Result<DrainOrder, Failure> {
         let streams = match self.streams.strip_prefix("close_after=") {
-            Some(after) => after.to_owned(),
+            Some(after) => {
+                a_duration(after).map_err(|bad| Failure::Usage(format!("--streams close_after={after}: {bad}")))?
+            }
             None if self.streams == "keep" => self.streams.clone(),
             None => {
                 return Err(Failure::Usage("--streams is keep or close_after=DURATION, e.g. close_after=10m".into()));

@@ -3,6 +3,8 @@
 use super::client::{Client, Credentials, Door};
 use super::ending::Failure;
 use super::files::ConfigArg;
+use crate::config::{BadQuantity, duration};
+use crate::model::{BadShare, Share};
 use clap::Args;
 
 /// A running edge.
@@ -28,6 +30,16 @@ impl EdgeArg {
             None => Client::of(&self.config.settings(None)?.admin, &self.credentials),
         }
     }
+}
+
+/// A duration, as it was typed: what makes no sense is wrong usage, and no edge needs to be asked for that.
+pub(super) fn a_duration(text: &str) -> Result<String, BadQuantity> {
+    duration(text).map(|_| text.to_owned())
+}
+
+/// A share, as it was typed.
+pub(super) fn a_share(text: &str) -> Result<String, BadShare> {
+    text.parse::<Share>().map(|_| text.to_owned())
 }
 
 /// Who is at the keyboard, where nobody says otherwise: before `sudo`, if it is that.

@@ -1,6 +1,6 @@
 //! `homeward undrain`
 
-use super::edge_arg::{EdgeArg, whoever_asks};
+use super::edge_arg::{EdgeArg, a_duration, whoever_asks};
 use super::ending::{Ending, Failure};
 use super::output;
 use super::style::{Style, plain};
@@ -22,7 +22,7 @@ pub(super) struct Undrain {
     /// The region that should get everything again
     region: String,
     /// How long it takes until it gets everything, e.g. 10m [default: at once]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = a_duration)]
     ramp: Option<String>,
     /// Why
     #[arg(long, value_name = "TEXT")]

@@ -75,7 +75,7 @@ async fn every_table_that_was_live_is_remembered_and_a_kill_forgets_none() {
     assert_eq!((table.code, table.out.as_str()), (0, texts[1].as_str()), "as it was, comments and all");
     let diff = say(&world.edge, &["history", &second, "--diff"]);
     let first = sha256sum(&texts[0]);
-    assert!(diff.out.starts_with(&format!("--- {first}\n+++ {second}\n@@")), "{}", diff.out);
+    assert!(diff.out.starts_with(&format!("both say the same\n\n--- {first}\n+++ {second}\n@@")), "{}", diff.out);
     assert!(diff.out.ends_with("-# one\n+# two: umlauts äöü\n"), "{}", diff.out);
     let back = say(&world.edge, &["history", &first, "--diff", "--against", &second]);
     assert!(back.out.ends_with("-# two: umlauts äöü\n+# one\n"), "{}", back.out);

@@ -49,16 +49,20 @@ fn settled(line: &str) -> String {
         rest = &rest[word.len()..];
         let gap = rest.len() - rest.trim_start().len();
         rest = rest.trim_start();
-        out.push_str(if gap > 1 { "  " } else if gap == 1 { " " } else { "" });
-    }
-    for (before, after) in [(" s of requests, ", " of them looked at"), ("up ", ",")] {
-        let Some(at) = out.find(before) else { continue };
-        if before.starts_with("up") {
-            let end = out[at..].find(after).map_or(out.len(), |end| at + end);
-            out.replace_range(at + before.len()..end, "N");
+        out.push_str(if gap > 1 {
+            "  "
+        } else if gap == 1 {
+            " "
         } else {
-            let end = out[at..].find(after).map_or(out.len(), |end| at + end);
-            out.replace_range(..end, &format!("N{before}N"));
+            ""
+        });
+    }
+    for (before, after) in [(", up ", ","), (", live for ", ","), (" s of requests, ", " of them")] {
+        let Some(at) = out.find(before) else { continue };
+        let end = out[at + before.len()..].find(after).map_or(out.len(), |end| at + before.len() + end);
+        out.replace_range(at + before.len()..end, "N");
+        if before.starts_with(" s of") {
+            out.replace_range(..at, "N");
         }
     }
     out
