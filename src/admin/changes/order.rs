@@ -85,8 +85,9 @@ pub struct DrainAnswer {
 }
 
 impl DrainOrder {
-    /// The drain of `region` that is asked for, from `now` on.
+    /// The drain of `region` that is asked for, from `now` on, to the second.
     pub(super) fn drain(&self, region: RegionId, asks: &str, now: Timestamp) -> Result<Drain, Refusal> {
+        let now = whole_second(now);
         let until = match (self.length.as_deref(), self.until) {
             (Some(length), None) => {
                 let length = span("for", length)?;
@@ -132,6 +133,11 @@ impl UndrainOrder {
     pub(super) fn ramp(&self) -> Result<Duration, Refusal> {
         self.ramp.as_deref().map_or(Ok(Duration::ZERO), |ramp| span("ramp", ramp))
     }
+}
+
+/// The second in which `now` lies: nobody drains by the nanosecond, and people read it.
+pub(super) fn whole_second(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 /// A duration out of a field.

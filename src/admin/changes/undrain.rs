@@ -1,7 +1,7 @@
 //! A drain ends.
 
 use super::drain::milliseconds;
-use super::order::{DrainAnswer, UndrainOrder, note};
+use super::order::{DrainAnswer, UndrainOrder, note, whole_second};
 use super::warning::Warning;
 use super::{Refusal, region_named, remember};
 use crate::admin::access::Operator;
@@ -97,7 +97,8 @@ impl After {
 
 /// The lease for as long as people take to come back: from the share that the region has now to everything.
 fn gradually(lease: &Lease, ramp: Duration, now: Timestamp) -> Option<Lease> {
-    let until = now.checked_add(ramp).ok().filter(|_| !ramp.is_zero())?;
+    // It begins with the next whole second.
+    let until = whole_second(now).checked_add(ramp + Duration::from_secs(1)).ok().filter(|_| !ramp.is_zero())?;
     Some(Lease {
         share: lease.share_at(now),
         ramp: Duration::ZERO,

@@ -4,8 +4,9 @@ use super::Snapshot;
 use super::chart;
 use super::summary::{is_well, state};
 use super::words::{latency, moment, percent, rate};
-use crate::admin::status::RegionStatus;
+use crate::admin::status::{DrainStatus, RegionStatus, Status};
 use crate::live::TrafficHistory;
+use crate::model::Timestamp;
 use maud::{Markup, html};
 
 pub(super) fn render(Snapshot { status, history, second, .. }: &Snapshot) -> Markup {
@@ -17,19 +18,29 @@ pub(super) fn render(Snapshot { status, history, second, .. }: &Snapshot) -> Mar
             }
             div .cards {
                 @for (nth, region) in status.regions.iter().enumerate() {
-                    (card(region, history.get(nth), *second, status.drains.iter().any(|drain| drain.region == region.name && drain.in_force), status.now))
+                    (card(region, history.get(nth), *second, drain_of(status, region), status.now))
                 }
             }
         }
     }
 }
 
+/// The drain that is in force on `region`, and may be ended here: that of an operator, if there is one.
+fn drain_of<'a>(status: &'a Status, region: &RegionStatus) -> Option<&'a DrainStatus> {
+    let in_force = || status.drains.iter().filter(|drain| drain.region == region.name && drain.in_force);
+    in_force().find(|drain| is_operators(drain)).or_else(|| in_force().next())
+}
+
+fn is_operators(drain: &DrainStatus) -> bool {
+    drain.layer == "operator"
+}
+
 fn card(
     region: &RegionStatus,
     history: Option<&TrafficHistory>,
     second: u64,
-    is_drained: bool,
-    now: crate::model::Timestamp,
+    drain: Option<&DrainStatus>,
+    now: Timestamp,
 ) -> Markup {
     let name = &region.name;
     let (severity, word) = state(region);
@@ -78,11 +89,15 @@ fn card(
             @for problem in region.services.iter().flat_map(|service| &service.problems) {
                 p .problem { (problem) }
             }
-            @if let Some(since) = traffic.empty_since.filter(|_| is_drained) {
+            @if let Some(since) = traffic.empty_since.filter(|_| drain.is_some()) {
                 p .empty { span .sign aria-hidden="true" { "✓" } " empty since " (moment(since, now)) }
             }
             p .actions {
-                button type="button" data-drain=(name) { "Drain " (name) "…" }
+                @if drain.is_some_and(is_operators) {
+                    button type="button" data-undrain=(name) { "End the drain of " (name) "…" }
+                } @else {
+                    button type="button" data-drain=(name) { "Drain " (name) "…" }
+                }
             }
         }
     }
