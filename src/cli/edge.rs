@@ -32,7 +32,7 @@ const ADMIN_PATIENCE: Duration = Duration::from_secs(2);
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the last spans may take to be sent when the edge stops.
-const SPANS_PATIENCE: Duration = Duration::from_secs(2);
+const SPANS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why an edge cannot start. The message says where, why and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use crate::model::RegionName;
 use crate::telemetry::{Metrics, Occasionally, Span, SpanResult, Spans};
 use bytes::Bytes;
 use http::HeaderValue;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -67,9 +68,23 @@ impl Exporter {
                 break;
             }
             let sent = std::mem::take(&mut batch);
-            tokio::select! {
-                _ = stopped.wait_for(|is_stopped| *is_stopped) => break,
-                () = self.send(sent) => {}
+            let count = sent.len();
+            let is_sent = {
+                let mut sending = pin!(self.send(sent));
+                let has_ended = tokio::select! {
+                    _ = stopped.wait_for(|is_stopped| *is_stopped) => true,
+                    () = &mut sending => false,
+                };
+                // What is on its way gets the time that the last ones get.
+                if has_ended { Some(timeout(LAST_PATIENCE, sending).await.is_ok()) } else { None }
+            };
+            match is_sent {
+                None => {}
+                Some(true) => break,
+                Some(false) => {
+                    self.metrics.spans(SpanResult::Failed, count);
+                    break;
+                }
             }
         }
         self.spans.close();

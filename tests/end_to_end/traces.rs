@@ -13,7 +13,9 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const UNSAMPLED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
@@ -50,12 +52,17 @@ struct Collector {
     address: SocketAddr,
     spans: Arc<Mutex<Vec<Got>>>,
     status: StatusCode,
+    /// Whether it takes in what comes; until it does, who sends is held.
+    is_open: watch::Sender<bool>,
+    /// How many batches are held.
+    held: Arc<AtomicUsize>,
 }
 
 impl Collector {
     async fn start(block: &Block, status: StatusCode) -> Self {
         let address = SocketAddr::new(block.address(20), 4318);
-        let collector = Self { address, spans: Arc::default(), status };
+        let collector =
+            Self { address, spans: Arc::default(), status, is_open: watch::Sender::new(true), held: Arc::default() };
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let router = Router::new().route("/v1/traces", post(take)).with_state(collector.clone());
         tokio::spawn(async { axum::serve(listener, router).await });
@@ -75,6 +82,9 @@ impl Collector {
 
 async fn take(State(collector): State<Collector>, headers: HeaderMap, body: Bytes) -> StatusCode {
     assert_eq!(headers["content-type"], "application/x-protobuf");
+    collector.held.fetch_add(1, Ordering::Relaxed);
+    collector.is_open.subscribe().wait_for(|is_open| *is_open).await.unwrap();
+    collector.held.fetch_sub(1, Ordering::Relaxed);
     assert_eq!(headers.get("authorization").map(|value| value.to_str().unwrap()), Some("Bearer of-the-collector"));
     for of_edge in ExportTraceServiceRequest::decode(body).unwrap().resource_spans {
         let attributes = &of_edge.resource.as_ref().unwrap().attributes;
@@ -250,6 +260,22 @@ async fn each_try_has_a_span_and_the_last_ones_are_sent_at_the_end() {
     assert_eq!(served.attribute("homeward.session"), "orphaned");
     assert!(served.attribute("homeward.reasons").contains("HomeIsAway"), "{served:#?}");
     assert!(of_tries.iter().all(|got| got.span.parent_span_id == served.span.span_id));
+}
+
+#[tokio::test]
+async fn spans_that_are_on_their_way_at_the_end_arrive() {
+    let block = Block::new();
+    let collector = Collector::start(&block, StatusCode::OK).await;
+    let Traced { mut fleet, _token } = Traced::start(block, "100%", collector.address).await;
+    collector.is_open.send_replace(false);
+    let answer = client::get(fleet.edges[EAST].address, edge::NEW_YORK, "/", &[("cookie", "sid=east-1")]).await;
+    assert_eq!(answer.status, 200);
+    eventually("a batch on its way", async || (collector.held.load(Ordering::Relaxed) > 0).then_some(())).await;
+    fleet.edges[EAST].signal("TERM");
+    eventually("a stop", async || fleet.edges[EAST].log().contains("stopping").then_some(())).await;
+    collector.is_open.send_replace(true);
+    fleet.edges[EAST].ended().await;
+    collector.spans(2).await;
 }
 
 #[tokio::test]
