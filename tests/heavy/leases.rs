@@ -33,7 +33,14 @@ async fn visit(visitor: &mut Client, region: &str) {
 /// A visitor that sends one request after the other, and gets an answer to each.
 async fn load(edge: SocketAddr, stop: Arc<AtomicBool>, count: Arc<AtomicU64>) {
     let mut visitor = Client::connect(edge, edge::NEW_YORK).await;
-    while !stop.load(Ordering::Relaxed) {
+    for nth in 1_u64.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        if nth.is_multiple_of(900) {
+            // The edge ends a connection after a thousand requests.
+            visitor = Client::connect(edge, edge::NEW_YORK).await;
+        }
         assert_eq!(visitor.get("/", &[]).await.status, 200);
         count.fetch_add(1, Ordering::Relaxed);
     }
@@ -74,6 +81,7 @@ async fn a_thousand_drains_over_the_socket() {
     for nth in 0..DRAINS {
         if nth % 200 == 199 {
             socket = Client::at(&path).await;
+            visitor = Client::connect(edge.address, CALIFORNIAN).await;
         }
         let began = Instant::now();
         let answer = post(&mut socket, "/api/v1/drains", drain).await;
