@@ -260,6 +260,9 @@ impl Client {
             match asked.unwrap_or(Err(Silence::Slow)).and_then(read) {
                 Ok(Ok(answer)) => return Ok(Ok(answer)),
                 Ok(Err(problem)) => return Ok(Err(Refused { door: door.to_string(), problem })),
+                Err(Silence::Closed(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    tried.push(format!("{door} (this user may not open it: be its owner, or see admin.socket_for)"));
+                }
                 Err(Silence::Closed(error)) => tried.push(format!("{door} ({error})")),
                 Err(Silence::Slow) if asking.changes => {
                     return Err(Failure::Said(format!(

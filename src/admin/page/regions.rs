@@ -93,10 +93,11 @@ fn card(
                 p .empty { span .sign aria-hidden="true" { "✓" } " empty since " (moment(since, now)) }
             }
             p .actions {
+                // One button for the page, so that who has pressed it keeps it under his hand.
                 @if drain.is_some_and(is_operators) {
-                    button type="button" data-undrain=(name) { "End the drain of " (name) "…" }
+                    button type="button" id=(format!("act-{name}")) data-undrain=(name) { "End the drain of " (name) "…" }
                 } @else {
-                    button type="button" data-drain=(name) { "Drain " (name) "…" }
+                    button type="button" id=(format!("act-{name}")) data-drain=(name) { "Drain " (name) "…" }
                 }
             }
         }

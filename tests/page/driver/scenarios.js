@@ -93,8 +93,8 @@ async function drain(browser, world, checks) {
   checks.that('then it is drained', true);
   await page.says('#region-us-west', /drained/);
   await page.says('#drains', /INC-481 power loss in us-west[\s\S]*by oncall/);
-  const focused = await eventually('the focus', () => page.page.evaluate(() => document.activeElement?.dataset.drain));
-  checks.equal('the focus is where it was', focused, 'us-west');
+  const focused = await eventually('the focus', () => page.page.evaluate(() => document.activeElement?.dataset.undrain));
+  checks.equal('the focus is where it was, and now ends the drain', focused, 'us-west');
   checks.equal('the token is kept nowhere but in this tab', await page.page.evaluate(() => [localStorage.length, document.cookie]), [0, '']);
   await page.close();
 }
