@@ -235,6 +235,7 @@ fn services() {
         when_home_is_away: WhenHomeIsAway::Rehome,
         balance: Balancing { by: Balance::Header("x-tenant".into()), ..Balancing::default() },
         timeouts: Timeouts::default(),
+        resilience: Default::default(),
         largest_body: None,
         https: Https::default(),
         rate_limit: Some(RateLimit { key: LimitKey::Client, rate: Rate::new(0.5).unwrap(), burst: 1 }),
@@ -267,6 +268,14 @@ fn services() {
             read: Duration::from_mins(5),
             write: Duration::from_hours(4),
             idle: Duration::from_secs(90),
+        },
+        resilience: Resilience {
+            gate: GateRules {
+                sessions: GatedSessions::All,
+                wait: Duration::from_secs(5),
+                stripes: 64.try_into().unwrap(),
+                settled: 2000.try_into().unwrap(),
+            },
         },
         largest_body: Some(10 << 20),
         https: Https {

@@ -83,6 +83,7 @@ fn service(regions: usize) -> Service {
         when_home_is_away: WhenHomeIsAway::Rehome,
         balance: Default::default(),
         timeouts: Timeouts::default(),
+        resilience: Default::default(),
         largest_body: None,
         https: Https::default(),
         rate_limit: None,

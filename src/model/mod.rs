@@ -13,6 +13,7 @@ mod limit;
 mod name;
 mod place;
 mod pool;
+mod resilience;
 mod revision;
 mod secret;
 mod service;
@@ -34,6 +35,7 @@ pub use limit::{BadLimitKey, BadMethod, ClientRules, LimitKey, Method, RateLimit
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
 pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, ProxyVersion, RegionEdge, ServerAddress, ServerHost};
+pub use resilience::{GateRules, GatedSessions, Resilience};
 pub use revision::{BadRevision, Revision};
 pub use secret::{Secret, SecretSource};
 pub use service::{BadHost, BadPath, HostPattern, PathPrefix, Service, Timeouts, WhenHomeIsAway};

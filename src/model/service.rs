@@ -1,6 +1,6 @@
 //! A service: the hosts and paths that lead to it, and how it is served.
 
-use super::{Balancing, ClientRules, Https, Method, Pool, RateLimit, RegionId, ServiceName, SessionKeys};
+use super::{Balancing, ClientRules, Https, Method, Pool, RateLimit, RegionId, Resilience, ServiceName, SessionKeys};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -168,6 +168,8 @@ pub struct Service {
     pub balance: Balancing,
     /// How long its servers are waited for.
     pub timeouts: Timeouts,
+    /// What it does where its servers fail.
+    pub resilience: Resilience,
     /// The largest request body, in bytes; no limit where missing.
     pub largest_body: Option<u64>,
     /// What it asks of its visitors: to come by HTTPS, and to remember it.

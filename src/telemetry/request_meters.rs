@@ -283,6 +283,7 @@ mod tests {
             when_home_is_away: WhenHomeIsAway::default(),
             balance: Default::default(),
             timeouts: Timeouts::default(),
+            resilience: Default::default(),
             largest_body: None,
             https: Https::default(),
             rate_limit: None,

@@ -247,6 +247,7 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
                 when_home_is_away: if refuse { WhenHomeIsAway::Refuse } else { WhenHomeIsAway::Rehome },
                 balance: Default::default(),
                 timeouts: Timeouts::default(),
+                resilience: Default::default(),
                 largest_body: None,
                 https: Https::default(),
                 rate_limit: None,

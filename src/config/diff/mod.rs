@@ -3,9 +3,11 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `homes` | home rules, which have no names |
+//! | `resilience` | what a service does where its servers fail |
 //! | `words` | how the parts of a table are said |
 
 mod homes;
+mod resilience;
 mod words;
 
 use crate::model::{Drain, RegionId};

@@ -41,12 +41,12 @@ enum Value {
 }
 
 impl Says {
-    fn word(&mut self, aspect: &str, value: Option<impl Display>) {
+    pub(super) fn word(&mut self, aspect: &str, value: Option<impl Display>) {
         self.aspects.push((aspect.to_owned(), Value::Word(value.map(|value| value.to_string()))));
     }
 
     /// The same; where it is what holds unless somebody says otherwise, it is not told of a thing that comes or goes.
-    fn word_beside(&mut self, aspect: &str, value: impl Display, usual: impl Display) {
+    pub(super) fn word_beside(&mut self, aspect: &str, value: impl Display, usual: impl Display) {
         let value = value.to_string();
         if value == usual.to_string() {
             self.usual.push(aspect.to_owned());
@@ -160,6 +160,7 @@ pub(super) fn service(service: &Service, names: Names<'_>) -> Says {
         when_home_is_away,
         balance,
         timeouts,
+        resilience,
         largest_body,
         https,
         rate_limit,
@@ -189,6 +190,7 @@ pub(super) fn service(service: &Service, names: Names<'_>) -> Says {
     ] {
         says.word_beside(aspect, write_duration(time), write_duration(usual));
     }
+    super::resilience::resilience(&mut says, resilience);
     says.word("largest body", largest_body.map(|bytes| format!("{bytes} bytes")));
     says.word("https redirect", https.redirect.then_some("on"));
     says.word(

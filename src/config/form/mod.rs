@@ -8,6 +8,7 @@ mod guard;
 mod pools;
 mod reference;
 mod regions;
+mod resilience;
 mod routing;
 mod scalar;
 mod schema;

@@ -1,6 +1,7 @@
 //! The form of `services:`.
 
 use super::pools::NAMED_POOLS;
+use super::resilience::GATE;
 use super::routing::NOT_THIS_ONE;
 use super::{Choice, Else, Form, Key, Or, Record, Required, Scalar, list};
 use crate::model::RateLimit;
@@ -69,6 +70,7 @@ pub(super) static SERVICE: Record = Record {
             "{connect: 1s, read: 60s}",
             "How long its servers are waited for.",
         ),
+        GATE,
         Key::new(
             "largest_body",
             Form::Scalar(Scalar::Size { least: 1, most: 1 << 40 }),

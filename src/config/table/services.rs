@@ -1,6 +1,6 @@
 //! `services:`
 
-use super::{RegionNames, tls};
+use super::{RegionNames, resilience, tls};
 use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
@@ -46,6 +46,7 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
             },
             balance: balancing(node, findings),
             timeouts: timeouts(node.get("timeouts")),
+            resilience: resilience::read(node),
             largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
             https: https(node, findings),
             rate_limit: rate_limit(node, findings),

@@ -33,6 +33,7 @@ fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
                 when_home_is_away: Default::default(),
                 balance: Default::default(),
                 timeouts: Default::default(),
+                resilience: Default::default(),
                 largest_body: None,
                 https: Https::default(),
                 rate_limit: None,

@@ -1,0 +1,23 @@
+//! How it is said what a service does where its servers fail.
+
+use super::words::Says;
+use crate::config::quantity::write_duration;
+use crate::model::{GateRules, GatedSessions, Resilience};
+
+pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
+    let Resilience { gate: rules } = resilience;
+    gate(says, rules);
+}
+
+fn gate(says: &mut Says, rules: &GateRules) {
+    let usual = GateRules::default();
+    let of = |sessions| match sessions {
+        GatedSessions::Moved => "moved",
+        GatedSessions::All => "all",
+        GatedSessions::None => "none",
+    };
+    says.word_beside("gated sessions", of(rules.sessions), of(usual.sessions));
+    says.word_beside("wait at the gate", write_duration(rules.wait), write_duration(usual.wait));
+    says.word_beside("stripes of the gate", rules.stripes, usual.stripes);
+    says.word_beside("settled sessions", rules.settled, usual.settled);
+}

@@ -1,0 +1,30 @@
+//! What a service says of faults.
+
+use crate::config::quantity;
+use crate::config::yaml::Node;
+use crate::model::{GateRules, GatedSessions, Resilience};
+use std::time::Duration;
+
+/// Reads what stands at a service.
+pub(super) fn read(service: &Node<'_>) -> Resilience {
+    Resilience { gate: gate(service.get("gate")) }
+}
+
+fn gate(node: Option<&Node<'_>>) -> GateRules {
+    let default = GateRules::default();
+    let Some(node) = node else { return default };
+    GateRules {
+        sessions: match node.get("sessions").and_then(Node::text) {
+            Some("all") => GatedSessions::All,
+            Some("none") => GatedSessions::None,
+            _ => GatedSessions::Moved,
+        },
+        wait: duration(node, "wait").unwrap_or(default.wait),
+        stripes: node.get("stripes").and_then(Node::parse).unwrap_or(default.stripes),
+        settled: node.get("settled").and_then(Node::parse).unwrap_or(default.settled),
+    }
+}
+
+fn duration(node: &Node<'_>, key: &str) -> Option<Duration> {
+    quantity::duration(node.get(key)?.text()?).ok()
+}
