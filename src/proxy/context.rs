@@ -113,6 +113,10 @@ pub(super) struct Attempts {
     pub way: Option<Way>,
     /// The server that is tried or that answered.
     pub server: Option<ActiveRequest>,
+    /// Whether the last one is not over yet.
+    pub is_under_way: bool,
+    /// Whether it is made on a connection that had been kept from an earlier request.
+    pub is_reused: bool,
     /// When the last one began.
     pub began: Option<Instant>,
     /// How long its answer took to begin.

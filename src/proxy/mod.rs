@@ -4,6 +4,7 @@
 mod admission;
 mod announce;
 mod answer;
+mod attempt;
 mod body;
 mod challenge;
 mod connection;
@@ -168,6 +169,7 @@ impl ProxyHttp for Proxy {
         _digest: Option<&Digest>,
         context: &mut RequestContext,
     ) -> Result<()> {
+        context.attempts.is_reused = reused;
         if let (false, Some(active)) = (reused, &context.attempts.server) {
             self.edge.observe(active.server(), Observation::Reached);
         }
@@ -260,6 +262,9 @@ impl ProxyHttp for Proxy {
             error.set_retry(false);
         } else {
             error.retry.decide_reuse(reused);
+        }
+        if error.retry() {
+            self.end_broken(context, &error);
         }
         error
     }

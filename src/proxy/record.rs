@@ -2,10 +2,11 @@
 
 use super::Proxy;
 use super::answer::failure_of;
+use super::attempt::last_result;
 use super::context::{Decided, RequestContext};
 use super::headers::host;
 use super::outcome;
-use super::refusal::{Refusal, UpstreamFailure};
+use super::refusal::UpstreamFailure;
 use crate::live::{Seen, clock};
 use crate::model::{GrpcStatus, Timestamp};
 use crate::routing::{Arrived, Despite, HomeBy, Outcome, SessionKey, VisitorNetwork, Way};
@@ -19,14 +20,15 @@ use std::net::IpAddr;
 
 impl Proxy {
     /// Counts the request and writes its line.
-    pub(super) fn record(&self, session: &Session, error: Option<&Error>, context: &RequestContext) {
+    pub(super) fn record(&self, session: &Session, error: Option<&Error>, context: &mut RequestContext) {
         let duration = clock::monotonic().duration_since(context.began);
         let status = session.response_written().map_or(0, |head| head.status.as_u16());
+        self.end_attempt(context, last_result(context, status, error), error_word(context, error));
         match &context.decided {
             Some(decided) => {
                 warn_of_ignored_drain(decided, context.time);
                 decided.live.meters.record(&decided.decision, status, duration);
-                count_upstream(decided, context, status, error);
+                count_retry(decided, context, error);
                 if let (Some(grpc), Some(region)) = (context.grpc_status, decided.decision.region()) {
                     decided.live.meters.grpc(decided.decision.service, region, grpc);
                 }
@@ -144,29 +146,11 @@ fn warn_of_ignored_drain(decided: &Decided, now: Timestamp) {
     }
 }
 
-/// Counts what became of the last attempt; those before it were counted when they failed.
-fn count_upstream(decided: &Decided, context: &RequestContext, status: u16, error: Option<&Error>) {
-    let attempts = &context.attempts;
-    let (Some(region), true) = (attempts.region, attempts.count > 0) else { return };
-    let Decided { live, decision } = decided;
-    let result = match error {
-        None if status >= 500 || context.grpc_status.is_some_and(GrpcStatus::is_server_error) => {
-            UpstreamResult::ServerError
-        }
-        None => UpstreamResult::Answered,
-        // It was the answer that asked for what cannot be.
-        Some(_) if matches!(context.refusal, Some(Refusal::Replay(_))) => UpstreamResult::Answered,
-        Some(_) if context.stream_ends() => UpstreamResult::Answered,
-        Some(error) if error.esource() == &ErrorSource::Downstream => UpstreamResult::ClientLeft,
-        Some(error) => upstream_result(failure_of(error)),
-    };
-    if attempts.server.is_some() {
-        live.meters.upstream(decision.service, region, result);
-    }
-    if attempts.count > 1 {
-        let retried = if error.is_none() { RetryResult::Succeeded } else { RetryResult::Failed };
-        live.meters.retry(decision.service, region, retried);
-    }
+/// Counts what became of a request that was tried more than once.
+fn count_retry(Decided { live, decision }: &Decided, context: &RequestContext, error: Option<&Error>) {
+    let Some(region) = context.attempts.region.filter(|_| context.attempts.count > 1) else { return };
+    let retried = if error.is_none() { RetryResult::Succeeded } else { RetryResult::Failed };
+    live.meters.retry(decision.service, region, retried);
 }
 
 /// The word in metrics for what went wrong with a server.

@@ -6,7 +6,6 @@ use super::context::{Attempts, Decided, RequestContext, Told};
 use super::headers::{X_FORWARDED_FOR, X_REQUEST_ID};
 use super::hop::{MOST_PASSES, passes};
 use super::intake::{checked_host, declared_length, host};
-use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::request_id;
 use crate::balance::KeyHash;
@@ -14,7 +13,6 @@ use crate::client::{client_address, client_of_forwarded, is_trusted};
 use crate::config::ForwardedHeader;
 use crate::live::{CountingFinder, LiveTable, PoolState, clock, entropy};
 use crate::model::{Balance, Balancing, RegionId, ServiceId};
-use crate::resilience::Observation;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
 use crate::session::{CookieName, cookie_values};
 use http::header::{COOKIE, FORWARDED, UPGRADE};
@@ -207,6 +205,7 @@ impl Proxy {
         *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
         attempts.count = attempts.count.saturating_add(1);
         attempts.began = Some(clock::monotonic());
+        (attempts.is_under_way, attempts.is_reused) = (true, false);
         let address = server.address();
         attempts.server = Some(server.begin());
         context.begin_try(address, region, way);
@@ -239,20 +238,8 @@ impl Proxy {
 
     /// Takes in that no connection could be made to the server of the last attempt. Whether another attempt may follow.
     pub(super) fn connection_failed(&self, context: &mut RequestContext, failure: UpstreamFailure) -> bool {
-        context.end_try(Some(failure.as_str()));
-        let RequestContext { decided: Some(Decided { live, decision }), attempts, .. } = context else { return false };
-        let Some(active) = attempts.server.take() else { return false };
-        let server = active.server();
-        self.edge.observe(server, Observation::Unreachable);
-        if failure == UpstreamFailure::ConnectionRefused {
-            // Nothing listens there: that is as sure as several timeouts.
-            self.edge.observe(server, Observation::Unreachable);
-        }
-        if let Some(region) = attempts.region {
-            live.meters.upstream(decision.service, region, upstream_result(failure));
-        }
-        attempts.failed.push(server.address());
-        attempts.count < MOST_ATTEMPTS
+        self.end_without_connection(context, failure);
+        context.attempts.count < MOST_ATTEMPTS
     }
 }
 

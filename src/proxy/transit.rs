@@ -67,12 +67,12 @@ impl Proxy {
         let by_hop = context.forwarded.is_some();
         let at_edge = context.attempts.way == Some(Way::Edge);
         if at_edge && head.headers.contains_key(HOMEWARD_HOP_REFUSED) && self.is_refused_by_edge(context, is_held) {
-            return go_again(context);
+            return self.go_again(context);
         }
         if !by_hop {
             match self.on_answer(request, head, is_held, context) {
                 Answer::PassOn => {}
-                Answer::GoAgain => return go_again(context),
+                Answer::GoAgain => return self.go_again(context),
                 Answer::Refuse(refusal) => {
                     context.refusal = Some(refusal);
                     return Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "the replay cannot be");
@@ -102,15 +102,12 @@ impl Proxy {
         }
         is_held && context.attempts.count < super::route::MOST_ATTEMPTS
     }
-}
 
-/// Leaves an answer behind, and sends the request once more.
-fn go_again(context: &mut RequestContext) -> Result<()> {
-    if let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) {
-        live.meters.upstream(decision.service, region, UpstreamResult::Answered);
+    /// Leaves an answer behind, and sends the request once more.
+    fn go_again(&self, context: &mut RequestContext) -> Result<()> {
+        self.end_attempt(context, UpstreamResult::Answered, None);
+        context.attempts.server = None;
+        context.goes_again = true;
+        Error::e_explain(ErrorType::Custom("GoesAgain"), "the request goes once more")
     }
-    context.attempts.server = None;
-    context.end_try(None);
-    context.goes_again = true;
-    Error::e_explain(ErrorType::Custom("GoesAgain"), "the request goes once more")
 }
