@@ -46,6 +46,6 @@ pub use traffic::{
 pub use trial::Trial;
 
 pub use fleet::{
-    ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,
+    ActiveRequest, DnsName, Entered, Entrance, Fleet, Heard, Judged, NameStatus, Place, Waiter, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,
     Transition,
 };

@@ -89,7 +89,7 @@ impl LiveTable {
     #[must_use]
     pub fn can_serve(&self, service: ServiceId, region: RegionId) -> bool {
         self.pools.edge(region).is_some_and(|edge| edge.any_healthy())
-            || self.pools.get(service, region).is_some_and(|pool| pool.any_healthy())
+            || self.pools.get(service, region).is_some_and(|pool| pool.is_open())
     }
 
     /// Why `region` cannot serve, with the service where that holds for one alone; nothing where it can.
@@ -100,7 +100,7 @@ impl LiveTable {
         let edge_fails = edge.is_some() && !is_reached && !is_direct;
         // Where the edge is there, nobody needs to know of the pools behind it.
         let services = self.table.services_by_id().filter(move |(service, _)| {
-            !is_reached && self.pools.get(*service, region).is_some_and(|pool| !pool.any_healthy())
+            !is_reached && self.pools.get(*service, region).is_some_and(|pool| !pool.is_open())
         });
         let services = services.map(|(service, _)| (Away::NoHealthyServer, Some(service)));
         edge_fails.then_some((Away::NoHealthyEdge, None)).into_iter().chain(services)
@@ -204,7 +204,7 @@ impl FleetView for View<'_> {
     }
 
     fn is_healthy(&self, service: ServiceId, region: RegionId) -> bool {
-        self.live.pools.get(service, region).is_some_and(|pool| pool.any_healthy())
+        self.live.pools.get(service, region).is_some_and(|pool| pool.is_open())
     }
 
     fn is_over_capacity(&self, region: RegionId) -> bool {

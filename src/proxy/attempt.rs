@@ -22,6 +22,7 @@ impl Proxy {
             return;
         }
         context.end_try(error);
+        context.attempts.judged = None; // where nothing was heard yet, nothing is said
         let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) else {
             return;
         };
@@ -30,6 +31,7 @@ impl Proxy {
 
     /// Takes in that no connection could be made to the server of the attempt.
     pub(super) fn end_without_connection(&self, context: &mut RequestContext, failure: UpstreamFailure) {
+        context.hear_failure(failure);
         self.end_attempt(context, upstream_result(failure), Some(failure.as_str()));
         let Some(active) = context.attempts.server.take() else { return };
         let server = active.server();
@@ -44,6 +46,7 @@ impl Proxy {
     /// Takes in that the attempt broke off, and the request goes once more.
     pub(super) fn end_broken(&self, context: &mut RequestContext, error: &Error) {
         let failure = failure_of(error);
+        context.hear_failure(failure);
         self.end_attempt(context, upstream_result(failure), Some(failure.as_str()));
     }
 }

@@ -5,7 +5,7 @@ use super::hop::Forwarded;
 use super::refusal::Refusal;
 use super::replay::Replayed;
 use super::trace::Trace;
-use crate::live::{ActiveRequest, Edge, LiveTable, OpenStream, clock};
+use crate::live::{ActiveRequest, Edge, Judged, LiveTable, OpenStream, Place, clock};
 use crate::model::{GrpcStatus, RegionId, RegionName, Timestamp};
 use crate::resilience::Patience;
 use crate::routing::{Decision, Reasons, SessionState, Way};
@@ -48,6 +48,8 @@ pub(crate) struct RequestContext {
     pub(super) trace: Option<Box<Trace>>,
     /// Where it was tried.
     pub(super) attempts: Attempts,
+    /// Its place in the pool that it goes to.
+    pub(super) place: Option<Place>,
     /// That its app asked for it to be replayed in another region.
     pub(super) replay: Option<Box<Replayed>>,
     /// Whether the answer that was just left is no failure, and the request goes once more.
@@ -113,6 +115,8 @@ pub(super) struct Attempts {
     pub way: Option<Way>,
     /// The server that is tried or that answered.
     pub server: Option<ActiveRequest>,
+    /// The last one, until something is heard of the server.
+    pub judged: Option<Judged>,
     /// Whether the last one is not over yet.
     pub is_under_way: bool,
     /// Whether it is made on a connection that had been kept from an earlier request.
@@ -141,6 +145,7 @@ impl RequestContext {
             is_lost: false,
             trace: None,
             attempts: Attempts::default(),
+            place: None,
             replay: None,
             goes_again: false,
             is_carried: false,

@@ -2,6 +2,7 @@
 //! own and knows as little of the engine as can be.
 
 mod admission;
+mod admit_upstream;
 mod announce;
 mod answer;
 mod attempt;
@@ -52,7 +53,7 @@ use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
-use refusal::UpstreamFailure;
+use refusal::{Refusal, UpstreamFailure};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,12 +136,11 @@ impl ProxyHttp for Proxy {
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+        self.keep_way(session.req_header(), context).or_else(|refusal| give_up(context, refusal))?;
+        self.take_place(session, context).await?;
         match self.next_server(session.req_header(), context) {
             Ok(peer) => Ok(Box::new(peer)),
-            Err(refusal) => {
-                context.refusal = Some(refusal);
-                Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")
-            }
+            Err(refusal) => give_up(context, refusal),
         }
     }
 
@@ -304,6 +304,12 @@ impl ProxyHttp for Proxy {
     ) -> bool {
         true // the attempts are in the access log and the metrics
     }
+}
+
+/// No server is asked, and the edge answers.
+fn give_up<T>(context: &mut RequestContext, refusal: Refusal) -> Result<T> {
+    context.refusal = Some(refusal);
+    Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")
 }
 
 /// The connection that a request came on.

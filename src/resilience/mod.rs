@@ -1,6 +1,9 @@
 //! Floor 2: small machines that keep trouble small. They are handed what happened and, where it matters, the time;
 //! they read no clock, do no I/O and know nothing of each other.
 
+mod admission;
+mod breaker;
+mod concurrency;
 mod connection_rate;
 mod connections;
 mod flood;
@@ -10,6 +13,9 @@ mod patience;
 mod rate_limit;
 mod regression;
 
+pub use admission::{Admission, Asked, Class, NoPlace, Places};
+pub use breaker::{AttemptEnd, Breaker, BreakerChange, BreakerState, Entry, Ticket};
+pub use concurrency::Concurrency;
 pub use connection_rate::ConnectionRate;
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
 pub use flood::{Flood, FloodGuard};

@@ -1,6 +1,7 @@
 //! All metrics of one edge.
 
 use super::names;
+use super::overload::Overload;
 use super::series::Series;
 use super::standing::Standing;
 use super::words::{
@@ -60,6 +61,7 @@ pub(super) struct Families {
     pub(super) upstream_requests: Series<IntCounter>,
     pub(super) upstream_retries: Series<IntCounter>,
     pub(super) grpc_calls: Series<IntCounter>,
+    pub(super) overload: Overload,
     healthy: Series<IntGauge>,
     servers: Series<IntGauge>,
     table: Series<IntGauge>,
@@ -177,6 +179,7 @@ impl Metrics {
             upstream_requests: counters(names::UPSTREAM_REQUESTS)?,
             upstream_retries: counters(names::UPSTREAM_RETRIES)?,
             grpc_calls: counters(names::GRPC_CALLS)?,
+            overload: Overload::new(&registry)?,
             healthy: gauges(names::UPSTREAM_HEALTHY)?,
             servers: gauges(names::UPSTREAM_SERVERS)?,
             table: gauges(names::TABLE)?,

@@ -180,11 +180,24 @@ impl ServiceStatus {
             let since = name.failing_since.map(|since| format!(" since {since}")).unwrap_or_default();
             Some(format!("DNS fails for {}{since}: {error}", name.name))
         });
+        let open_servers = pool.servers.iter().filter(|server| server.breaker != BreakerState::Closed).count();
+        let of_pool = (pool.breaker != BreakerState::Closed)
+            .then(|| format!("the breaker of {} is {}: nine of ten attempts got no answer", pool.purpose, pool.breaker.as_str()));
+        let of_servers = (open_servers > 0)
+            .then(|| format!("breakers of {open_servers} of {} servers of {} are open", pool.servers.len(), pool.purpose));
+        let full = pool.limit.filter(|_| pool.pending > 0).map(|limit| {
+            format!("all {limit} places of {} are taken, and {} requests wait", pool.purpose, pool.pending)
+        });
         Self {
             service: pool.purpose.to_string(),
             servers: pool.servers.len(),
             healthy: pool.healthy,
-            problems: failing.collect(),
+            breaker: (pool.purpose != Purpose::Edge).then_some(pool.breaker),
+            open_servers,
+            active: pool.active,
+            pending: pool.pending,
+            limit: pool.limit,
+            problems: failing.chain(of_pool).chain(of_servers).chain(full).collect(),
         }
     }
 }

@@ -3,10 +3,12 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `homes` | home rules, which have no names |
+//! | `limits` | when requests are kept from what fails, and how many a pool has at once |
 //! | `resilience` | what a service does where its servers fail |
 //! | `words` | how the parts of a table are said |
 
 mod homes;
+mod limits;
 mod resilience;
 mod words;
 

@@ -1,12 +1,15 @@
 //! How it is said what a service does where its servers fail.
 
+use super::limits;
 use super::words::Says;
 use crate::config::quantity::write_duration;
 use crate::model::{GateRules, GatedSessions, Resilience};
 
 pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
-    let Resilience { gate: rules } = resilience;
+    let Resilience { gate: rules, breaker, limits: of_pool } = resilience;
     gate(says, rules);
+    limits::breaker(says, breaker);
+    limits::limits(says, of_pool);
 }
 
 fn gate(says: &mut Says, rules: &GateRules) {

@@ -5,6 +5,7 @@
 mod acme;
 mod check;
 mod guard;
+mod limits;
 mod pools;
 mod reference;
 mod regions;
@@ -180,6 +181,6 @@ mod tests {
                 }
             }
         });
-        assert_eq!(count, 13);
+        assert_eq!(count, 16);
     }
 }

@@ -1,5 +1,6 @@
 //! The form of `services:`.
 
+use super::limits::{BREAKER, LIMITS};
 use super::pools::NAMED_POOLS;
 use super::resilience::GATE;
 use super::routing::NOT_THIS_ONE;
@@ -71,6 +72,8 @@ pub(super) static SERVICE: Record = Record {
             "How long its servers are waited for.",
         ),
         GATE,
+        BREAKER,
+        LIMITS,
         Key::new(
             "largest_body",
             Form::Scalar(Scalar::Size { least: 1, most: 1 << 40 }),

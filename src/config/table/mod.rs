@@ -2,6 +2,7 @@
 
 mod drains;
 mod homes;
+mod limits;
 mod reachability;
 mod regions;
 mod resilience;

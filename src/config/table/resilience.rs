@@ -1,13 +1,19 @@
 //! What a service says of faults.
 
+use super::limits;
+use crate::config::problem::Findings;
 use crate::config::quantity;
 use crate::config::yaml::Node;
 use crate::model::{GateRules, GatedSessions, Resilience};
 use std::time::Duration;
 
 /// Reads what stands at a service.
-pub(super) fn read(service: &Node<'_>) -> Resilience {
-    Resilience { gate: gate(service.get("gate")) }
+pub(super) fn read(service: &Node<'_>, findings: &mut Findings) -> Resilience {
+    Resilience {
+        gate: gate(service.get("gate")),
+        breaker: limits::breaker(service.get("breaker"), findings),
+        limits: limits::limits(service.get("limits"), findings),
+    }
 }
 
 fn gate(node: Option<&Node<'_>>) -> GateRules {

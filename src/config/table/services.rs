@@ -46,7 +46,7 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
             },
             balance: balancing(node, findings),
             timeouts: timeouts(node.get("timeouts")),
-            resilience: resilience::read(node),
+            resilience: resilience::read(node, findings),
             largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
             https: https(node, findings),
             rate_limit: rate_limit(node, findings),

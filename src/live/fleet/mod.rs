@@ -4,6 +4,8 @@
 //! the health that an older one left, and forgets those that no table and no request uses any more. It does no I/O:
 //! probes and requests tell it what they saw, discovery tells it what DNS said.
 
+mod entrance;
+mod judged;
 mod name;
 mod pool;
 mod purpose;
@@ -14,6 +16,8 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use entrance::{Entered, Entrance, Place, Waiter};
+pub use judged::{Heard, Judged};
 pub use name::DnsName;
 pub use pool::{PoolState, Pools};
 pub use purpose::Purpose;
@@ -88,7 +92,9 @@ impl Fleet {
                 }
                 let slot = pools.get_mut(service_id.index() * regions + region_id.index());
                 if let (Some(slot), Some(region)) = (slot, table.region(*region_id)) {
-                    *slot = Some(store.pool(&purpose, &region.name, definition, tls(definition), &self.targets));
+                    let pool = store.pool(&purpose, &region.name, definition, tls(definition), &self.targets);
+                    pool.follow(&service.resilience);
+                    *slot = Some(pool);
                 }
             }
         }

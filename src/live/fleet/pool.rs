@@ -1,6 +1,7 @@
 //! The servers of one service in one region, or of a region's edge, as they are at the moment; and the index of all pools
 //! of a table.
 
+use super::entrance::Entrance;
 use super::name::DnsName;
 use super::purpose::Purpose;
 use super::server::{Server, ServerTls};
@@ -8,8 +9,8 @@ use super::servers::Servers;
 use super::status::PoolStatus;
 use crate::balance::{Candidate, KeyHash, Rule, choose};
 use crate::live::clock;
-use crate::model::{Balancing, Pool, RegionId, RegionName, ServiceId};
-use crate::resilience::Standing;
+use crate::model::{Balancing, Pool, RegionId, RegionName, Resilience, ServiceId};
+use crate::resilience::{BreakerState, Standing};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -36,6 +37,8 @@ pub struct PoolState {
     pub(super) healthy: AtomicUsize,
     /// The newest table that has this pool, as a count of tables.
     pub(super) generation: AtomicU64,
+    /// Shared with the pools that were here before it was edited.
+    pub(super) entrance: Arc<Entrance>,
     turn: AtomicUsize,
     targets: watch::Sender<u64>,
 }
@@ -46,10 +49,12 @@ impl PoolState {
         region: RegionName,
         (definition, tls): (Pool, Option<ServerTls>),
         names: Vec<Arc<DnsName>>,
+        entrance: Option<Arc<Entrance>>,
         is_filled: bool,
         generation: u64,
         targets: watch::Sender<u64>,
     ) -> Self {
+        let entrance = entrance.unwrap_or_else(|| Arc::new(Entrance::new(purpose.clone(), region.clone())));
         Self {
             purpose,
             region,
@@ -60,6 +65,7 @@ impl PoolState {
             is_filled: AtomicBool::new(is_filled),
             healthy: AtomicUsize::new(0),
             generation: AtomicU64::new(generation),
+            entrance,
             turn: AtomicUsize::new(0),
             targets,
         }
@@ -83,6 +89,42 @@ impl PoolState {
         self.healthy.load(Ordering::Acquire) > 0
     }
 
+    /// Whether requests may go there: a server is there that is not known to be unhealthy, and the pool's breaker lets one
+    /// pass. Usually two atomic loads.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.any_healthy() && !self.entrance.is_cut()
+    }
+
+    /// Where requests get their places, and whether any may go there.
+    #[must_use]
+    pub fn entrance(&self) -> &Arc<Entrance> {
+        &self.entrance
+    }
+
+    /// Does from now on what the service says of faults.
+    pub(super) fn follow(&self, resilience: &Resilience) {
+        self.entrance.follow(resilience);
+        if !resilience.breaker.servers {
+            self.servers.load().iter().for_each(|server| server.breaker.reset());
+        }
+    }
+
+    /// How many of its servers have a breaker that is not closed.
+    #[must_use]
+    pub fn cut_servers(&self) -> usize {
+        let servers = self.servers.load();
+        servers.iter().filter(|server| server.breaker_state() != BreakerState::Closed).count()
+    }
+
+    /// Whether every server that may be asked has as many requests as it may have.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let most = self.entrance.most_of_server();
+        let servers = self.servers.load();
+        !servers.is_empty() && servers.iter().all(|server| server.active() >= most)
+    }
+
     /// How many servers are there that are not known to be unhealthy. One atomic load.
     #[must_use]
     pub fn healthy(&self) -> usize {
@@ -100,7 +142,7 @@ impl PoolState {
     ///
     /// Where no healthy one is left it is an unhealthy one: a request comes here because the pool had a healthy server
     /// a moment ago ([`PoolState::any_healthy`]), and then an attempt is better than an error. `None` only where every
-    /// server was tried, or none is there. Of attempts that are made at the same moment none sees the others: together they
+    /// server was tried or has as many requests as it may have, or none is there. Of attempts that are made at the same moment none sees the others: together they
     /// may exceed a bound on load by one for each thread.
     #[must_use]
     pub fn pick(&self, balancing: &Balancing, key: Option<KeyHash>, tried: &[SocketAddr]) -> Option<Arc<Server>> {
@@ -110,7 +152,9 @@ impl PoolState {
         // The clock is asked only where somebody wants to know.
         let slow_start = balancing.slow_start;
         let now = if slow_start.is_zero() { Duration::ZERO } else { clock::elapsed() };
-        let open = servers.weighted().enumerate().filter(|(_, (server, _))| !tried.contains(&server.address()));
+        let most = self.entrance.most_of_server();
+        let may = |server: &Server| !tried.contains(&server.address()) && server.active() < most;
+        let open = servers.weighted().enumerate().filter(|(_, (server, _))| may(server));
         let candidate = |(place, (server, weight)): (usize, (&Arc<Server>, NonZeroU16))| Candidate {
             place,
             hash: server.hash(),
@@ -120,7 +164,11 @@ impl PoolState {
         // Only those that may get it are counted, which keeps turns even: going on from an unhealthy server would double
         // its neighbour's load.
         let healthy = open.clone().filter(|(_, (server, _))| server.is_healthy());
-        let place = choose(rule, turn, healthy.map(candidate)).or_else(|| choose(rule, turn, open.map(candidate)))?;
+        // Breakers cut off all of them but the last: whether that goes on is for the pool's own to say.
+        let passing = healthy.clone().filter(|(_, (server, _))| !server.is_cut());
+        let place = choose(rule, turn, passing.map(candidate))
+            .or_else(|| choose(rule, turn, healthy.map(candidate)))
+            .or_else(|| choose(rule, turn, open.map(candidate)))?;
         servers.get(place).map(Arc::clone)
     }
 

@@ -5,7 +5,7 @@ use crate::balance::{ServerHash, Weight};
 use crate::live::clock;
 use crate::live::memory::ServerMemory;
 use crate::model::{PeerCredentials, PoolTls, ProxyVersion, RegionName, Timestamp};
-use crate::resilience::{Health, HealthLimits, Observation, Standing};
+use crate::resilience::{Breaker, BreakerState, Health, HealthLimits, Observation, Standing};
 use crate::routing::Credentials;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -59,6 +59,8 @@ pub struct Server {
     active: AtomicUsize,
     /// When it last began to be warmed up, in milliseconds of [`clock::elapsed`]; [`Server::WARM`] where it never did.
     warming_since: AtomicU64,
+    /// Whether requests are kept from it, as too many of them fail.
+    pub(super) breaker: Breaker,
     fell: Notify,
 }
 
@@ -74,6 +76,7 @@ impl Server {
             told: AtomicBool::new(true),
             active: AtomicUsize::new(0),
             warming_since: AtomicU64::new(Self::WARM),
+            breaker: Breaker::default(),
             fell: Notify::new(),
         }
     }
@@ -128,6 +131,18 @@ impl Server {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.standing() != Standing::Unhealthy
+    }
+
+    /// Whether its breaker keeps requests from it now. While that is closed one atomic load.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.breaker.is_cut(clock::elapsed)
+    }
+
+    /// Where its breaker stands.
+    #[must_use]
+    pub fn breaker_state(&self) -> BreakerState {
+        self.breaker.state(clock::elapsed())
     }
 
     /// Since when it is healthy or unhealthy without a break; where it never changed, since it came.

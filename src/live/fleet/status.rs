@@ -4,7 +4,7 @@ use super::pool::PoolState;
 use super::purpose::Purpose;
 use super::server::Server;
 use crate::model::{RegionName, Timestamp};
-use crate::resilience::Standing;
+use crate::resilience::{BreakerState, Standing};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +18,14 @@ pub struct PoolStatus {
     pub region: RegionName,
     /// How many of its servers are not known to be unhealthy.
     pub healthy: usize,
+    /// Where its breaker stands.
+    pub breaker: BreakerState,
+    /// How many requests are in it.
+    pub active: usize,
+    /// How many requests wait for a place in it.
+    pub pending: usize,
+    /// How many requests may be in it; `None` where there is no limit.
+    pub limit: Option<u32>,
     /// Its servers in the order of the table.
     pub servers: Vec<ServerStatus>,
     /// Its DNS names in the order of the table.
@@ -35,6 +43,8 @@ pub struct ServerStatus {
     pub since: Timestamp,
     /// How many requests it serves for this edge.
     pub active: usize,
+    /// Where its breaker stands.
+    pub breaker: BreakerState,
 }
 
 /// A DNS name at one moment.
@@ -60,13 +70,22 @@ impl PoolStatus {
         });
         let names = names.collect();
         let (purpose, region) = (pool.purpose.clone(), pool.region.clone());
-        Self { purpose, region, healthy: pool.healthy(), servers, names }
+        let entrance = pool.entrance();
+        let (breaker, active) = (entrance.breaker_state(), entrance.active());
+        let (pending, limit) = (entrance.pending(), entrance.limit());
+        Self { purpose, region, healthy: pool.healthy(), breaker, active, pending, limit, servers, names }
     }
 }
 
 impl ServerStatus {
     fn of(server: &Server) -> Self {
-        Self { address: server.address(), standing: server.standing(), since: server.since(), active: server.active() }
+        Self {
+            address: server.address(),
+            standing: server.standing(),
+            since: server.since(),
+            active: server.active(),
+            breaker: server.breaker_state(),
+        }
     }
 }
 

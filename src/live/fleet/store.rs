@@ -62,13 +62,14 @@ impl Store {
     ) -> Arc<PoolState> {
         let key = (purpose.clone(), region.clone());
         let known = self.pools.get(&key).into_iter().flatten().filter_map(Weak::upgrade);
-        let mut had_servers = false;
+        let (mut had_servers, mut entrance) = (false, None);
         for pool in known {
             if pool.definition == *definition && pool.tls == tls {
                 pool.generation.store(self.generation, Ordering::Release);
                 return pool;
             }
             had_servers |= !pool.servers.load().is_empty();
+            entrance.get_or_insert_with(|| Arc::clone(&pool.entrance));
         }
         let mut names: Vec<Arc<DnsName>> = Vec::new();
         for server in &definition.servers {
@@ -81,8 +82,8 @@ impl Store {
         let (purpose, region) = key.clone();
         // An edited pool goes on where the older one is: what is new in it is new beside servers that are warm.
         let definition = definition.clone();
-        let pool =
-            PoolState::new(purpose, region, (definition, tls), names, had_servers, self.generation, targets.clone());
+        let (definition, targets) = ((definition, tls), targets.clone());
+        let pool = PoolState::new(purpose, region, definition, names, entrance, had_servers, self.generation, targets);
         let pool = Arc::new(pool);
         self.fill(&pool);
         pool.recount();
