@@ -46,6 +46,6 @@ pub use traffic::{
 pub use trial::Trial;
 
 pub use fleet::{
-    ActiveRequest, DnsName, Entered, Entrance, Fleet, Heard, Judged, NameStatus, Place, Waiter, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,
-    Transition,
+    ActiveRequest, DnsName, Entered, Entrance, Fleet, Heard, Judged, NameStatus, Place, PoolState, PoolStatus, Pools,
+    Purpose, Server, ServerStatus, ServerTls, Transition, Waiter,
 };

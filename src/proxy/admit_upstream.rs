@@ -3,7 +3,6 @@
 use super::Proxy;
 use super::answer::failure_of;
 use super::context::{Decided, RequestContext};
-use super::headers::host;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::route::servers;
 use crate::live::{Entered, Heard, PoolState, Waiter, entropy};
@@ -45,9 +44,7 @@ impl Proxy {
                 },
                 // It was open when that was decided; to a decision of now the region is away.
                 Entered::No(Rejection::BreakerOpen, _) if may_decide_anew && context.attempts.count == 0 => {
-                    let anew = host(session.req_header())
-                        .and_then(|host| self.decide_anew(session.req_header(), host, context));
-                    match anew {
+                    match self.decide_anew(session.req_header(), context) {
                         Ok(()) => continue,
                         Err(refusal) => return refuse(context, refusal),
                     }

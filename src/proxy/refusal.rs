@@ -242,7 +242,9 @@ impl Refusal {
             Self::Overloaded { .. } => {
                 "The service has more requests just now than it can answer. Please try again in a moment."
             }
-            Self::NoRegion { .. } | Self::BreakerOpen { .. } => "The service cannot be reached just now. Please try again in a moment.",
+            Self::NoRegion { .. } | Self::BreakerOpen { .. } => {
+                "The service cannot be reached just now. Please try again in a moment."
+            }
             Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => {
                 "The service did not answer in time. Please try again."
             }

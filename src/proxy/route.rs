@@ -172,7 +172,7 @@ impl Proxy {
                 self.give_replay_back(context)?;
             }
             if !context.decided.as_ref().is_some_and(is_open) {
-                self.decide_anew(head, host(head)?, context)?;
+                self.decide_anew(head, context)?;
             }
         }
         Ok(())
@@ -182,15 +182,10 @@ impl Proxy {
     ///
     /// # Errors
     /// The answer that the edge gives itself.
-    pub(super) fn decide_anew(
-        &self,
-        head: &RequestHeader,
-        host: &str,
-        context: &mut RequestContext,
-    ) -> Result<(), Refusal> {
+    pub(super) fn decide_anew(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<(), Refusal> {
         let decided = context.decided.as_ref().ok_or(Refusal::Internal)?;
         let live = Arc::clone(&decided.live);
-        let decision = self.decision(&live, head, host, context).ok_or(Refusal::Internal)?;
+        let decision = self.decision(&live, head, host(head)?, context).ok_or(Refusal::Internal)?;
         let outcome = decision.outcome;
         context.decided = Some(Decided { live, decision });
         refused(outcome)

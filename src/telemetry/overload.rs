@@ -87,14 +87,21 @@ mod tests {
         };
         metrics.set_loads([row]);
         let text = metrics.render();
-        for (name, value) in
-            [("upstream_active", 7), ("upstream_pending", 2), ("upstream_limit", 10), ("breaker_state", 2), ("breaker_open_servers", 1)]
-        {
+        for (name, value) in [
+            ("upstream_active", 7),
+            ("upstream_pending", 2),
+            ("upstream_limit", 10),
+            ("breaker_state", 2),
+            ("breaker_open_servers", 1),
+        ] {
             let line = format!("homeward_{name}{{region=\"us-east\",service=\"portal\"}} {value}");
             assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
         }
         metrics.set_loads([LoadRow { limit: None, breaker: 0, ..row }]);
         let text = metrics.render();
-        assert!(!text.contains("homeward_upstream_limit{") && text.contains("breaker_state{region=\"us-east\",service=\"portal\"} 0"));
+        assert!(
+            !text.contains("homeward_upstream_limit{")
+                && text.contains("breaker_state{region=\"us-east\",service=\"portal\"} 0")
+        );
     }
 }

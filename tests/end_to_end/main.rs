@@ -33,6 +33,7 @@ mod leases;
 mod life;
 mod minted;
 mod operator;
+mod overload;
 mod preview;
 mod proxy_protocol;
 mod replays;

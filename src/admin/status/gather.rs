@@ -14,6 +14,7 @@ use crate::live::{
     clock,
 };
 use crate::model::{Drain, DrainedStreams, RegionId, ServiceId, Timestamp};
+use crate::resilience::BreakerState;
 use crate::routing::{Away, Region};
 use std::time::Duration;
 
@@ -181,10 +182,12 @@ impl ServiceStatus {
             Some(format!("DNS fails for {}{since}: {error}", name.name))
         });
         let open_servers = pool.servers.iter().filter(|server| server.breaker != BreakerState::Closed).count();
-        let of_pool = (pool.breaker != BreakerState::Closed)
-            .then(|| format!("the breaker of {} is {}: nine of ten attempts got no answer", pool.purpose, pool.breaker.as_str()));
-        let of_servers = (open_servers > 0)
-            .then(|| format!("breakers of {open_servers} of {} servers of {} are open", pool.servers.len(), pool.purpose));
+        let of_pool = (pool.breaker != BreakerState::Closed).then(|| {
+            format!("the breaker of {} is {}: nine of ten attempts got no answer", pool.purpose, pool.breaker.as_str())
+        });
+        let of_servers = (open_servers > 0).then(|| {
+            format!("breakers of {open_servers} of {} servers of {} are open", pool.servers.len(), pool.purpose)
+        });
         let full = pool.limit.filter(|_| pool.pending > 0).map(|limit| {
             format!("all {limit} places of {} are taken, and {} requests wait", pool.purpose, pool.pending)
         });

@@ -30,7 +30,13 @@ static RULES: Record = Record {
           504. Open, a breaker lets nothing pass; then a few attempts, and with them everything or nothing again.",
     choices: &[],
     keys: &[
-        Key::new("failures", Form::Scalar(Scalar::Share), Or("50%"), "30%", "The part of the attempts that must fail. Above 0%."),
+        Key::new(
+            "failures",
+            Form::Scalar(Scalar::Share),
+            Or("50%"),
+            "30%",
+            "The part of the attempts that must fail. Above 0%.",
+        ),
         Key::new(
             "least",
             Form::Scalar(Scalar::Count { least: 1, most: MOST }),
@@ -38,7 +44,13 @@ static RULES: Record = Record {
             "50",
             "Of how many attempts within the window, at the least.",
         ),
-        Key::new("window", Form::Scalar(Scalar::Duration { zero: false }), Or("10s"), "30s", "How long an attempt counts."),
+        Key::new(
+            "window",
+            Form::Scalar(Scalar::Duration { zero: false }),
+            Or("10s"),
+            "30s",
+            "How long an attempt counts.",
+        ),
         Key::new(
             "open",
             Form::Scalar(Scalar::Duration { zero: false }),

@@ -141,12 +141,8 @@ impl Entrance {
         let Some(entry) = entry else {
             return Entered::No(Rejection::BreakerOpen, self.breaker.open_for(now));
         };
-        let place = |counted| {
-            self.active.fetch_add(1, Ordering::Relaxed);
-            Place { entrance: Arc::clone(self), class, counted, entry: None }
-        };
         if !rules.limits.are_set() {
-            return Entered::In(Place { entry: Some(entry), ..place(false) });
+            return Entered::In(self.place(class, false, Some(entry)));
         }
         self.servers.store(servers, Ordering::Relaxed);
         let places = self.places_by(&rules.limits);
@@ -159,7 +155,7 @@ impl Entrance {
         let asked = self.admission().ask(class, tell, now, places);
         // Who had to make room hears of it as what it waits for is dropped here.
         match (asked, told) {
-            (Asked::Admitted, _) => Entered::In(Place { entry: Some(entry), ..place(true) }),
+            (Asked::Admitted, _) => Entered::In(self.place(class, true, Some(entry))),
             (Asked::Waits { number, until, displaced: _ }, Some(told)) => {
                 Entered::Waits(Waiter { entrance: Arc::clone(self), class, number, until, told, entry: Some(entry) })
             }
@@ -173,6 +169,11 @@ impl Entrance {
                 self.reject(entry, why)
             }
         }
+    }
+
+    fn place(self: &Arc<Self>, class: Class, counted: bool, entry: Option<Entry>) -> Place {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        Place { entrance: Arc::clone(self), class, counted, entry }
     }
 
     fn reject(&self, entry: Entry, why: Rejection) -> Entered {
@@ -311,11 +312,12 @@ impl Waiter {
         let wait = self.until.saturating_sub(clock::elapsed());
         match time::timeout(wait, &mut self.told).await {
             Ok(Ok(())) => {
-                self.entrance.active.fetch_add(1, Ordering::Relaxed);
-                let entrance = Arc::clone(&self.entrance);
-                Ok(Place { entrance, class: self.class, counted: true, entry: self.entry.take() })
+                let entry = self.entry.take();
+                Ok(self.entrance.place(self.class, true, entry))
             }
-            Ok(Err(_)) if clock::elapsed() < self.until => Err((Rejection::Shed, self.entrance.rules.load().limits.wait)),
+            Ok(Err(_)) if clock::elapsed() < self.until => {
+                Err((Rejection::Shed, self.entrance.rules.load().limits.wait))
+            }
             Ok(Err(_)) | Err(_) => Err((Rejection::Waited, self.entrance.rules.load().limits.wait)),
         }
     }

@@ -50,8 +50,7 @@ impl PoolState {
         (definition, tls): (Pool, Option<ServerTls>),
         names: Vec<Arc<DnsName>>,
         entrance: Option<Arc<Entrance>>,
-        is_filled: bool,
-        generation: u64,
+        (is_filled, generation): (bool, u64),
         targets: watch::Sender<u64>,
     ) -> Self {
         let entrance = entrance.unwrap_or_else(|| Arc::new(Entrance::new(purpose.clone(), region.clone())));

@@ -83,7 +83,7 @@ impl Store {
         // An edited pool goes on where the older one is: what is new in it is new beside servers that are warm.
         let definition = definition.clone();
         let (definition, targets) = ((definition, tls), targets.clone());
-        let pool = PoolState::new(purpose, region, definition, names, entrance, had_servers, self.generation, targets);
+        let pool = PoolState::new(purpose, region, definition, names, entrance, (had_servers, self.generation), targets);
         let pool = Arc::new(pool);
         self.fill(&pool);
         pool.recount();

@@ -114,7 +114,9 @@ impl<T> Admission<T> {
         let mut displaced = None;
         if self.pending() >= places.pending as usize {
             // The one that has waited longest is the one that is served in time least.
-            displaced = self.waiting[1].pop_front().filter(|_| class == Class::Session).map(|waiting| waiting.who);
+            if class == Class::Session {
+                displaced = self.waiting[1].pop_front().map(|waiting| waiting.who);
+            }
             if displaced.is_none() {
                 return Asked::Refused(NoPlace::TooManyWait);
             }
@@ -143,7 +145,8 @@ impl<T> Admission<T> {
     /// Who gets a place now, if anybody waits and there is one: to be asked until it says `None`.
     pub fn next(&mut self, now: Duration, places: Places) -> Option<(Class, T)> {
         self.forget_late(now);
-        let class = [Class::Session, Class::Visitor].into_iter().find(|class| !self.waiting[*class as usize].is_empty())?;
+        let class =
+            [Class::Session, Class::Visitor].into_iter().find(|class| !self.waiting[*class as usize].is_empty())?;
         if !self.has_room(class, places) {
             return None;
         }

@@ -41,7 +41,11 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 /// A breaker with a past, and when that ends.
-fn after(events: Vec<Event>, rules: &BreakerRules, mut look: impl FnMut(&Breaker, Duration, Option<&Entry>)) -> (Breaker, Duration) {
+fn after(
+    events: Vec<Event>,
+    rules: &BreakerRules,
+    mut look: impl FnMut(&Breaker, Duration, Option<&Entry>),
+) -> (Breaker, Duration) {
     let breaker = Breaker::default();
     let mut now = Duration::from_secs(360);
     let mut out = Vec::new();

@@ -24,7 +24,7 @@ fn it_grows_where_it_is_used_and_answers_are_quick() {
     let (mut now, quick) = (Duration::from_secs(360), Duration::from_millis(20));
     feed(&mut machine, &mut now, quick, |_| 3, 10);
     assert_eq!(machine.limit(), 100, "nobody needs more");
-    feed(&mut machine, &mut now, quick, |limit| limit, 40);
+    feed(&mut machine, &mut now, quick, |limit| limit, 20);
     assert_eq!(machine.limit(), 1000);
     feed(&mut machine, &mut now, quick * 5, |limit| limit, 20);
     assert!(machine.limit() < 20, "{}", machine.limit());
