@@ -11,6 +11,7 @@ mod connection;
 mod context;
 mod door;
 mod farewell;
+mod gate;
 mod grpc;
 mod headers;
 mod hop;
@@ -136,7 +137,10 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
         match self.next_server(session.req_header(), context) {
-            Ok(peer) => Ok(Box::new(peer)),
+            Ok(peer) => {
+                self.pass_gate(session.req_header(), context).await;
+                Ok(Box::new(peer))
+            }
             Err(refusal) => {
                 context.refusal = Some(refusal);
                 Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")

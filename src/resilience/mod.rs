@@ -4,6 +4,7 @@
 mod connection_rate;
 mod connections;
 mod flood;
+mod gate;
 mod health;
 mod offenders;
 mod patience;
@@ -13,6 +14,7 @@ mod regression;
 pub use connection_rate::ConnectionRate;
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
 pub use flood::{Flood, FloodGuard};
+pub use gate::{Crossing, Entry, Gate, GateSize, Ticket};
 pub use health::{Health, HealthLimits, Observation, Standing};
 pub use offenders::Offenders;
 pub use patience::{Pace, Patience};

@@ -108,6 +108,11 @@ metrics! {
         "gRPC calls by the status that they ended with, by service and serving region.";
     UPSTREAM_RETRIES: Counter "upstream_retries_total" {service, region, result}
         "Retries of requests to a service's servers in a region, by result.";
+    GATE: Counter "gate_requests_total" {service, result}
+        "Requests of sessions that a server had to load first, by how they got through: ahead (of the others of their session), \
+         followed (after the one ahead), timed_out (after the longest wait).";
+    GATE_WAITING: Gauge "gate_waiting" {service}
+        "Requests that wait now for another of their session, which a server has to load first.";
     UPSTREAM_HEALTHY: Gauge "upstream_healthy" {service, region}
         "Healthy servers of a service in a region.";
     UPSTREAM_SERVERS: Gauge "upstream_servers" {service, region}
