@@ -320,6 +320,7 @@ impl Edge {
             limiters: self.limiters_of(&table),
             gates: self.gates_of(&table),
             edge_refusals: std::iter::repeat_with(AtomicU64::default).take(pairs).collect(),
+            budgets: LiveTable::budgets_for(self.table.load().as_deref(), &table),
             hops: self.hop_keys.load().is_some(),
             trial,
             since: clock::now(),

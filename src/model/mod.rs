@@ -14,6 +14,7 @@ mod name;
 mod place;
 mod pool;
 mod resilience;
+mod retry;
 mod revision;
 mod secret;
 mod service;
@@ -36,6 +37,7 @@ pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPre
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
 pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, ProxyVersion, RegionEdge, ServerAddress, ServerHost};
 pub use resilience::{GateRules, GatedSessions, Resilience};
+pub use retry::{BackOffRules, RetryCause, RetryOn, RetryRules};
 pub use revision::{BadRevision, Revision};
 pub use secret::{Secret, SecretSource};
 pub use service::{BadHost, BadPath, HostPattern, PathPrefix, Service, Timeouts, WhenHomeIsAway};

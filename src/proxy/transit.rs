@@ -70,6 +70,11 @@ impl Proxy {
         if at_edge && head.headers.contains_key(HOMEWARD_HOP_REFUSED) && self.is_refused_by_edge(context, is_held) {
             return self.go_again(context);
         }
+        let asks_for_replay = head.headers.contains_key(HOMEWARD_REPLAY);
+        if !asks_for_replay && self.is_tried_elsewhere(request, head, is_held, context) {
+            self.end_with_failure(context);
+            return self.go_again(context);
+        }
         if !by_hop {
             match self.on_answer(request, head, is_held, context) {
                 Answer::PassOn => {}

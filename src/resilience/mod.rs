@@ -1,6 +1,8 @@
 //! Floor 2: small machines that keep trouble small. They are handed what happened and, where it matters, the time;
 //! they read no clock, do no I/O and know nothing of each other.
 
+mod back_off;
+mod connection_age;
 mod connection_rate;
 mod connections;
 mod flood;
@@ -10,7 +12,11 @@ mod offenders;
 mod patience;
 mod rate_limit;
 mod regression;
+mod retry;
+mod retry_budget;
 
+pub use back_off::back_off;
+pub use connection_age::{is_worn, period};
 pub use connection_rate::ConnectionRate;
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
 pub use flood::{Flood, FloodGuard};
@@ -20,3 +26,5 @@ pub use offenders::Offenders;
 pub use patience::{Pace, Patience};
 pub use rate_limit::{LimitPace, RateTable, Verdict};
 pub use regression::{Comparison, ErrorCount, Regression, RegressionLimits, WINDOW};
+pub use retry::{Mishap, NoRetry, RetryVerdict, Tried, retry};
+pub use retry_budget::{BudgetedRequest, BudgetedRetry, RetryBudget};

@@ -42,5 +42,5 @@ pub use request_meters::RequestMeters;
 pub use spans::{Span, SpanKind, SpanValue, Spans, TraceContext, Tracer};
 pub use words::{
     AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GatePassage, GeoLookup, GuardResult, HandoverResult,
-    HopResult, MintResult, ReplayResult, RetryResult, SpanResult, TlsReload, UpstreamResult,
+    HopResult, MintResult, ReplayResult, RetryResult, Reused, SpanResult, TlsReload, UpstreamResult,
 };

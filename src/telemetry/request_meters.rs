@@ -6,7 +6,7 @@
 
 use super::metrics::{Families, Metrics};
 use super::series::OTHER;
-use super::words::{GatePassage, RetryResult, UpstreamResult};
+use super::words::{GatePassage, RetryResult, Reused, UpstreamResult};
 use crate::model::{GrpcStatus, RegionId, ServiceId};
 use crate::routing::{Arrived, Away, Decision, HomeBy, RoutingTable, SessionKey, SessionState};
 use prometheus::{Histogram, IntCounter};
@@ -70,6 +70,7 @@ struct Route {
 struct PoolMeters {
     requests: [OnceLock<IntCounter>; UpstreamResult::ALL.len()],
     retries: [OnceLock<IntCounter>; RetryResult::ALL.len()],
+    connections: [OnceLock<IntCounter>; Reused::ALL.len()],
     grpc: [OnceLock<IntCounter>; GrpcStatus::ALL.len()],
 }
 
@@ -156,6 +157,14 @@ impl RequestMeters {
     pub fn gate(&self, service: ServiceId, passage: GatePassage) {
         count(self.service(service).and_then(|service| service.gate.get(passage as usize)), || {
             self.families.gate.get(&[self.service_name(service), passage.as_str()])
+        });
+    }
+
+    /// Counts a connection to a server of `service` in `region` that a request is sent on.
+    pub fn connection(&self, service: ServiceId, region: RegionId, reused: Reused) {
+        count(self.pool(service, region).and_then(|pool| pool.connections.get(reused as usize)), || {
+            let labels = [self.service_name(service), self.region_name(region), reused.as_str()];
+            self.families.upstream_connections.get(&labels)
         });
     }
 
@@ -392,6 +401,7 @@ mod tests {
             meters.upstream(service(), region(1), *result);
         }
         meters.retry(service(), region(1), RetryResult::Succeeded);
+        meters.connection(service(), region(1), Reused::Yes);
         meters.grpc(service(), region(1), GrpcStatus::Unavailable);
         meters.upstream(service(), region(77), UpstreamResult::Answered);
         expect(
@@ -401,6 +411,7 @@ mod tests {
                 "upstream_requests_total{region=\"r1\",result=\"client_left\",service=\"portal\"} 1",
                 "upstream_requests_total{region=\"other\",result=\"answered\",service=\"portal\"} 1",
                 "upstream_retries_total{region=\"r1\",result=\"succeeded\",service=\"portal\"} 1",
+                "upstream_connections_total{region=\"r1\",reused=\"true\",service=\"portal\"} 1",
                 "grpc_calls_total{region=\"r1\",service=\"portal\",status=\"unavailable\"} 1",
             ],
         );

@@ -5,8 +5,9 @@ use crate::config::quantity::write_duration;
 use crate::model::{GateRules, GatedSessions, Resilience};
 
 pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
-    let Resilience { gate: rules } = resilience;
+    let Resilience { gate: rules, retries } = resilience;
     gate(says, rules);
+    super::retries::retries(says, retries);
 }
 
 fn gate(says: &mut Says, rules: &GateRules) {

@@ -9,6 +9,7 @@ mod pools;
 mod reference;
 mod regions;
 mod resilience;
+mod retries;
 mod routing;
 mod scalar;
 mod schema;
