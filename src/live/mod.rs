@@ -47,5 +47,5 @@ pub use trial::Trial;
 
 pub use fleet::{
     ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,
-    Transition,
+    Target, Transition,
 };

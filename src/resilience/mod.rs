@@ -7,8 +7,10 @@ mod flood;
 mod health;
 mod offenders;
 mod patience;
+mod presence;
 mod rate_limit;
 mod regression;
+mod spill;
 
 pub use connection_rate::ConnectionRate;
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
@@ -16,5 +18,7 @@ pub use flood::{Flood, FloodGuard};
 pub use health::{Health, HealthLimits, Observation, Standing};
 pub use offenders::Offenders;
 pub use patience::{Pace, Patience};
+pub use presence::Flapping;
 pub use rate_limit::{LimitPace, RateTable, Verdict};
 pub use regression::{Comparison, ErrorCount, Regression, RegressionLimits, WINDOW};
+pub use spill::{PARTS, part_of, share_after};

@@ -7,6 +7,7 @@
 //! | `words` | how the parts of a table are said |
 
 mod homes;
+mod failover;
 mod resilience;
 mod words;
 

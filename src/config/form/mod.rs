@@ -4,6 +4,7 @@
 
 mod acme;
 mod check;
+mod failover;
 mod guard;
 mod pools;
 mod reference;

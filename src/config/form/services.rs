@@ -1,5 +1,6 @@
 //! The form of `services:`.
 
+use super::failover::FAILOVER;
 use super::pools::NAMED_POOLS;
 use super::resilience::GATE;
 use super::routing::NOT_THIS_ONE;
@@ -70,6 +71,7 @@ pub(super) static SERVICE: Record = Record {
             "{connect: 1s, read: 60s}",
             "How long its servers are waited for.",
         ),
+        FAILOVER,
         GATE,
         Key::new(
             "largest_body",

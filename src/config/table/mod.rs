@@ -4,6 +4,7 @@ mod drains;
 mod homes;
 mod reachability;
 mod regions;
+mod failover;
 mod resilience;
 mod services;
 mod tls;

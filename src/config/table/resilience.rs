@@ -1,13 +1,15 @@
 //! What a service says of faults.
 
+use super::failover;
+use crate::config::problem::Findings;
 use crate::config::quantity;
 use crate::config::yaml::Node;
 use crate::model::{GateRules, GatedSessions, Resilience};
 use std::time::Duration;
 
-/// Reads what stands at a service.
-pub(super) fn read(service: &Node<'_>) -> Resilience {
-    Resilience { gate: gate(service.get("gate")) }
+/// Reads what stands at a service; reports what contradicts itself.
+pub(super) fn read(service: &Node<'_>, findings: &mut Findings) -> Resilience {
+    Resilience { failover: failover::read(service.get("failover"), findings), gate: gate(service.get("gate")) }
 }
 
 fn gate(node: Option<&Node<'_>>) -> GateRules {
