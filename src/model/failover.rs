@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn the_fewest_are_a_count_or_a_share() {
-        for (text, of_one, of_ten) in [("1", 1, 1), ("3", 1, 3), ("30%", 1, 3), ("31%", 1, 4), ("100%", 1, 10), ("0.1%", 1, 1)]
+        for (text, of_one, of_ten) in
+            [("1", 1, 1), ("3", 1, 3), ("30%", 1, 3), ("31%", 1, 4), ("100%", 1, 10), ("0.1%", 1, 1)]
         {
             let fewest: Fewest = text.parse().unwrap();
             assert_eq!((fewest.of(1), fewest.of(10), fewest.to_string()), (of_one, of_ten, text.to_owned()), "{text}");

@@ -65,7 +65,8 @@ impl ServerAddress {
         let is_marked = |label: Option<&str>| label.is_some_and(|label| label.len() > 1 && label.starts_with('_'));
         let begins_well = is_marked(labels.next()) && is_marked(labels.next()) && labels.next().is_some();
         let name = host_name(name).filter(|_| begins_well);
-        let name = name.ok_or(BadServer("an SRV name has a service, a protocol and a domain: _app._tcp.us-east.internal"))?;
+        let name =
+            name.ok_or(BadServer("an SRV name has a service, a protocol and a domain: _app._tcp.us-east.internal"))?;
         Ok(Self { host: ServerHost::Service(name), port: 0 })
     }
 }

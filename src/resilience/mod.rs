@@ -1,6 +1,7 @@
 //! Floor 2: small machines that keep trouble small. They are handed what happened and, where it matters, the time;
 //! they read no clock, do no I/O and know nothing of each other.
 
+mod auto_drain;
 mod connection_rate;
 mod connections;
 mod flood;
@@ -11,7 +12,9 @@ mod presence;
 mod rate_limit;
 mod regression;
 mod spill;
+mod standout;
 
+pub use auto_drain::{AutoDrainLimits, Objection, Situation};
 pub use connection_rate::ConnectionRate;
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};
 pub use flood::{Flood, FloodGuard};
@@ -22,3 +25,4 @@ pub use presence::Flapping;
 pub use rate_limit::{LimitPace, RateTable, Verdict};
 pub use regression::{Comparison, ErrorCount, Regression, RegressionLimits, WINDOW};
 pub use spill::{PARTS, part_of, share_after};
+pub use standout::{RegionSecond, Standouts, StandsOut};

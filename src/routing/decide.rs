@@ -211,7 +211,9 @@ impl<'a, V: FleetView> Question<'a, V> {
         match edge.and_then(|edge| Some((self.view.is_edge_healthy(self.id, region)?, edge.direct))) {
             None => by(Way::Pool),
             Some((true, _)) => Ok(Way::Edge),
-            Some((false, true)) => by(Way::Pool).map_err(|why| if why.is_caution() { why } else { Away::NoHealthyEdge }),
+            Some((false, true)) => {
+                by(Way::Pool).map_err(|why| if why.is_caution() { why } else { Away::NoHealthyEdge })
+            }
             Some((false, false)) => Err(Away::NoHealthyEdge),
         }
     }

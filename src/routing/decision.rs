@@ -173,15 +173,8 @@ pub enum Away {
 
 impl Away {
     /// All words of [`Away::as_str`], in the order of [`Away::index`].
-    pub const WORDS: [&'static str; 7] = [
-        "Drained",
-        "NoHealthyServer",
-        "NoHealthyEdge",
-        "NoPool",
-        "OverCapacity",
-        "TooFewHealthyServers",
-        "IsFlapping",
-    ];
+    pub const WORDS: [&'static str; 7] =
+        ["Drained", "NoHealthyServer", "NoHealthyEdge", "NoPool", "OverCapacity", "TooFewHealthyServers", "IsFlapping"];
 
     /// The position of its word in [`Away::WORDS`].
     #[must_use]

@@ -6,8 +6,8 @@
 //! | `resilience` | what a service does where its servers fail |
 //! | `words` | how the parts of a table are said |
 
-mod homes;
 mod failover;
+mod homes;
 mod resilience;
 mod words;
 

@@ -1,10 +1,10 @@
 //! The routing table: `conf/routing.yaml`, and files of drains alone.
 
 mod drains;
+mod failover;
 mod homes;
 mod reachability;
 mod regions;
-mod failover;
 mod resilience;
 mod services;
 mod tls;

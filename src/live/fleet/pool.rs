@@ -71,9 +71,9 @@ impl PoolState {
         }
     }
 
-    /// The same, going on where a pool was that came and went, by these rules.
-    pub(super) fn with_flapping(self, flapping: Flapping, rules: FailoverRules) -> Self {
-        Self { flapping: Mutex::new((flapping, rules)), ..self }
+    /// Goes on where a pool was that came and went, by these rules.
+    pub(super) fn go_on(&self, flapping: Flapping, rules: FailoverRules) {
+        *self.lock() = (flapping, rules);
     }
 
     /// What its servers are there for.
@@ -146,6 +146,12 @@ impl PoolState {
         let healthy = open.clone().filter(|(_, (server, _))| server.is_healthy());
         let place = choose(rule, turn, healthy.map(candidate)).or_else(|| choose(rule, turn, open.map(candidate)))?;
         servers.get(place).map(Arc::clone)
+    }
+
+    /// The weights of its servers at this moment.
+    #[cfg(test)]
+    pub(crate) fn weights(&self) -> Vec<NonZeroU16> {
+        self.servers.load().weighted().map(|(_, weight)| weight).collect()
     }
 
     /// How it stands, for people.

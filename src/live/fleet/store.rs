@@ -90,7 +90,8 @@ impl Store {
         let definition = definition.clone();
         let pool =
             PoolState::new(purpose, region, (definition, tls), names, had_servers, self.generation, targets.clone());
-        let pool = Arc::new(pool.with_flapping(flapping, rules));
+        let pool = Arc::new(pool);
+        pool.go_on(flapping, rules);
         self.fill(&pool);
         pool.recount();
         self.has_flapping |= pool.presence() == Presence::Flapping;
@@ -124,7 +125,8 @@ impl Store {
             let address = |target: &Target| {
                 SocketAddr::new(target.address.to_canonical(), target.port.unwrap_or(server.address.port))
             };
-            addresses.extend(targets.iter().map(|target| (address(target), weight_of(target, &targets, server.weight))));
+            addresses
+                .extend(targets.iter().map(|target| (address(target), weight_of(target, &targets, server.weight))));
         }
         let mut seen = HashSet::new();
         addresses.retain(|(address, _)| seen.insert(*address));

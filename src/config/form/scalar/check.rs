@@ -7,8 +7,8 @@ use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
 use crate::model::{
-    Balance, BalanceFactor, Continent, Country, Fewest, HostPattern, LimitKey, Method, Network, PathPrefix, Rate, RegionEdge,
-    RegionName, ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
+    Balance, BalanceFactor, Continent, Country, Fewest, HostPattern, LimitKey, Method, Network, PathPrefix, Rate,
+    RegionEdge, RegionName, ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
 };
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
