@@ -1,6 +1,7 @@
 //! One running edge: what changes while it runs, and what everything in it shares.
 
 use super::acme::AcmeStanding;
+use super::advice::Advice;
 use super::certificates::LiveCertificate;
 use super::challenges::Challenges;
 use super::changes::Changes;
@@ -106,6 +107,7 @@ pub struct Edge {
     challenges: Challenges,
     acme: ArcSwap<Vec<AcmeStanding>>,
     sampler: Sampler,
+    pub(super) advice: ArcSwap<Vec<Advice>>,
     traffic: TrafficBook,
     /// Held by whoever makes a table live.
     pub(super) leases: Mutex<Leases>,
@@ -159,6 +161,7 @@ impl Edge {
             challenges: Challenges::default(),
             acme: ArcSwap::default(),
             sampler: Sampler::default(),
+            advice: ArcSwap::default(),
             traffic: TrafficBook::default(),
             leases: Mutex::default(),
             serving: AtomicBool::new(false),

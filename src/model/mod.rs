@@ -6,6 +6,7 @@
 mod balance;
 mod credentials;
 mod drain;
+mod failover;
 mod grpc;
 mod https;
 mod keyring;
@@ -27,6 +28,7 @@ mod token;
 pub use balance::{BadBalance, BadFactor, Balance, BalanceFactor, Balancing};
 pub use credentials::{IdentityFiles, PeerCredentials, PeerFiles, PeerIdentity};
 pub use drain::{Drain, DrainLayer, DrainedSessions, DrainedStreams};
+pub use failover::{BadFewest, FailoverRules, Fewest, Presence};
 pub use grpc::{GrpcStatus, is_grpc};
 pub use https::{Hsts, Https};
 pub use ipnet::IpNet as Network;

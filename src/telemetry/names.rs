@@ -91,6 +91,10 @@ metrics! {
         "Part of new visitors that a region still gets, from 0 to 1, after its drains.";
     REGION_AWAY: Gauge "region_away" {region, why}
         "1 for each reason why a region is away; no series where it is not.";
+    REGION_ROOM: Gauge "region_room_ratio" {region}
+        "Part of the new visitors at home in a region that it has room for, from 0 to 1; no series where it has no capacity.";
+    REGION_WORTH_DRAINING: Gauge "region_worth_draining" {region}
+        "1 while a region stands out from the others by errors or slowness, else 0.";
     REGION_REMAINDER: Gauge "region_remainder" {region, kind}
         "What a region still gets from this edge: requests a second of new visitors (visitors) and of sessions (sessions), and \
          open streams (streams).";

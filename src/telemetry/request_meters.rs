@@ -481,6 +481,8 @@ mod tests {
             region: "r1",
             share: Share::NONE,
             away: &[Away::NoPool],
+            room: Some(Share::NONE),
+            worth_draining: true,
             remainder: [0.0; 3],
         }]);
         metrics.set_drains([DrainRow { region: "r1", by: Some("on\"call\\\n\u{e9}"), until: None }]);

@@ -7,6 +7,7 @@
 //! | `retries` | what is tried again |
 //! | `words` | how the parts of a table are said |
 
+mod failover;
 mod homes;
 mod resilience;
 mod retries;

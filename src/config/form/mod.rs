@@ -3,7 +3,10 @@
 //! The check of a file, the JSON schema and the reference are all made from this description.
 
 mod acme;
+mod auto_drain;
 mod check;
+mod dns;
+mod failover;
 mod guard;
 mod pools;
 mod reference;

@@ -1,5 +1,6 @@
 //! The form of `services:`.
 
+use super::failover::FAILOVER;
 use super::pools::NAMED_POOLS;
 use super::resilience::GATE;
 use super::retries::RETRIES;
@@ -72,6 +73,7 @@ pub(super) static SERVICE: Record = Record {
             "How long its servers are waited for.",
         ),
         RETRIES,
+        FAILOVER,
         GATE,
         Key::new(
             "largest_body",
