@@ -5,7 +5,7 @@ use super::answer::failure_of;
 use super::context::{Decided, RequestContext};
 use super::refusal::{Refusal, UpstreamFailure};
 use super::route::servers;
-use crate::live::{Entered, Heard, PoolState, Waiter, entropy};
+use crate::live::{Entered, Heard, PoolState, Waiter, clock, entropy};
 use crate::resilience::Class;
 use crate::routing::Way;
 use crate::telemetry::Rejection;
@@ -84,7 +84,9 @@ impl RequestContext {
     /// Tells the breakers, once for each attempt, what was heard of the server.
     pub(super) fn hear(&mut self, heard: Heard) {
         if let Some(judged) = self.attempts.judged.take() {
-            judged.heard(heard, self.place.as_mut());
+            let began = self.attempts.began;
+            let took = began.map_or(Duration::ZERO, |began| clock::monotonic().duration_since(began));
+            judged.heard(heard, took, self.place.as_mut());
         }
     }
 

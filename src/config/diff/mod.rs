@@ -5,11 +5,14 @@
 //! | `homes` | home rules, which have no names |
 //! | `limits` | when requests are kept from what fails, and how many a pool has at once |
 //! | `resilience` | what a service does where its servers fail |
+//! | `retries` | what is tried again |
 //! | `words` | how the parts of a table are said |
 
+mod failover;
 mod homes;
 mod limits;
 mod resilience;
+mod retries;
 mod words;
 
 use crate::model::{Drain, RegionId};

@@ -1,13 +1,16 @@
 //! How it is said what a service does where its servers fail.
 
+use super::failover::failover;
 use super::limits;
 use super::words::Says;
 use crate::config::quantity::write_duration;
 use crate::model::{GateRules, GatedSessions, Resilience};
 
 pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
-    let Resilience { gate: rules, breaker, limits: of_pool } = resilience;
+    let Resilience { failover: falls, gate: rules, retries, breaker, limits: of_pool } = resilience;
+    failover(says, falls);
     gate(says, rules);
+    super::retries::retries(says, retries);
     limits::breaker(says, breaker);
     limits::limits(says, of_pool);
 }

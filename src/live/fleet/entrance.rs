@@ -4,7 +4,7 @@ use super::purpose::Purpose;
 use crate::live::{clock, entropy};
 use crate::model::{BreakerRules, Limits, RegionName, Resilience};
 use crate::resilience::{
-    Admission, Asked, AttemptEnd, Breaker, BreakerChange, BreakerState, Class, Concurrency, Entry, NoPlace, Places,
+    Admission, Asked, AttemptEnd, Breaker, BreakerChange, BreakerState, Class, Concurrency, NoPlace, Pass, Places,
 };
 use crate::telemetry::Rejection;
 use arc_swap::ArcSwap;
@@ -137,7 +137,7 @@ impl Entrance {
     pub fn enter(self: &Arc<Self>, class: Class, servers: usize) -> Entered {
         let rules = **self.rules.load();
         let now = clock::elapsed();
-        let entry = if rules.breaker.pool { self.breaker.enter(now) } else { Some(Entry::Free) };
+        let entry = if rules.breaker.pool { self.breaker.enter(now) } else { Some(Pass::Free) };
         let Some(entry) = entry else {
             return Entered::No(Rejection::BreakerOpen, self.breaker.open_for(now));
         };
@@ -171,19 +171,19 @@ impl Entrance {
         }
     }
 
-    fn place(self: &Arc<Self>, class: Class, counted: bool, entry: Option<Entry>) -> Place {
+    fn place(self: &Arc<Self>, class: Class, counted: bool, entry: Option<Pass>) -> Place {
         self.active.fetch_add(1, Ordering::Relaxed);
         Place { entrance: Arc::clone(self), class, counted, entry }
     }
 
-    fn reject(&self, entry: Entry, why: Rejection) -> Entered {
+    fn reject(&self, entry: Pass, why: Rejection) -> Entered {
         self.tell(entry, AttemptEnd::Unknown);
         Entered::No(why, self.rules.load().limits.wait)
     }
 
     /// Tells the breaker what became of an attempt, and the log what that changed.
-    fn tell(&self, entry: Entry, end: AttemptEnd) {
-        if entry == Entry::Free && end == AttemptEnd::Unknown {
+    fn tell(&self, entry: Pass, end: AttemptEnd) {
+        if entry == Pass::Free && end == AttemptEnd::Unknown {
             return;
         }
         let rules = self.rules.load().breaker;
@@ -254,7 +254,7 @@ pub struct Place {
     /// Whether it is one of those that there is a limit on.
     counted: bool,
     /// As what it went past the pool's breaker, until that was told something.
-    entry: Option<Entry>,
+    entry: Option<Pass>,
 }
 
 impl Place {
@@ -267,8 +267,8 @@ impl Place {
     /// Tells the pool's breaker what became of an attempt. One that passed as one of the trickle says one thing.
     pub(super) fn tell(&mut self, end: AttemptEnd) {
         match &self.entry {
-            Some(Entry::Free) => self.entrance.tell(Entry::Free, end),
-            Some(Entry::Trickle(_)) if end != AttemptEnd::Unknown => {
+            Some(Pass::Free) => self.entrance.tell(Pass::Free, end),
+            Some(Pass::Trickle(_)) if end != AttemptEnd::Unknown => {
                 if let Some(entry) = self.entry.take() {
                     self.entrance.tell(entry, end);
                 }
@@ -300,7 +300,7 @@ pub struct Waiter {
     number: u64,
     until: Duration,
     told: oneshot::Receiver<()>,
-    entry: Option<Entry>,
+    entry: Option<Pass>,
 }
 
 impl Waiter {

@@ -3,8 +3,9 @@
 use super::entrance::{Entrance, Place, log_change};
 use super::server::Server;
 use crate::live::{clock, entropy};
-use crate::resilience::{AttemptEnd, Entry};
+use crate::resilience::{AttemptEnd, Pass};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What was heard of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,22 +26,20 @@ pub struct Judged {
     server: Arc<Server>,
     entrance: Arc<Entrance>,
     /// As what it went past the server's breaker; `None` where that has no say in it.
-    entry: Option<Entry>,
-    began: std::time::Duration,
+    entry: Option<Pass>,
 }
 
 impl Judged {
     /// An attempt that begins now.
     #[must_use]
     pub fn begin(server: &Arc<Server>, entrance: &Arc<Entrance>) -> Self {
-        let began = clock::elapsed();
         // One that is sent past an open breaker, for want of another server, is none of the trickle.
-        let entry = if entrance.breaker_rules().servers { server.breaker.enter(began) } else { None };
-        Self { server: Arc::clone(server), entrance: Arc::clone(entrance), entry, began }
+        let entry = if entrance.breaker_rules().servers { server.breaker.enter(clock::elapsed()) } else { None };
+        Self { server: Arc::clone(server), entrance: Arc::clone(entrance), entry }
     }
 
-    /// Takes in what was heard; `place` is the place of its request.
-    pub fn heard(mut self, heard: Heard, place: Option<&mut Place>) {
+    /// Takes in what was heard after how long; `place` is the place of its request.
+    pub fn heard(mut self, heard: Heard, took: Duration, place: Option<&mut Place>) {
         let (of_server, of_pool) = match heard {
             Heard::Answer => (AttemptEnd::Success, AttemptEnd::Success),
             Heard::CannotServe => (AttemptEnd::Failure, AttemptEnd::Success),
@@ -51,7 +50,7 @@ impl Judged {
             place.tell(of_pool);
         }
         if heard != Heard::Nothing {
-            self.entrance.answered(clock::elapsed().saturating_sub(self.began));
+            self.entrance.answered(took);
         }
     }
 

@@ -7,8 +7,8 @@ use crate::model::BreakerRules;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-pub use trickle::Ticket;
 use trickle::Trickle;
+pub use trickle::TrickleTicket;
 use window::Window;
 
 /// Where a breaker stands.
@@ -43,11 +43,11 @@ impl BreakerState {
 
 /// As what an attempt goes past a breaker. What became of it is to be said to [`Breaker::ended`], once.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum Pass {
     /// As one of many.
     Free,
     /// As one of the few that it is tried with.
-    Trickle(Ticket),
+    Trickle(TrickleTicket),
 }
 
 /// What became of an attempt.
@@ -127,18 +127,18 @@ impl Breaker {
 
     /// Lets an attempt pass at `now`; `None` where none may.
     #[must_use]
-    pub fn enter(&self, now: Duration) -> Option<Entry> {
+    pub fn enter(&self, now: Duration) -> Option<Pass> {
         if self.state.load(Ordering::Acquire) == CLOSED {
-            return Some(Entry::Free);
+            return Some(Pass::Free);
         }
         let mut trickle = self.trickle();
         if self.state.load(Ordering::Acquire) == CLOSED {
-            return Some(Entry::Free); // it has just closed
+            return Some(Pass::Free); // it has just closed
         }
         if milliseconds(now) < self.until.load(Ordering::Acquire) {
             return None;
         }
-        trickle.take(now).map(Entry::Trickle)
+        trickle.take(now).map(Pass::Trickle)
     }
 
     /// Takes in what became of an attempt by `now`; `random` is any number. What that changed, if it did.
@@ -146,15 +146,15 @@ impl Breaker {
     /// What was let pass before it opened, and ends while it is open, says nothing any more.
     pub fn ended(
         &self,
-        entry: Entry,
+        entry: Pass,
         verdict: AttemptEnd,
         now: Duration,
         random: u64,
         rules: &BreakerRules,
     ) -> Option<BreakerChange> {
         match entry {
-            Entry::Free => self.count(verdict, now, random, rules),
-            Entry::Trickle(ticket) => {
+            Pass::Free => self.count(verdict, now, random, rules),
+            Pass::Trickle(ticket) => {
                 let mut trickle = self.trickle();
                 let is_of_this_time = trickle.give_back(&ticket);
                 if !is_of_this_time || self.state.load(Ordering::Acquire) == CLOSED {

@@ -44,7 +44,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 fn after(
     events: Vec<Event>,
     rules: &BreakerRules,
-    mut look: impl FnMut(&Breaker, Duration, Option<&Entry>),
+    mut look: impl FnMut(&Breaker, Duration, Option<&Pass>),
 ) -> (Breaker, Duration) {
     let breaker = Breaker::default();
     let mut now = Duration::from_secs(360);
@@ -100,9 +100,9 @@ fn the_usual_life_of_a_breaker() {
     assert_eq!(breaker.enter(now), None, "two of them then");
     let changes = two.map(|entry| breaker.ended(entry, AttemptEnd::Success, now, 0, &rules));
     assert_eq!(changes, [None, Some(BreakerChange::Closed)]);
-    assert_eq!((breaker.enter(now), breaker.state(now)), (Some(Entry::Free), BreakerState::Closed));
+    assert_eq!((breaker.enter(now), breaker.state(now)), (Some(Pass::Free), BreakerState::Closed));
     assert_eq!(
-        breaker.ended(Entry::Free, AttemptEnd::Failure, now, 0, &rules),
+        breaker.ended(Pass::Free, AttemptEnd::Failure, now, 0, &rules),
         None,
         "what was counted before it opened is forgotten"
     );
@@ -161,7 +161,7 @@ proptest! {
         let mut free_while_cut = 0;
         let mut most_out = 0;
         let (breaker, _) = after(events, &rules, |breaker, now, entry| {
-            if let Some(Entry::Free) = entry {
+            if let Some(Pass::Free) = entry {
                 free_while_cut += usize::from(breaker.state(now) != BreakerState::Closed);
             }
             if entry.is_some() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A place in the trickle.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub struct TrickleTicket {
     /// In which time that the breaker was open.
     opening: u64,
     number: u64,
@@ -53,18 +53,18 @@ impl Trickle {
         out < places as usize
     }
 
-    pub(super) fn take(&mut self, now: Duration) -> Option<Ticket> {
+    pub(super) fn take(&mut self, now: Duration) -> Option<TrickleTicket> {
         self.out.retain(|(_, until)| now < *until);
         if !self.has_place(now) {
             return None;
         }
         self.number += 1;
         self.out.push((self.number, now.saturating_add(self.patience)));
-        Some(Ticket { opening: self.openings, number: self.number })
+        Some(TrickleTicket { opening: self.openings, number: self.number })
     }
 
     /// Whether what became of it still counts: it does also where it took too long.
-    pub(super) fn give_back(&mut self, ticket: &Ticket) -> bool {
+    pub(super) fn give_back(&mut self, ticket: &TrickleTicket) -> bool {
         if ticket.opening != self.openings {
             return false;
         }
