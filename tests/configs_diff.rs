@@ -90,7 +90,11 @@ fn each_word_of_a_table_is_told() {
         ("idle: 4s", "connection_age: 5s", "s: connection age is 5s, was 10m"),
         ("idle: 4s", "unreachable: 5s", "s: unreachable timeout is 5s, was 10s"),
         ("largest_body: 1MiB", "retries: {attempts: 2}", "s: attempts is 2, was 3"),
-        ("largest_body: 1MiB", "retries: {retry_on: [5xx]}", "s: retried causes is 5xx, was connect-failure, refused-stream, reset, gateway-error"),
+        (
+            "largest_body: 1MiB",
+            "retries: {retry_on: [5xx]}",
+            "s: retried causes is 5xx, was connect-failure, refused-stream, reset, gateway-error",
+        ),
         (
             "largest_body: 1MiB",
             "retries: {retry_on: [retriable-status-codes], statuses: [429]}",

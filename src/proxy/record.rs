@@ -147,12 +147,7 @@ fn warn_of_ignored_drain(decided: &Decided, now: Timestamp) {
 }
 
 /// Counts what became of a request that was tried again.
-fn count_retry(
-    Decided { live, decision }: &Decided,
-    context: &RequestContext,
-    status: u16,
-    error: Option<&Error>,
-) {
+fn count_retry(Decided { live, decision }: &Decided, context: &RequestContext, status: u16, error: Option<&Error>) {
     let Some(region) = context.attempts.region.filter(|_| context.attempts.retries > 0) else { return };
     let is_good = error.is_none() && status < 500;
     let retried = if is_good { RetryResult::Succeeded } else { RetryResult::Failed };

@@ -20,8 +20,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RULES: BackOffRules =
-        BackOffRules { base: Duration::from_millis(25), longest: Duration::from_millis(250) };
+    const RULES: BackOffRules = BackOffRules { base: Duration::from_millis(25), longest: Duration::from_millis(250) };
 
     #[test]
     fn the_most_doubles_until_it_is_the_longest() {

@@ -53,7 +53,11 @@ fn retries(counts: u64) -> u32 {
 /// How many retries may be under way.
 fn most(active: u32, share: Share, floor: u32) -> u32 {
     // Between 0 and `active`, so that nothing is cut off but what is behind the point.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies between 0 and a number of 32 bits")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it lies between 0 and a number of 32 bits"
+    )]
     let part = (f64::from(active) * share.ratio()) as u32;
     part.max(floor)
 }

@@ -475,6 +475,8 @@ mod tests {
         }]);
         metrics.set_drains([DrainRow { region: "r1", by: Some("on\"call\\\n\u{e9}"), until: None }]);
         metrics.set_pools([PoolRow { service: "portal", region: "r1", servers: 2, healthy: 0 }]);
+        metrics.set_retry_budgets([("portal", "r1", 0.5)]);
+        meters.connection(service(), region(1), Reused::No);
         metrics.table_applied("abc", Timestamp::UNIX_EPOCH);
         metrics.geoip_applied(Some(Timestamp::UNIX_EPOCH));
         metrics.set_certificates([("a.example.com".to_owned(), Timestamp::UNIX_EPOCH)]);

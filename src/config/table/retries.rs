@@ -32,7 +32,10 @@ pub(super) fn read(node: Option<&Node<'_>>, findings: &mut Findings) -> RetryRul
     {
         findings.push_with(
             one.value.span,
-            format!("one try may take as long as all together, {}, so that there is never a second", write_duration(all)),
+            format!(
+                "one try may take as long as all together, {}, so that there is never a second",
+                write_duration(all)
+            ),
             "take a shorter try_timeout, or a longer timeout",
             (other.value.span, "all together"),
         );

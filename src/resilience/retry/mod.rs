@@ -60,9 +60,7 @@ impl Mishap {
         match self {
             Self::NoConnection => any(&[RetryCause::ConnectFailure, RetryCause::ServerError]),
             Self::Refused => any(&[RetryCause::RefusedStream, RetryCause::Reset, RetryCause::ServerError]),
-            Self::NotSent { .. } => {
-                any(&[RetryCause::ResetBeforeRequest, RetryCause::Reset, RetryCause::ServerError])
-            }
+            Self::NotSent { .. } => any(&[RetryCause::ResetBeforeRequest, RetryCause::Reset, RetryCause::ServerError]),
             Self::Broken { .. } | Self::Silent => any(&[RetryCause::Reset, RetryCause::ServerError]),
             Self::Answered { status, grpc } => {
                 let of_grpc = grpc.and_then(|status| match status {

@@ -72,7 +72,10 @@ fn each_word_stands_for_what_envoy_says() {
         ("internal", "internal"),
         ("resource-exhausted", "exhausted"),
         ("unavailable", "unavailable"),
-        ("connect-failure refused-stream reset gateway-error", "no connection, refused, not sent, broken, silent, 502, 503, 504"),
+        (
+            "connect-failure refused-stream reset gateway-error",
+            "no connection, refused, not sent, broken, silent, 502, 503, 504",
+        ),
     ];
     for (words, expected) in cases {
         let rules = RetryRules { statuses: [404, 500].into(), ..rules(words) };
@@ -93,15 +96,27 @@ fn what_is_not_tried_again_has_its_reason() {
         ("an answer from a hop", Tried { mishap: answered(503), is_hop: true, ..USUAL }, Some(IsAnotherEdges)),
         ("silence of a hop", Tried { mishap: Mishap::Silent, is_hop: true, ..USUAL }, Some(IsAnotherEdges)),
         ("a hop that breaks", Tried { is_hop: true, ..USUAL }, None),
-        ("a hop that is not there", Tried { mishap: Mishap::NoConnection, is_hop: true, is_repeatable: false, ..USUAL }, None),
+        (
+            "a hop that is not there",
+            Tried { mishap: Mishap::NoConnection, is_hop: true, is_repeatable: false, ..USUAL },
+            None,
+        ),
         ("an answer that has begun", Tried { has_answered: true, ..USUAL }, Some(HasAnswered)),
         ("POST that was sent", Tried { is_repeatable: false, ..USUAL }, Some(NotRepeatable)),
         ("POST that was answered", Tried { mishap: answered(503), is_repeatable: false, ..USUAL }, Some(NotRepeatable)),
         ("POST in silence", Tried { mishap: Mishap::Silent, is_repeatable: false, ..USUAL }, Some(NotRepeatable)),
-        ("POST on a kept connection", Tried { mishap: Mishap::Broken { is_reused: true }, is_repeatable: false, ..USUAL }, Some(NotRepeatable)),
+        (
+            "POST on a kept connection",
+            Tried { mishap: Mishap::Broken { is_reused: true }, is_repeatable: false, ..USUAL },
+            Some(NotRepeatable),
+        ),
         ("POST without a connection", Tried { mishap: Mishap::NoConnection, is_repeatable: false, ..USUAL }, None),
         ("POST that was refused", Tried { mishap: Mishap::Refused, is_repeatable: false, ..USUAL }, None),
-        ("POST that was not written", Tried { mishap: Mishap::NotSent { is_reused: true }, is_repeatable: false, ..USUAL }, None),
+        (
+            "POST that was not written",
+            Tried { mishap: Mishap::NotSent { is_reused: true }, is_repeatable: false, ..USUAL },
+            None,
+        ),
         ("a body that is gone", Tried { is_body_held: false, ..USUAL }, Some(BodyIsGone)),
         ("and was not sent", Tried { mishap: Mishap::Refused, is_body_held: false, ..USUAL }, Some(BodyIsGone)),
         ("the second try", Tried { tries: 2, tries_in_all: 2, ..USUAL }, None),
