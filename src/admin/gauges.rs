@@ -71,6 +71,8 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
             Some((service.name.as_str(), live.table.region_name(*region), left))
         })
     }));
+    let gates = live.table.services_by_id().filter_map(|(id, service)| Some((service, live.gate(id)?)));
+    metrics.set_gates(gates.map(|(service, gate)| (service.name.as_str(), gate.waiting())));
 
     // An edge is no service: `the edge` cannot be the name of one.
     let pools: Vec<_> = live.pools.iter().map(|pool| (pool.purpose().to_string(), pool)).collect();

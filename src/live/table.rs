@@ -1,6 +1,7 @@
 //! The table that is live, with everything that belongs to it.
 
 use super::fleet::Pools;
+use super::gate::SessionGate;
 use super::learned::LearnedHomes;
 use super::limits::RateLimiter;
 use super::memory::{Counts, HomesMemory, LimitMemory, MOST_ENTRIES};
@@ -38,6 +39,8 @@ pub struct LiveTable {
     pub(super) learned: Box<[Option<Arc<LearnedHomes>>]>,
     /// By service: what it was asked for, where it has a limit.
     pub(super) limiters: Box<[Option<Arc<RateLimiter>>]>,
+    /// By service: what holds the requests of one session together, where something does.
+    pub(super) gates: Box<[Option<Arc<SessionGate>>]>,
     /// By service and region: the second until which the region's edge is not asked again, as it has said that it cannot
     /// serve.
     pub(super) edge_refusals: Arc<[AtomicU64]>,
@@ -81,6 +84,7 @@ impl LiveTable {
             hops: self.hops,
             learned: self.learned.clone(),
             limiters: self.limiters.clone(),
+            gates: self.gates.clone(),
             edge_refusals: Arc::clone(&self.edge_refusals),
             budgets: self.budgets.clone(),
             traffic: self.traffic.clone(),
@@ -152,6 +156,12 @@ impl LiveTable {
             }));
         }
         budgets.into()
+    }
+
+    /// What holds the requests of one session of `service` together; `None` where nothing does.
+    #[must_use]
+    pub fn gate(&self, service: ServiceId) -> Option<&Arc<SessionGate>> {
+        self.gates.get(service.index())?.as_ref()
     }
 
     fn pair(&self, service: ServiceId, region: RegionId) -> usize {

@@ -22,6 +22,7 @@ impl Proxy {
             return;
         }
         context.end_try(error);
+        context.attempts.goes_ahead = None; // the next request of its session goes ahead, where it was not answered
         let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) else {
             return;
         };

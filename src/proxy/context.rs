@@ -6,7 +6,7 @@ use super::hop::Forwarded;
 use super::refusal::Refusal;
 use super::replay::Replayed;
 use super::trace::Trace;
-use crate::live::{ActiveRequest, Edge, LiveTable, OpenStream, clock};
+use crate::live::{ActiveRequest, Edge, GoesAhead, LiveTable, OpenStream, clock};
 use crate::model::{GrpcStatus, RegionId, RegionName, Timestamp};
 use crate::resilience::{BudgetedRequest, BudgetedRetry, Patience};
 use crate::routing::{Decision, Reasons, SessionState, Way};
@@ -130,6 +130,8 @@ pub(super) struct Attempts {
     pub way: Option<Way>,
     /// The server that is tried or that answered.
     pub server: Option<ActiveRequest>,
+    /// What holds back other requests of its session until it is answered.
+    pub goes_ahead: Option<GoesAhead>,
     /// Whether the last one is not over yet.
     pub is_under_way: bool,
     /// Whether it is made on a connection that had been kept from an earlier request.

@@ -12,6 +12,7 @@ mod context;
 mod deadline;
 mod door;
 mod farewell;
+mod gate;
 mod grpc;
 mod headers;
 mod hop;
@@ -146,7 +147,10 @@ impl ProxyHttp for Proxy {
             tokio::time::sleep(wait).await;
         }
         match self.next_server(session.req_header(), context) {
-            Ok(peer) => Ok(Box::new(peer)),
+            Ok(peer) => {
+                self.pass_gate(session.req_header(), context).await;
+                Ok(Box::new(peer))
+            }
             Err(refusal) => {
                 context.refusal = Some(refusal);
                 Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")

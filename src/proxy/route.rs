@@ -225,7 +225,7 @@ impl Proxy {
     }
 
     /// What of the request names its server, where the service balances by something and the request has it.
-    fn affinity_key(&self, head: &RequestHeader, context: &RequestContext) -> Option<KeyHash> {
+    pub(super) fn affinity_key(&self, head: &RequestHeader, context: &RequestContext) -> Option<KeyHash> {
         let Decided { live, decision } = context.decided.as_ref()?;
         let first_cookie = |name: &str| {
             let name = CookieName { name: name.as_bytes(), chunks: false };

@@ -64,6 +64,7 @@ impl Proxy {
             return Ok(());
         }
         context.try_answered(head.status.as_u16());
+        context.gate_answered(head.status);
         let by_hop = context.forwarded.is_some();
         let at_edge = context.attempts.way == Some(Way::Edge);
         if at_edge && head.headers.contains_key(HOMEWARD_HOP_REFUSED) && self.is_refused_by_edge(context, is_held) {

@@ -113,6 +113,11 @@ metrics! {
     UPSTREAM_CONNECTIONS: Counter "upstream_connections_total" {service, region, reused}
         "Connections to a service's servers in a region that a request was sent on, by whether they had been kept from an earlier \
          request.";
+    GATE: Counter "gate_requests_total" {service, result}
+        "Requests of sessions that a server had to load first, by how they got through: ahead (of the others of their session), \
+         followed (after the one ahead), timed_out (after the longest wait).";
+    GATE_WAITING: Gauge "gate_waiting" {service}
+        "Requests that wait now for another of their session, which a server has to load first.";
     UPSTREAM_HEALTHY: Gauge "upstream_healthy" {service, region}
         "Healthy servers of a service in a region.";
     UPSTREAM_SERVERS: Gauge "upstream_servers" {service, region}

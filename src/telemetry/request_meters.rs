@@ -6,7 +6,7 @@
 
 use super::metrics::{Families, Metrics};
 use super::series::OTHER;
-use super::words::{RetryResult, Reused, UpstreamResult};
+use super::words::{GatePassage, RetryResult, Reused, UpstreamResult};
 use crate::model::{GrpcStatus, RegionId, ServiceId};
 use crate::routing::{Arrived, Away, Decision, HomeBy, RoutingTable, SessionKey, SessionState};
 use prometheus::{Histogram, IntCounter};
@@ -47,6 +47,7 @@ pub struct RequestMeters {
 }
 
 struct ServiceMeters {
+    gate: [OnceLock<IntCounter>; GatePassage::ALL.len()],
     homes: Vec<OnceLock<HomeMeters>>,
     pools: Vec<OnceLock<Box<PoolMeters>>>,
 }
@@ -160,6 +161,13 @@ impl RequestMeters {
         });
     }
 
+    /// Counts a request of `service` that came to its gate.
+    pub fn gate(&self, service: ServiceId, passage: GatePassage) {
+        count(self.service(service).and_then(|service| service.gate.get(passage as usize)), || {
+            self.families.gate.get(&[self.service_name(service), passage.as_str()])
+        });
+    }
+
     /// Counts a gRPC call of `service` that was served in `region`.
     pub fn grpc(&self, service: ServiceId, region: RegionId, status: GrpcStatus) {
         count(self.pool(service, region).and_then(|pool| pool.grpc.get(status as usize)), || {
@@ -207,7 +215,7 @@ impl RequestMeters {
 
     fn service(&self, service: ServiceId) -> Option<&ServiceMeters> {
         let regions = self.region_names.len();
-        let make = || ServiceMeters { homes: cells(regions), pools: cells(regions) };
+        let make = || ServiceMeters { gate: Default::default(), homes: cells(regions), pools: cells(regions) };
         self.grown(self.services.get(service.index())?, 8 * regions, make)
     }
 
@@ -461,6 +469,8 @@ mod tests {
         meters.upstream(service(), region(2), UpstreamResult::Answered);
         meters.retry(service(), region(2), RetryResult::Failed);
         meters.grpc(service(), region(2), GrpcStatus::Ok);
+        meters.gate(service(), GatePassage::Ahead);
+        metrics.set_gates([("portal", 1)]);
         metrics.rate_limited("portal");
         metrics.stalled("control", false);
         metrics.set_edge("r1", true);

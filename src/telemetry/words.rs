@@ -76,6 +76,18 @@ words! {
 }
 
 words! {
+    /// How a request got through the gate before a server that had to load its session.
+    GatePassage {
+        /// Ahead of the others of its session.
+        Ahead = "ahead",
+        /// After the one that had gone ahead was answered.
+        Followed = "followed",
+        /// After it had waited for as long as one waits.
+        TimedOut = "timed_out",
+    }
+}
+
+words! {
     /// What became of a hand-over to a new process.
     HandoverResult {
         /// The new process serves.

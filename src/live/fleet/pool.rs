@@ -6,7 +6,7 @@ use super::purpose::Purpose;
 use super::server::{Server, ServerTls};
 use super::servers::Servers;
 use super::status::PoolStatus;
-use crate::balance::{Candidate, KeyHash, Rule, choose};
+use crate::balance::{Candidate, KeyHash, Rule, Weight, choose};
 use crate::live::clock;
 use crate::model::{Balancing, Pool, RegionId, RegionName, ServiceId};
 use crate::resilience::Standing;
@@ -122,6 +122,24 @@ impl PoolState {
         let healthy = open.clone().filter(|(_, (server, _))| server.is_healthy());
         let place = choose(rule, turn, healthy.map(candidate)).or_else(|| choose(rule, turn, open.map(candidate)))?;
         servers.get(place).map(Arc::clone)
+    }
+
+    /// Whether a request with this key is at a server that is not the first in the key's order only because the first is
+    /// not healthy.
+    #[must_use]
+    pub fn is_displaced(&self, balancing: &Balancing, key: KeyHash, at: SocketAddr) -> bool {
+        let servers = self.servers.load();
+        if self.healthy() >= servers.len() {
+            return false;
+        }
+        let all = servers.weighted().enumerate().map(|(place, (server, weight))| Candidate {
+            place,
+            hash: server.hash(),
+            weight: Weight::whole(weight),
+            active: 0,
+        });
+        let first = choose(Rule::new(balancing, Some(key)), 0, all).and_then(|place| servers.get(place));
+        first.is_some_and(|first| first.address() != at && !first.is_healthy())
     }
 
     /// How it stands, for people.
