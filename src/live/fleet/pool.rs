@@ -176,7 +176,12 @@ impl PoolState {
     #[must_use]
     pub fn pick(&self, balancing: &Balancing, key: Option<KeyHash>, tried: &[SocketAddr]) -> Option<Arc<Server>> {
         let servers = self.servers.load();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        // A further try takes nobody's turn: or else, of two servers, the one that fails would come first each time.
+        let turn = if tried.is_empty() {
+            self.turn.fetch_add(1, Ordering::Relaxed)
+        } else {
+            self.turn.load(Ordering::Relaxed)
+        };
         let rule = Rule::new(balancing, key);
         // The clock is asked only where somebody wants to know.
         let slow_start = balancing.slow_start;
