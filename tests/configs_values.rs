@@ -100,7 +100,7 @@ fn all_settings() {
                 sample: Share::from_ratio(0.1).unwrap(),
                 token_file: Some("collector.token".into()),
             }),
-            limits: Limits {
+            limits: PoolLimits {
                 head: 32 << 10,
                 headers: 64,
                 connections: ConnectionLimits { total: 5_000, per_client: 50 },
@@ -309,7 +309,7 @@ fn services() {
                 servers: false,
                 pool: true,
             },
-            limits: Limits {
+            limits: PoolLimits {
                 requests: Some(200.try_into().unwrap()),
                 server_requests: Some(50.try_into().unwrap()),
                 pending: 30,

@@ -1,7 +1,7 @@
 //! What a service does where its servers, or a whole region, fail.
 
 use super::failover::FailoverRules;
-use super::{BreakerRules, Limits, RetryRules};
+use super::{BreakerRules, PoolLimits, RetryRules};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct Resilience {
     /// When requests are kept from what fails.
     pub breaker: BreakerRules,
     /// How many requests a pool has at once.
-    pub limits: Limits,
+    pub limits: PoolLimits,
     /// What is tried again.
     pub retries: RetryRules,
 }
