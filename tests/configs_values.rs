@@ -100,7 +100,7 @@ fn all_settings() {
                 sample: Share::from_ratio(0.1).unwrap(),
                 token_file: Some("collector.token".into()),
             }),
-            limits: PoolLimits {
+            limits: Limits {
                 head: 32 << 10,
                 headers: 64,
                 connections: ConnectionLimits { total: 5_000, per_client: 50 },
