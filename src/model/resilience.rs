@@ -1,13 +1,25 @@
 //! What a service does where its servers, or a whole region, fail.
 
+use super::{HealthRules, OutlierRules};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// How the faults of a service's servers are met. The default holds where a table says nothing.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Resilience {
     /// How the requests of a session that was moved are let through.
     pub gate: GateRules,
+    /// How its servers are probed, where a pool does not say otherwise.
+    pub health: HealthRules,
+    /// When a server is left out for what requests have seen of it; never where missing.
+    pub outliers: Option<OutlierRules>,
+}
+
+impl Default for Resilience {
+    fn default() -> Self {
+        let outliers = Some(OutlierRules::default());
+        Self { gate: GateRules::default(), health: HealthRules::default(), outliers }
+    }
 }
 
 /// How the requests of one session reach a server that has to load it first: one of them goes ahead, the others wait until

@@ -2,6 +2,7 @@
 
 use super::connection::{ConnectionState, Phase};
 use super::hop::Forwarded;
+use super::judge::Answered;
 use super::refusal::Refusal;
 use super::replay::Replayed;
 use super::trace::Trace;
@@ -117,6 +118,8 @@ pub(super) struct Attempts {
     pub is_under_way: bool,
     /// Whether it is made on a connection that had been kept from an earlier request.
     pub is_reused: bool,
+    /// What was answered to the last one.
+    pub answered: Option<Answered>,
     /// When the last one began.
     pub began: Option<Instant>,
     /// How long its answer took to begin.

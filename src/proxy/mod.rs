@@ -18,6 +18,7 @@ mod http1;
 mod http2;
 mod https;
 mod intake;
+mod judge;
 mod layer;
 mod listener;
 mod outcome;
@@ -245,6 +246,7 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
     ) -> Result<()> {
         grpc::take_status(trailers, context);
+        headers::strip_own(trailers);
         Ok(())
     }
 

@@ -205,7 +205,7 @@ impl Proxy {
         *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
         attempts.count = attempts.count.saturating_add(1);
         attempts.began = Some(clock::monotonic());
-        (attempts.is_under_way, attempts.is_reused) = (true, false);
+        (attempts.is_under_way, attempts.is_reused, attempts.answered) = (true, false, None);
         let address = server.address();
         attempts.server = Some(server.begin());
         context.begin_try(address, region, way);

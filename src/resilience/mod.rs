@@ -6,7 +6,9 @@ mod connections;
 mod flood;
 mod health;
 mod offenders;
+mod outlier;
 mod patience;
+mod probe;
 mod rate_limit;
 mod regression;
 
@@ -15,6 +17,11 @@ pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConn
 pub use flood::{Flood, FloodGuard};
 pub use health::{Health, HealthLimits, Observation, Standing};
 pub use offenders::Offenders;
+pub use outlier::{
+    Ejection, EjectionWhy, IntervalCounts, Member, OutlierTrack, Seen, eject_for_failures, judge, panics,
+    worse_than_others,
+};
 pub use patience::{Pace, Patience};
+pub use probe::{ProbeAnswer, ProbeFailure, ProbeResult, Script, StepRequest};
 pub use rate_limit::{LimitPace, RateTable, Verdict};
 pub use regression::{Comparison, ErrorCount, Regression, RegressionLimits, WINDOW};

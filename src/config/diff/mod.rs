@@ -6,6 +6,7 @@
 //! | `resilience` | what a service does where its servers fail |
 //! | `words` | how the parts of a table are said |
 
+mod health;
 mod homes;
 mod resilience;
 mod words;

@@ -5,8 +5,10 @@ use crate::config::quantity::write_duration;
 use crate::model::{GateRules, GatedSessions, Resilience};
 
 pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
-    let Resilience { gate: rules } = resilience;
+    let Resilience { gate: rules, health, outliers } = resilience;
     gate(says, rules);
+    super::health::health(says, "", health);
+    super::health::outliers(says, outliers.as_ref());
 }
 
 fn gate(says: &mut Says, rules: &GateRules) {

@@ -5,6 +5,8 @@
 mod acme;
 mod check;
 mod guard;
+mod health;
+mod outliers;
 mod pools;
 mod reference;
 mod regions;

@@ -1,5 +1,6 @@
 //! The form of `pools:`.
 
+use super::health::HEALTH;
 use super::{Else, Form, Key, Named, Or, Record, Required, Scalar, list};
 use crate::model::PoolServer;
 
@@ -65,6 +66,7 @@ static POOL: Record = Record {
             "The PROXY protocol header that each connection to them begins with: it names the visitor's address. \
              Connections are then shared by the requests of one visitor only.",
         ),
+        HEALTH,
     ],
 };
 

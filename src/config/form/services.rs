@@ -1,5 +1,7 @@
 //! The form of `services:`.
 
+use super::health::HEALTH;
+use super::outliers::OUTLIERS;
 use super::pools::NAMED_POOLS;
 use super::resilience::GATE;
 use super::routing::NOT_THIS_ONE;
@@ -71,6 +73,8 @@ pub(super) static SERVICE: Record = Record {
             "How long its servers are waited for.",
         ),
         GATE,
+        HEALTH,
+        OUTLIERS,
         Key::new(
             "largest_body",
             Form::Scalar(Scalar::Size { least: 1, most: 1 << 40 }),

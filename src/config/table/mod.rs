@@ -1,6 +1,7 @@
 //! The routing table: `conf/routing.yaml`, and files of drains alone.
 
 mod drains;
+mod health;
 mod homes;
 mod reachability;
 mod regions;

@@ -1,6 +1,6 @@
 //! `services:`
 
-use super::{RegionNames, resilience, tls};
+use super::{RegionNames, health, resilience, tls};
 use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
@@ -46,7 +46,7 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
             },
             balance: balancing(node, findings),
             timeouts: timeouts(node.get("timeouts")),
-            resilience: resilience::read(node),
+            resilience: resilience::read(node, findings),
             largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
             https: https(node, findings),
             rate_limit: rate_limit(node, findings),
@@ -240,6 +240,7 @@ fn pool(node: &Node<'_>, findings: &mut Findings) -> Pool {
             Some("v2") => Some(ProxyVersion::V2),
             _ => None,
         },
+        health: node.get("health").map(|node| health::health(node, findings)),
     }
 }
 

@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod balance;
+mod health;
 
 use super::*;
-use crate::model::{Balancing, Https, Pool, RegionId, Service, ServiceId};
+use crate::model::{Balancing, HealthRules, Https, Pool, RegionId, Service, ServiceId};
 use crate::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +17,20 @@ pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
     RoutingTable::new(parts_of(pools))
 }
 
+/// The same, whose services say this of their health.
+pub(crate) fn table_with(pools: &[(&str, &str, &[&str])], health: &HealthRules) -> RoutingTable {
+    let mut parts = parts_of(pools);
+    parts.services.iter_mut().for_each(|service| service.resilience.health = health.clone());
+    RoutingTable::new(parts)
+}
+
 fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
     let regions = REGIONS.map(|name| Region::named(name.parse().unwrap(), name.parse().unwrap()));
     let mut services: Vec<Service> = Vec::new();
     for (service, region, servers) in pools {
         let region = REGIONS.iter().position(|name| name == region).and_then(RegionId::at).unwrap();
         let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
-        let pool = Pool { servers, tls: None, http2: false, proxy_protocol: None };
+        let pool = Pool { servers, tls: None, http2: false, proxy_protocol: None, health: None };
         match services.iter_mut().find(|known| known.name.as_str() == *service) {
             Some(known) => known.pools.push((region, pool)),
             None => services.push(Service {
