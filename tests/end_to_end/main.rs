@@ -24,6 +24,7 @@ mod failures;
 mod floods;
 mod grpc;
 mod heads;
+mod health;
 mod history;
 mod hops;
 mod hops_many;
