@@ -6,6 +6,7 @@
 mod balance;
 mod credentials;
 mod drain;
+mod failover;
 mod grpc;
 mod health;
 mod https;
@@ -16,6 +17,7 @@ mod outliers;
 mod place;
 mod pool;
 mod resilience;
+mod retry;
 mod revision;
 mod secret;
 mod service;
@@ -28,6 +30,7 @@ mod token;
 pub use balance::{BadBalance, BadFactor, Balance, BalanceFactor, Balancing};
 pub use credentials::{IdentityFiles, PeerCredentials, PeerFiles, PeerIdentity};
 pub use drain::{Drain, DrainLayer, DrainedSessions, DrainedStreams};
+pub use failover::{BadFewest, FailoverRules, Fewest, Presence};
 pub use grpc::{GrpcStatus, is_grpc};
 pub use health::{
     BadProbePath, BadStatus, DeepProbe, Expected, HealthRules, HttpProbe, ProbeBody, ProbePace, ProbePath, ProbeStep,
@@ -43,6 +46,7 @@ pub use outliers::{OutlierRules, SuccessRateRules};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
 pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, ProxyVersion, RegionEdge, ServerAddress, ServerHost};
 pub use resilience::{GateRules, GatedSessions, Resilience};
+pub use retry::{BackOffRules, RetryCause, RetryOn, RetryRules};
 pub use revision::{BadRevision, Revision};
 pub use secret::{Secret, SecretSource};
 pub use service::{BadHost, BadPath, HostPattern, PathPrefix, Service, Timeouts, WhenHomeIsAway};

@@ -65,9 +65,20 @@ impl Proxy {
             return Ok(());
         }
         context.try_answered(head.status.as_u16());
+        context.gate_answered(head.status);
         let by_hop = context.forwarded.is_some();
         let at_edge = context.attempts.way == Some(Way::Edge);
         if at_edge && head.headers.contains_key(HOMEWARD_HOP_REFUSED) && self.is_refused_by_edge(context, is_held) {
+            return self.go_again(context);
+        }
+        let asks_for_replay = head.headers.contains_key(HOMEWARD_REPLAY);
+        let is_declared_failure = declares_failure(&head.headers);
+        let answered = Some(Answered { status: head.status.as_u16(), is_declared_failure });
+        if !asks_for_replay {
+            context.attempts.answered = answered; // one that asks for a replay says nothing of its server
+        }
+        if !asks_for_replay && self.is_tried_elsewhere(request, head, is_held, context) {
+            self.end_with_failure(context);
             return self.go_again(context);
         }
         if !by_hop {
@@ -80,8 +91,7 @@ impl Proxy {
                 }
             }
         }
-        let is_declared_failure = declares_failure(&head.headers);
-        context.attempts.answered = Some(Answered { status: head.status.as_u16(), is_declared_failure });
+        context.attempts.answered = answered;
         if let (false, Some(decided)) = (at_edge, &context.decided) {
             for minted in headers::mint(head, decided)? {
                 match minted {

@@ -40,8 +40,7 @@ struct Ward {
 impl Patient {
     async fn start(name: &'static str, address: SocketAddr) -> Self {
         let ward = Ward { name, ails: Arc::default(), visits: Arc::default(), logins: Arc::default() };
-        let this =
-            Self { address, ails: ward.ails.clone(), visits: ward.visits.clone(), logins: ward.logins.clone() };
+        let this = Self { address, ails: ward.ails.clone(), visits: ward.visits.clone(), logins: ward.logins.clone() };
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer).with_state(ward)).await });
         this
@@ -166,7 +165,9 @@ async fn a_health_page_is_asked_and_its_words_are_read() {
         world.first.ails(WELL);
         world.pool_where("both again", |pool| pool["healthy"] == 2).await;
         let line = format!("server {address} of portal in us-east is unhealthy: {why}");
-        let log = eventually("a line of the log", async || Some(world.edge.log()).filter(|log| log.contains("is healthy"))).await;
+        let log =
+            eventually("a line of the log", async || Some(world.edge.log()).filter(|log| log.contains("is healthy")))
+                .await;
         // In the log of the process, quotes inside of a line may be escaped.
         assert_eq!(log.replace("\\\"", "\"").matches(&line).count(), 1, "{log}");
     }
@@ -272,7 +273,8 @@ async fn a_declared_failure_makes_a_hop_and_stays_between_edges() {
     let answer = visitor.get("/outcome/failed", &[("cookie", "sid=east-1")]).await;
     assert_eq!((answer.status, answer.header("homeward-outcome")), (200, ""));
     for at in [WEST, EAST] {
-        let line = "homeward_upstream_requests_total{region=\"us-east\",result=\"declared_failed\",service=\"portal\"} 1";
+        let line =
+            "homeward_upstream_requests_total{region=\"us-east\",result=\"declared_failed\",service=\"portal\"} 1";
         eventually("a counted failure", async || {
             let metrics = fleet.edges[at].admin("/metrics").await.body;
             metrics.lines().any(|shown| shown == line).then_some(())

@@ -22,6 +22,7 @@ mod drained_streams;
 mod drains;
 mod failures;
 mod floods;
+mod gate;
 mod grpc;
 mod heads;
 mod health;

@@ -3,7 +3,10 @@
 //! The check of a file, the JSON schema and the reference are all made from this description.
 
 mod acme;
+mod auto_drain;
 mod check;
+mod dns;
+mod failover;
 mod guard;
 mod health;
 mod outliers;
@@ -11,6 +14,7 @@ mod pools;
 mod reference;
 mod regions;
 mod resilience;
+mod retries;
 mod routing;
 mod scalar;
 mod schema;

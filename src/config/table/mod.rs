@@ -1,11 +1,13 @@
 //! The routing table: `conf/routing.yaml`, and files of drains alone.
 
 mod drains;
+mod failover;
 mod health;
 mod homes;
 mod reachability;
 mod regions;
 mod resilience;
+mod retries;
 mod services;
 mod tls;
 
