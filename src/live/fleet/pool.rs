@@ -139,7 +139,12 @@ impl PoolState {
     #[must_use]
     pub fn pick(&self, balancing: &Balancing, key: Option<KeyHash>, tried: &[SocketAddr]) -> Option<Arc<Server>> {
         let servers = self.servers.load();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        // A further try takes nobody's turn: or else, of two servers, the one that fails would come first each time.
+        let turn = if tried.is_empty() {
+            self.turn.fetch_add(1, Ordering::Relaxed)
+        } else {
+            self.turn.load(Ordering::Relaxed)
+        };
         let rule = Rule::new(balancing, key);
         let (slow_start, now) = (balancing.slow_start, clock::elapsed());
         let untried = servers.weighted().enumerate().filter(|(_, (server, _))| !tried.contains(&server.address()));
