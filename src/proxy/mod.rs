@@ -2,6 +2,7 @@
 //! own and knows as little of the engine as can be.
 
 mod admission;
+mod admit_upstream;
 mod answer;
 mod attempt;
 mod body;
@@ -57,7 +58,7 @@ use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
-use refusal::UpstreamFailure;
+use refusal::{Refusal, UpstreamFailure};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,15 +148,14 @@ impl ProxyHttp for Proxy {
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
+        self.keep_way(session.req_header(), context).or_else(|refusal| give_up(context, refusal))?;
+        self.take_place(session, context).await?;
         match self.next_server(session.req_header(), context) {
             Ok(peer) => {
                 self.pass_gate(session.req_header(), context).await;
                 Ok(Box::new(peer))
             }
-            Err(refusal) => {
-                context.refusal = Some(refusal);
-                Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")
-            }
+            Err(refusal) => give_up(context, refusal),
         }
     }
 
@@ -326,6 +326,12 @@ impl ProxyHttp for Proxy {
     ) -> bool {
         true // the attempts are in the access log and the metrics
     }
+}
+
+/// No server is asked, and the edge answers.
+fn give_up<T>(context: &mut RequestContext, refusal: Refusal) -> Result<T> {
+    context.refusal = Some(refusal);
+    Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")
 }
 
 /// The connection that a request came on.
