@@ -283,6 +283,8 @@ fn services() {
             read: Duration::from_mins(5),
             write: Duration::from_hours(4),
             idle: Duration::from_secs(90),
+            connection_age: Duration::from_hours(1),
+            unreachable: Duration::from_secs(5),
         },
         resilience: Resilience {
             failover: FailoverRules {
@@ -296,6 +298,16 @@ fn services() {
                 wait: Duration::from_secs(5),
                 stripes: 64.try_into().unwrap(),
                 settled: 2000.try_into().unwrap(),
+            },
+            retries: RetryRules {
+                attempts: 5,
+                retry_on: RetryCause::ALL.iter().copied().collect(),
+                statuses: [425, 429].into(),
+                back_off: BackOffRules { base: Duration::from_millis(10), longest: Duration::from_secs(1) },
+                try_timeout: Some(Duration::from_secs(2)),
+                timeout: Some(Duration::from_secs(10)),
+                budget: Share::from_ratio(0.125).unwrap(),
+                budget_floor: 7,
             },
         },
         largest_body: Some(10 << 20),

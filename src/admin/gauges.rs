@@ -69,6 +69,16 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
     let held = live.table.drains().iter().filter(|drain| drain.held && drain.until.is_some_and(|until| until <= now));
     metrics.set_held_drains(held.map(|drain| (live.table.region_name(drain.region), drain.by.as_deref())));
 
+    let gates = live.table.services_by_id().filter_map(|(id, service)| Some((service, live.gate(id)?)));
+    metrics.set_gates(gates.map(|(service, gate)| (service.name.as_str(), gate.waiting())));
+    metrics.set_retry_budgets(live.table.services_by_id().flat_map(|(id, service)| {
+        let rules = &service.resilience.retries;
+        service.pools.iter().filter_map(move |(region, _)| {
+            let left = live.retry_budget(id, *region)?.remaining(rules.budget, rules.budget_floor);
+            Some((service.name.as_str(), live.table.region_name(*region), left))
+        })
+    }));
+
     // An edge is no service: `the edge` cannot be the name of one.
     let pools: Vec<_> = live.pools.iter().map(|pool| (pool.purpose().to_string(), pool)).collect();
     metrics.set_pools(pools.iter().map(|(purpose, pool)| PoolRow {

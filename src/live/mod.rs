@@ -9,6 +9,7 @@ pub mod clock;
 mod edge;
 pub mod entropy;
 pub mod fleet;
+mod gate;
 mod hash_key;
 mod learned;
 mod leases;
@@ -32,6 +33,7 @@ pub use changes::{
     Announced, Answer, Changes, Desk, GuardStanding, RefusedTable, RollBack, RollBackRefused, RolledBack, WatchedTable,
 };
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, Secrets, log_transition};
+pub use gate::{GoesAhead, Passage, SessionGate};
 pub use hash_key::HashKey;
 pub use learned::LearnedHomes;
 pub use leases::{Lease, LeaseEvent, LeaseStore, NotChanged};

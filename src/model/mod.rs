@@ -15,6 +15,7 @@ mod name;
 mod place;
 mod pool;
 mod resilience;
+mod retry;
 mod revision;
 mod secret;
 mod service;
@@ -38,6 +39,7 @@ pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPre
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
 pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, ProxyVersion, RegionEdge, ServerAddress, ServerHost};
 pub use resilience::{GateRules, GatedSessions, Resilience};
+pub use retry::{BackOffRules, RetryCause, RetryOn, RetryRules};
 pub use revision::{BadRevision, Revision};
 pub use secret::{Secret, SecretSource};
 pub use service::{BadHost, BadPath, HostPattern, PathPrefix, Service, Timeouts, WhenHomeIsAway};

@@ -1,5 +1,6 @@
 //! What a service does where its servers, or a whole region, fail.
 
+use super::RetryRules;
 use super::failover::FailoverRules;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,6 +12,8 @@ pub struct Resilience {
     pub failover: FailoverRules,
     /// How the requests of a session that was moved are let through.
     pub gate: GateRules,
+    /// What is tried again.
+    pub retries: RetryRules,
 }
 
 /// How the requests of one session reach a server that has to load it first: one of them goes ahead, the others wait until

@@ -61,7 +61,10 @@ pub(super) struct Families {
     drains: Series<IntGauge>,
     pub(super) upstream_requests: Series<IntCounter>,
     pub(super) upstream_retries: Series<IntCounter>,
+    pub(super) upstream_connections: Series<IntCounter>,
+    retry_budget: Series<Gauge>,
     pub(super) grpc_calls: Series<IntCounter>,
+    pub(super) gate: Series<IntCounter>,
     healthy: Series<IntGauge>,
     servers: Series<IntGauge>,
     table: Series<IntGauge>,
@@ -184,7 +187,10 @@ impl Metrics {
             drains: gauges(names::DRAIN)?,
             upstream_requests: counters(names::UPSTREAM_REQUESTS)?,
             upstream_retries: counters(names::UPSTREAM_RETRIES)?,
+            upstream_connections: counters(names::UPSTREAM_CONNECTIONS)?,
             grpc_calls: counters(names::GRPC_CALLS)?,
+            gate: counters(names::GATE)?,
+            retry_budget: reals(names::RETRY_BUDGET)?,
             healthy: gauges(names::UPSTREAM_HEALTHY)?,
             servers: gauges(names::UPSTREAM_SERVERS)?,
             table: gauges(names::TABLE)?,
@@ -345,6 +351,14 @@ impl Metrics {
         };
         self.families.healthy.replace(shown(|row| row.healthy));
         self.families.servers.replace(shown(|row| row.servers));
+    }
+
+    /// Shows how much of the budget for retries is left, from 0 to 1, by service and region, and no others any longer.
+    pub fn set_retry_budgets<'a>(&self, rows: impl IntoIterator<Item = (&'a str, &'a str, f64)>) {
+        let rows = rows.into_iter().map(|(service, region, left)| {
+            ([service.to_owned(), region.to_owned()], move |gauge: &Gauge| gauge.set(left))
+        });
+        self.families.retry_budget.replace(rows);
     }
 
     /// A table was read at `at`, found good, and is live.

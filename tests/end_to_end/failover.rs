@@ -65,7 +65,7 @@ async fn with_too_few_healthy_servers_a_region_is_away_and_serves_where_no_other
         assert_eq!((answer.status, answer.body.as_str()), (200, "us-east"));
     }
     let reasons = east[2].seen().pop().unwrap();
-    assert!(reasons.header("homeward-reason")[0].ends_with("NoOtherRegionHasHealthyServers"), "{reasons:?}");
+    assert!(reasons.header("homeward-reason")[0].ends_with("HeldRegionServes"), "{reasons:?}");
 
     central.restart().await;
     east[0].restart().await;

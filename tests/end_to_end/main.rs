@@ -24,6 +24,7 @@ mod drains;
 mod failover;
 mod failures;
 mod floods;
+mod gate;
 mod grpc;
 mod heads;
 mod history;

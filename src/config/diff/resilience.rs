@@ -6,9 +6,10 @@ use crate::config::quantity::write_duration;
 use crate::model::{GateRules, GatedSessions, Resilience};
 
 pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
-    let Resilience { failover: falls, gate: rules } = resilience;
+    let Resilience { failover: falls, gate: rules, retries } = resilience;
     failover(says, falls);
     gate(says, rules);
+    super::retries::retries(says, retries);
 }
 
 fn gate(says: &mut Says, rules: &GateRules) {

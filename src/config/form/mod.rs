@@ -12,6 +12,7 @@ mod pools;
 mod reference;
 mod regions;
 mod resilience;
+mod retries;
 mod routing;
 mod scalar;
 mod schema;

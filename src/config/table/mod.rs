@@ -6,6 +6,7 @@ mod homes;
 mod reachability;
 mod regions;
 mod resilience;
+mod retries;
 mod services;
 mod tls;
 

@@ -1,6 +1,6 @@
 //! What a service says of faults.
 
-use super::failover;
+use super::{failover, retries};
 use crate::config::problem::Findings;
 use crate::config::quantity;
 use crate::config::yaml::Node;
@@ -9,7 +9,11 @@ use std::time::Duration;
 
 /// Reads what stands at a service; reports what contradicts itself.
 pub(super) fn read(service: &Node<'_>, findings: &mut Findings) -> Resilience {
-    Resilience { failover: failover::read(service.get("failover"), findings), gate: gate(service.get("gate")) }
+    Resilience {
+        failover: failover::read(service.get("failover"), findings),
+        gate: gate(service.get("gate")),
+        retries: retries::read(service.get("retries"), findings),
+    }
 }
 
 fn gate(node: Option<&Node<'_>>) -> GateRules {
@@ -27,6 +31,6 @@ fn gate(node: Option<&Node<'_>>) -> GateRules {
     }
 }
 
-fn duration(node: &Node<'_>, key: &str) -> Option<Duration> {
+pub(super) fn duration(node: &Node<'_>, key: &str) -> Option<Duration> {
     quantity::duration(node.get(key)?.text()?).ok()
 }

@@ -45,7 +45,7 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
                 _ => WhenHomeIsAway::Rehome,
             },
             balance: balancing(node, findings),
-            timeouts: timeouts(node.get("timeouts")),
+            timeouts: timeouts(node.get("timeouts"), findings),
             resilience: resilience::read(node, findings),
             largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
             https: https(node, findings),
@@ -197,16 +197,25 @@ fn networks(list: &Node<'_>) -> Vec<Network> {
     list.items().iter().filter_map(|node| form::network(node.text()?).ok()).collect()
 }
 
-fn timeouts(node: Option<&Node<'_>>) -> Timeouts {
+fn timeouts(node: Option<&Node<'_>>, findings: &mut Findings) -> Timeouts {
     let or = |key: &str, default: Duration| {
         node.and_then(|node| quantity::duration(node.get(key)?.text()?).ok()).unwrap_or(default)
     };
     let default = Timeouts::default();
+    let unreachable = or("unreachable", default.unreachable);
+    if unreachable < Timeouts::LEAST_UNREACHABLE
+        && let Some(entry) = node.and_then(|node| node.entry("unreachable"))
+    {
+        let message = "no machine is given up within less than two seconds: one lost packet may take so long";
+        findings.push(entry.value.span, message, "write 2s or more");
+    }
     Timeouts {
         connect: or("connect", default.connect),
         read: or("read", default.read),
         write: or("write", default.write),
         idle: or("idle", default.idle),
+        connection_age: or("connection_age", default.connection_age),
+        unreachable,
     }
 }
 

@@ -6,7 +6,7 @@ use super::purpose::Purpose;
 use super::server::{Server, ServerTls};
 use super::servers::Servers;
 use super::status::PoolStatus;
-use crate::balance::{Candidate, KeyHash, Rule, choose};
+use crate::balance::{Candidate, KeyHash, Rule, Weight, choose};
 use crate::live::clock;
 use crate::model::{Balancing, FailoverRules, Pool, Presence, RegionId, RegionName, ServiceId};
 use crate::resilience::{Flapping, Standing};
@@ -152,6 +152,24 @@ impl PoolState {
     #[cfg(test)]
     pub(crate) fn weights(&self) -> Vec<NonZeroU16> {
         self.servers.load().weighted().map(|(_, weight)| weight).collect()
+    }
+
+    /// Whether a request with this key is at a server that is not the first in the key's order only because the first is
+    /// not healthy.
+    #[must_use]
+    pub fn is_displaced(&self, balancing: &Balancing, key: KeyHash, at: SocketAddr) -> bool {
+        let servers = self.servers.load();
+        if self.healthy() >= servers.len() {
+            return false;
+        }
+        let all = servers.weighted().enumerate().map(|(place, (server, weight))| Candidate {
+            place,
+            hash: server.hash(),
+            weight: Weight::whole(weight),
+            active: 0,
+        });
+        let first = choose(Rule::new(balancing, Some(key)), 0, all).and_then(|place| servers.get(place));
+        first.is_some_and(|first| first.address() != at && !first.is_healthy())
     }
 
     /// How it stands, for people.
