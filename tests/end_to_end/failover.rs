@@ -180,7 +180,8 @@ async fn what_a_full_home_has_no_room_for_goes_on_and_sessions_never_do() {
     let at_home = first.iter().filter(|(_, region)| region == "us-west").count() as f64 / f64::from(NETWORKS);
     assert!((before.min(after) - 0.15..=before.max(after) + 0.15).contains(&at_home), "{at_home}: {before} to {after}");
     assert!(first.iter().all(|(_, region)| region == "us-west" || region == "us-central"), "the next in its order");
-    (first.sort(), second.sort());
+    first.sort();
+    second.sort();
     let moved = first.iter().zip(&second).filter(|(a, b)| a.1 != b.1).count();
     assert!(moved <= NETWORKS as usize / 6, "{moved} of {NETWORKS} visitors were moved");
     let seen = world.central.seen().into_iter().rev().find(|seen| seen.target == "/").unwrap();
