@@ -28,7 +28,8 @@ fn scattered(seed: u64) -> u64 {
 
 /// The part of `whole` that `number` is of all numbers.
 fn part(whole: Duration, number: u64) -> Duration {
-    let nanoseconds = u128::from(u64::try_from(whole.as_nanos()).unwrap_or(u64::MAX)) * u128::from(number) >> 64;
+    let whole = u64::try_from(whole.as_nanos()).unwrap_or(u64::MAX);
+    let nanoseconds = (u128::from(whole) * u128::from(number)) >> 64;
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 

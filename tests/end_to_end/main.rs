@@ -39,6 +39,7 @@ mod operator;
 mod preview;
 mod proxy_protocol;
 mod replays;
+mod retries;
 mod routing;
 mod secrets;
 mod slow_clients;

@@ -72,8 +72,8 @@ pub(super) static SERVICE: Record = Record {
             "{connect: 1s, read: 60s}",
             "How long its servers are waited for.",
         ),
-        FAILOVER,
         RETRIES,
+        FAILOVER,
         GATE,
         Key::new(
             "largest_body",

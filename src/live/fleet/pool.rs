@@ -129,7 +129,12 @@ impl PoolState {
     #[must_use]
     pub fn pick(&self, balancing: &Balancing, key: Option<KeyHash>, tried: &[SocketAddr]) -> Option<Arc<Server>> {
         let servers = self.servers.load();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        // A further try takes nobody's turn: or else, of two servers, the one that fails would come first each time.
+        let turn = if tried.is_empty() {
+            self.turn.fetch_add(1, Ordering::Relaxed)
+        } else {
+            self.turn.load(Ordering::Relaxed)
+        };
         let rule = Rule::new(balancing, key);
         // The clock is asked only where somebody wants to know.
         let slow_start = balancing.slow_start;
@@ -148,12 +153,6 @@ impl PoolState {
         servers.get(place).map(Arc::clone)
     }
 
-    /// The weights of its servers at this moment.
-    #[cfg(test)]
-    pub(crate) fn weights(&self) -> Vec<NonZeroU16> {
-        self.servers.load().weighted().map(|(_, weight)| weight).collect()
-    }
-
     /// Whether a request with this key is at a server that is not the first in the key's order only because the first is
     /// not healthy.
     #[must_use]
@@ -170,6 +169,12 @@ impl PoolState {
         });
         let first = choose(Rule::new(balancing, Some(key)), 0, all).and_then(|place| servers.get(place));
         first.is_some_and(|first| first.address() != at && !first.is_healthy())
+    }
+
+    /// The weights of its servers at this moment.
+    #[cfg(test)]
+    pub(crate) fn weights(&self) -> Vec<NonZeroU16> {
+        self.servers.load().weighted().map(|(_, weight)| weight).collect()
     }
 
     /// How it stands, for people.
