@@ -287,7 +287,7 @@ impl<'a, V: FleetView> Question<'a, V> {
             of_home.or_else(substitute)
         };
         if let Some(region) = cautious(false) {
-            return self.serve(region, Despite::Caution);
+            return if waits { self.wait_for(why) } else { self.serve(region, Despite::Caution) };
         }
 
         // A drain never makes a service unreachable: the last healthy region ignores its own.
