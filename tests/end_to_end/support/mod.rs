@@ -6,6 +6,7 @@ pub mod edge;
 pub mod edits;
 pub mod fleet;
 pub mod frames;
+pub mod name_server;
 pub mod odd;
 pub mod recorder;
 pub mod roaming;
