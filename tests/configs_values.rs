@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use homeward::config::{
-    AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
-    ClientCertificates, ExternalAccount, ForwardedHeader, Guard, Handover, Limits, Listener, Log, LogFormat, LogLevel,
-    SecretFiles, Settings, SocketUsers, Source, Stop, Tls, TlsProfile, Tracing, Watchdog, read_drains, read_routing,
-    read_settings,
+    AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, AutoDrain, CertificateFiles,
+    ClientAuthority, ClientCertificates, Dns, ExternalAccount, ForwardedHeader, Guard, Handover, Limits, Listener, Log,
+    LogFormat, LogLevel, SecretFiles, Settings, SocketUsers, Source, Stop, Tls, TlsProfile, Tracing, Watchdog,
+    read_drains, read_routing, read_settings,
 };
 use homeward::model::*;
 use homeward::resilience::ConnectionLimits;
@@ -34,8 +34,18 @@ fn path(text: &str) -> Box<std::path::Path> {
     std::path::Path::new(text).into()
 }
 
+/// Milliseconds of interval and timeout, rise and fall.
+fn pace((interval, timeout): (u64, u64), (rise, fall): (u8, u8)) -> ProbePace {
+    ProbePace {
+        interval: Duration::from_millis(interval),
+        timeout: Duration::from_millis(timeout),
+        rise: rise.try_into().unwrap(),
+        fall: fall.try_into().unwrap(),
+    }
+}
+
 fn pool(servers: &[&str]) -> Pool {
-    Pool { servers: all(servers), tls: None, http2: false, proxy_protocol: None }
+    Pool { servers: all(servers), tls: None, http2: false, proxy_protocol: None, health: None }
 }
 
 #[test]
@@ -125,6 +135,18 @@ fn all_settings() {
             stop: Stop { grace: Duration::from_mins(1) },
             handover: Handover { ready_within: Duration::from_secs(20), grace: Duration::from_mins(15) },
             watchdog: Watchdog { stalled_after: Duration::from_secs(5) },
+            auto_drain: Some(AutoDrain {
+                after: Duration::from_mins(2),
+                lasts: Duration::from_hours(1),
+                sessions: DrainedSessions::Move,
+                share: Share::from_ratio(0.2).unwrap(),
+                pause: Duration::from_hours(24),
+            }),
+            dns: Dns {
+                servers: all(&["10.0.0.2:53", "[2001:db8::2]:53"]),
+                shortest_ttl: Duration::from_secs(5),
+                longest_ttl: Duration::from_mins(1),
+            },
             guard: Some(Guard {
                 watch: Duration::from_secs(90),
                 max_error_increase: Share::from_ratio(0.05).unwrap(),
@@ -235,7 +257,7 @@ fn services() {
         when_home_is_away: WhenHomeIsAway::Rehome,
         balance: Balancing { by: Balance::Header("x-tenant".into()), ..Balancing::default() },
         timeouts: Timeouts::default(),
-        resilience: Default::default(),
+        resilience: Resilience { outliers: None, ..Resilience::default() },
         largest_body: None,
         https: Https::default(),
         rate_limit: Some(RateLimit { key: LimitKey::Client, rate: Rate::new(0.5).unwrap(), burst: 1 }),
@@ -245,6 +267,9 @@ fn services() {
     };
     let mut heavier = pool(&["10.1.0.10:8080", "[2001:db8::1]:8080"]);
     heavier.servers[1].weight = 3.try_into().unwrap();
+    let mut with_srv = pool(&["app.us-central.internal:8080"]);
+    let address = ServerAddress::of_service("_app._tcp.us-central.internal").unwrap();
+    with_srv.servers.push(PoolServer { address, weight: 2.try_into().unwrap() });
     let portal = Service {
         name: "portal".parse().unwrap(),
         hosts: all(&["portal.example.com", "*.portal.example.com"]),
@@ -272,12 +297,72 @@ fn services() {
             unreachable: Duration::from_secs(5),
         },
         resilience: Resilience {
+            failover: FailoverRules {
+                away_below: "30%".parse().unwrap(),
+                back_above: Some("2".parse().unwrap()),
+                hold: Duration::from_secs(5),
+                longest_hold: Duration::from_mins(2),
+            },
             gate: GateRules {
                 sessions: GatedSessions::All,
                 wait: Duration::from_secs(5),
                 stripes: 64.try_into().unwrap(),
                 settled: 2000.try_into().unwrap(),
             },
+            health: HealthRules {
+                host: Some("probe.example.com".into()),
+                http: Some(HttpProbe {
+                    path: "/healthz?full=1".parse().unwrap(),
+                    expects: Expected {
+                        status: all(&["200", "3xx"]),
+                        contains: Some("all is well".into()),
+                        headers: vec![],
+                    },
+                }),
+                pace: pace((5000, 500), (3, 4)),
+                deep: Some(DeepProbe {
+                    pace: pace((10_000, 5000), (1, 5)),
+                    steps: vec![
+                        ProbeStep {
+                            method: "POST".into(),
+                            path: "/login".parse().unwrap(),
+                            headers: vec![("Content-Type".into(), "application/x-www-form-urlencoded".into())],
+                            body: ProbeBody::Text("user=probe&password=x".into()),
+                            expects: Expected {
+                                status: all(&["302"]),
+                                contains: None,
+                                headers: vec![("location".into(), "/home".into())],
+                            },
+                        },
+                        ProbeStep {
+                            method: "PUT".into(),
+                            path: "/again".parse().unwrap(),
+                            headers: vec![],
+                            body: ProbeBody::File(path("conf/probe.txt")),
+                            expects: Expected::default(),
+                        },
+                        ProbeStep {
+                            method: "GET".into(),
+                            path: "/home".parse().unwrap(),
+                            headers: vec![],
+                            body: ProbeBody::None,
+                            expects: Expected { contains: Some("Welcome probe".into()), ..Expected::default() },
+                        },
+                    ],
+                }),
+            },
+            outliers: Some(OutlierRules {
+                consecutive_failures: 3.try_into().unwrap(),
+                success_rate: SuccessRateRules {
+                    least_requests: 50.try_into().unwrap(),
+                    below: Share::from_ratio(0.1).unwrap(),
+                },
+                interval: Duration::from_secs(20),
+                ejection: Duration::from_mins(1),
+                longest_ejection: Duration::from_mins(10),
+                most_ejected: Share::from_ratio(0.3).unwrap(),
+                panic_below: Share::from_ratio(0.2).unwrap(),
+            }),
             retries: RetryRules {
                 attempts: 5,
                 retry_on: RetryCause::ALL.iter().copied().collect(),
@@ -303,7 +388,7 @@ fn services() {
         methods: Some(all(&["GET", "POST", "PURGE"])),
         pools: vec![
             (region(0), heavier),
-            (region(1), pool(&["app.us-central.internal:8080"])),
+            (region(1), with_srv),
             (
                 region(2),
                 Pool {
@@ -316,6 +401,7 @@ fn services() {
                     }),
                     http2: true,
                     proxy_protocol: Some(ProxyVersion::V2),
+                    health: Some(HealthRules { pace: pace((7000, 1000), (2, 2)), ..HealthRules::default() }),
                     ..pool(&["app.us-west.internal:8443"])
                 },
             ),

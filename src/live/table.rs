@@ -7,7 +7,7 @@ use super::limits::RateLimiter;
 use super::memory::{Counts, HomesMemory, LimitMemory, MOST_ENTRIES};
 use super::traffic::{FlopMatrix, RateMeter, RegionTraffic};
 use super::trial::Trial;
-use crate::model::{Drain, RegionId, Revision, ServiceId, Timestamp};
+use crate::model::{Drain, Presence, RegionId, Revision, ServiceId, Share, Timestamp};
 use crate::resilience::RetryBudget;
 use crate::routing::{Away, FleetView, RoutingTable};
 use crate::telemetry::RequestMeters;
@@ -100,6 +100,13 @@ impl LiveTable {
             || self.pools.get(service, region).is_some_and(|pool| pool.any_healthy())
     }
 
+    /// Whether `region` serves `service` now: it can, and is not away.
+    #[must_use]
+    pub fn is_present(&self, service: ServiceId, region: RegionId) -> bool {
+        self.pools.edge(region).is_some_and(|edge| edge.any_healthy())
+            || self.pools.get(service, region).is_some_and(|pool| pool.presence() == Presence::Present)
+    }
+
     /// Why `region` cannot serve, with the service where that holds for one alone; nothing where it can.
     pub fn failures(&self, region: RegionId) -> impl Iterator<Item = (Away, Option<ServiceId>)> + '_ {
         let edge = self.pools.edge(region);
@@ -107,10 +114,16 @@ impl LiveTable {
         let is_direct = self.table.edge_of(region).is_some_and(|edge| edge.direct);
         let edge_fails = edge.is_some() && !is_reached && !is_direct;
         // Where the edge is there, nobody needs to know of the pools behind it.
-        let services = self.table.services_by_id().filter(move |(service, _)| {
-            !is_reached && self.pools.get(*service, region).is_some_and(|pool| !pool.any_healthy())
+        let services = self.table.services_by_id().filter(move |_| !is_reached);
+        let services = services.filter_map(move |(service, _)| {
+            let why = match self.pools.get(service, region)?.presence() {
+                Presence::Present => return None,
+                Presence::NoneHealthy => Away::NoHealthyServer,
+                Presence::TooFew => Away::TooFewHealthyServers,
+                Presence::Flapping => Away::IsFlapping,
+            };
+            Some((why, Some(service)))
         });
-        let services = services.map(|(service, _)| (Away::NoHealthyServer, Some(service)));
         edge_fails.then_some((Away::NoHealthyEdge, None)).into_iter().chain(services)
     }
 
@@ -131,6 +144,12 @@ impl LiveTable {
     #[must_use]
     pub fn rate_limiter(&self, service: ServiceId) -> Option<&RateLimiter> {
         self.limiters.get(service.index())?.as_deref()
+    }
+
+    /// What holds the requests of one session of `service` together; `None` where nothing does.
+    #[must_use]
+    pub fn gate(&self, service: ServiceId) -> Option<&Arc<SessionGate>> {
+        self.gates.get(service.index())?.as_ref()
     }
 
     /// The requests of `service` that are under way in `region`, and the retries among them.
@@ -156,12 +175,6 @@ impl LiveTable {
             }));
         }
         budgets.into()
-    }
-
-    /// What holds the requests of one session of `service` together; `None` where nothing does.
-    #[must_use]
-    pub fn gate(&self, service: ServiceId) -> Option<&Arc<SessionGate>> {
-        self.gates.get(service.index())?.as_ref()
     }
 
     fn pair(&self, service: ServiceId, region: RegionId) -> usize {
@@ -244,6 +257,18 @@ impl FleetView for View<'_> {
 
     fn is_healthy(&self, service: ServiceId, region: RegionId) -> bool {
         self.live.pools.get(service, region).is_some_and(|pool| pool.any_healthy())
+    }
+
+    fn presence(&self, service: ServiceId, region: RegionId) -> Presence {
+        self.live.pools.get(service, region).map_or(Presence::NoneHealthy, |pool| pool.presence())
+    }
+
+    fn room_at_home(&self, region: RegionId) -> Share {
+        self.live.room_at_home(region, self.second)
+    }
+
+    fn room_for_others(&self, region: RegionId) -> Share {
+        self.live.room_for_others(region, self.second)
     }
 
     fn is_over_capacity(&self, region: RegionId) -> bool {

@@ -91,6 +91,10 @@ metrics! {
         "Part of new visitors that a region still gets, from 0 to 1, after its drains.";
     REGION_AWAY: Gauge "region_away" {region, why}
         "1 for each reason why a region is away; no series where it is not.";
+    REGION_ROOM: Gauge "region_room_ratio" {region}
+        "Part of the new visitors at home in a region that it has room for, from 0 to 1; no series where it has no capacity.";
+    REGION_WORTH_DRAINING: Gauge "region_worth_draining" {region}
+        "1 while a region stands out from the others by errors or slowness, else 0.";
     REGION_REMAINDER: Gauge "region_remainder" {region, kind}
         "What a region still gets from this edge: requests a second of new visitors (visitors) and of sessions (sessions), and \
          open streams (streams).";
@@ -122,6 +126,13 @@ metrics! {
         "Healthy servers of a service in a region.";
     UPSTREAM_SERVERS: Gauge "upstream_servers" {service, region}
         "Servers of a service in a region that are known, healthy or not.";
+    UPSTREAM_EJECTED: Gauge "upstream_ejected" {service, region}
+        "Servers of a service in a region that get no new requests for a while, as theirs ended worse than those of the others.";
+    UPSTREAM_EJECTIONS: Counter "upstream_ejections_total" {service, region, why}
+        "Ejections of a service's servers in a region, by why: consecutive_failures or success_rate.";
+    PROBES: Counter "probes_total" {service, region, kind, result}
+        "Probes of a service's servers in a region, by kind (connection, http or deep) and result: passed, failed or not_made \
+         (by a fault of this machine).";
     TABLE: Gauge "routing_table_info" {revision}
         "1 for the revision of the routing table that is live.";
     TABLE_RELOADS: Counter "routing_reloads_total" {result}

@@ -153,18 +153,18 @@ impl RequestMeters {
         });
     }
 
+    /// Counts a request of `service` that came to its gate.
+    pub fn gate(&self, service: ServiceId, passage: GatePassage) {
+        count(self.service(service).and_then(|service| service.gate.get(passage as usize)), || {
+            self.families.gate.get(&[self.service_name(service), passage.as_str()])
+        });
+    }
+
     /// Counts a connection to a server of `service` in `region` that a request is sent on.
     pub fn connection(&self, service: ServiceId, region: RegionId, reused: Reused) {
         count(self.pool(service, region).and_then(|pool| pool.connections.get(reused as usize)), || {
             let labels = [self.service_name(service), self.region_name(region), reused.as_str()];
             self.families.upstream_connections.get(&labels)
-        });
-    }
-
-    /// Counts a request of `service` that came to its gate.
-    pub fn gate(&self, service: ServiceId, passage: GatePassage) {
-        count(self.service(service).and_then(|service| service.gate.get(passage as usize)), || {
-            self.families.gate.get(&[self.service_name(service), passage.as_str()])
         });
     }
 
@@ -481,12 +481,12 @@ mod tests {
             region: "r1",
             share: Share::NONE,
             away: &[Away::NoPool],
+            room: Some(Share::NONE),
+            worth_draining: true,
             remainder: [0.0; 3],
         }]);
         metrics.set_drains([DrainRow { region: "r1", by: Some("on\"call\\\n\u{e9}"), until: None }]);
         metrics.set_pools([PoolRow { service: "portal", region: "r1", servers: 2, healthy: 0 }]);
-        metrics.set_retry_budgets([("portal", "r1", 0.5)]);
-        meters.connection(service(), region(1), Reused::No);
         metrics.table_applied("abc", Timestamp::UNIX_EPOCH);
         metrics.geoip_applied(Some(Timestamp::UNIX_EPOCH));
         metrics.set_certificates([("a.example.com".to_owned(), Timestamp::UNIX_EPOCH)]);

@@ -244,6 +244,12 @@ pub struct RegionStatus {
     pub away: Vec<AwayStatus>,
     /// Whether each service that has servers there has a healthy one.
     pub healthy: bool,
+    /// The part of the new visitors at home there that it has room for, from 0 to 1; missing where it has no capacity.
+    #[serde(default)]
+    pub room_ratio: Option<f64>,
+    /// Why it is worth draining; missing where it does not stand out from the others.
+    #[serde(default)]
+    pub worth_draining: Option<AdviceStatus>,
     /// Requests that it serves for this edge: the mean of the last five seconds.
     pub requests_per_second: f64,
     /// Of those, the flops.
@@ -253,6 +259,22 @@ pub struct RegionStatus {
     pub traffic: TrafficStatus,
     /// The services that have servers there, as far as these are reached directly, and `the edge` where there is a hop.
     pub services: Vec<ServiceStatus>,
+}
+
+/// Why a region is worth draining.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdviceStatus {
+    /// `errors` or `slowness`.
+    pub why: String,
+    /// The figures, for people.
+    pub text: String,
+    /// Since when it stands out.
+    pub since: Timestamp,
+    /// What to type to drain it.
+    pub command: String,
+    /// Why the edge does not drain it by itself, where the settings want that and something speaks against it.
+    #[serde(default)]
+    pub not_drained: Option<String>,
 }
 
 /// A point on the globe.
@@ -267,9 +289,9 @@ pub struct LocationStatus {
 /// Why a region is away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwayStatus {
-    /// The word of the reasons: `Drained`, `NoHealthyEdge` or `NoHealthyServer`.
+    /// The word of the reasons: `Drained`, `NoHealthyEdge`, `NoHealthyServer`, `TooFewHealthyServers` or `IsFlapping`.
     pub why: String,
-    /// The service that has no healthy server there.
+    /// The service that this holds for, where it is one alone.
     pub service: Option<String>,
     /// The drain's number, from 1.
     pub drain: Option<usize>,
@@ -286,8 +308,36 @@ pub struct ServiceStatus {
     pub servers: usize,
     /// How many of them are not known to be unhealthy.
     pub healthy: usize,
-    /// DNS names that cannot be resolved at the moment, and why.
+    /// How many of them get no new requests for a while, for how theirs ended.
+    #[serde(default)]
+    pub ejected: usize,
+    /// The servers that are unhealthy or ejected: the first [`ServiceStatus::MOST_UNWELL`] of them.
+    #[serde(default)]
+    pub unwell: Vec<UnwellStatus>,
+    /// DNS names that cannot be resolved at the moment, and servers that are not well, and why.
     pub problems: Vec<String>,
+}
+
+impl ServiceStatus {
+    /// How many servers are named that are not well.
+    pub const MOST_UNWELL: usize = 20;
+}
+
+/// A server that is unhealthy or ejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnwellStatus {
+    /// Where it is.
+    pub address: String,
+    /// Whether its probes say that it is well.
+    pub healthy: bool,
+    /// Since when it is healthy or unhealthy without a break.
+    pub since: Timestamp,
+    /// Why its last probe failed, where it is unhealthy and that is known.
+    pub why: Option<String>,
+    /// Until when it is ejected, where it is.
+    pub ejected_until: Option<Timestamp>,
+    /// Why it is ejected, where it is.
+    pub ejected_why: Option<String>,
 }
 
 /// A drain of the table.

@@ -7,6 +7,8 @@
 //! | `retries` | what is tried again |
 //! | `words` | how the parts of a table are said |
 
+mod failover;
+mod health;
 mod homes;
 mod resilience;
 mod retries;

@@ -3,8 +3,13 @@
 //! The check of a file, the JSON schema and the reference are all made from this description.
 
 mod acme;
+mod auto_drain;
 mod check;
+mod dns;
+mod failover;
 mod guard;
+mod health;
+mod outliers;
 mod pools;
 mod reference;
 mod regions;

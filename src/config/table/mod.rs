@@ -1,6 +1,8 @@
 //! The routing table: `conf/routing.yaml`, and files of drains alone.
 
 mod drains;
+mod failover;
+mod health;
 mod homes;
 mod reachability;
 mod regions;

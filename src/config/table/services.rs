@@ -1,6 +1,6 @@
 //! `services:`
 
-use super::{RegionNames, resilience, tls};
+use super::{RegionNames, health, resilience, tls};
 use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
@@ -249,13 +249,17 @@ fn pool(node: &Node<'_>, findings: &mut Findings) -> Pool {
             Some("v2") => Some(ProxyVersion::V2),
             _ => None,
         },
+        health: node.get("health").map(|node| health::health(node, findings)),
     }
 }
 
 /// A server and where its address stands.
 fn server(item: &Node<'_>) -> Option<(PoolServer, Span)> {
-    let Some(address) = item.get("address") else { return Some((item.parse()?, item.span)) };
     let weight = item.get("weight").and_then(Node::parse).unwrap_or(NonZeroU16::MIN);
+    if let Some(name) = item.get("srv") {
+        return Some((PoolServer { address: ServerAddress::of_service(name.text()?).ok()?, weight }, name.span));
+    }
+    let Some(address) = item.get("address") else { return Some((item.parse()?, item.span)) };
     Some((PoolServer { address: address.parse::<ServerAddress>()?, weight }, address.span))
 }
 

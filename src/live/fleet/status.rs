@@ -3,11 +3,13 @@
 use super::pool::PoolState;
 use super::purpose::Purpose;
 use super::server::Server;
-use crate::model::{RegionName, Timestamp};
-use crate::resilience::Standing;
+use crate::config::write_duration;
+use crate::model::{Presence, RegionName, Timestamp};
+use crate::resilience::{Ejection, EjectionWhy, Standing};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A pool at one moment.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -18,6 +20,8 @@ pub struct PoolStatus {
     pub region: RegionName,
     /// How many of its servers are not known to be unhealthy.
     pub healthy: usize,
+    /// Whether that is enough for it to serve.
+    pub presence: Presence,
     /// Its servers in the order of the table.
     pub servers: Vec<ServerStatus>,
     /// Its DNS names in the order of the table.
@@ -35,6 +39,12 @@ pub struct ServerStatus {
     pub since: Timestamp,
     /// How many requests it serves for this edge.
     pub active: usize,
+    /// Why it is unhealthy, where it is and a probe has said why.
+    pub why: Option<Box<str>>,
+    /// Until when it is ejected, where it is.
+    pub ejected_until: Option<Timestamp>,
+    /// Why it is ejected, where it is.
+    pub ejected_why: Option<&'static str>,
 }
 
 /// A DNS name at one moment.
@@ -56,17 +66,26 @@ impl PoolStatus {
         let names = pool.names.iter().map(|name| {
             let answer = name.answer();
             let (last_error, failing_since) = answer.failure.clone().unzip();
-            NameStatus { name: name.text().into(), addresses: answer.addresses.len(), last_error, failing_since }
+            NameStatus { name: name.text().into(), addresses: answer.targets.len(), last_error, failing_since }
         });
         let names = names.collect();
         let (purpose, region) = (pool.purpose.clone(), pool.region.clone());
-        Self { purpose, region, healthy: pool.healthy(), servers, names }
+        Self { purpose, region, healthy: pool.healthy(), presence: pool.presence(), servers, names }
     }
 }
 
 impl ServerStatus {
     fn of(server: &Server) -> Self {
-        Self { address: server.address(), standing: server.standing(), since: server.since(), active: server.active() }
+        let (ejected_until, ejected_why) = server.ejection().unzip();
+        Self {
+            address: server.address(),
+            standing: server.standing(),
+            since: server.since(),
+            active: server.active(),
+            why: server.reason().map(|why| why.as_str().into()),
+            ejected_until,
+            ejected_why: ejected_why.map(EjectionWhy::text),
+        }
     }
 }
 
@@ -80,6 +99,18 @@ pub enum Transition {
         /// What it became.
         healthy: bool,
     },
+    /// A server is left out for a while, for what requests have seen of it.
+    Ejected {
+        /// Which.
+        server: Arc<Server>,
+        /// For how long, and why.
+        ejection: Ejection,
+    },
+    /// The ejection of a server has ended.
+    Returned {
+        /// Which.
+        server: Arc<Server>,
+    },
     /// A pool of the newest table got its first healthy server or lost its last one.
     Pool {
         /// Which.
@@ -87,14 +118,31 @@ pub enum Transition {
         /// Whether it has a healthy server now.
         healthy: bool,
     },
+    /// A pool of the newest table that has healthy servers is away all the same, or not any more.
+    Presence {
+        /// Which.
+        pool: Arc<PoolState>,
+        /// How it stands now.
+        stands: Presence,
+    },
 }
 
 impl Transition {
+    /// That a pool stands otherwise than before, where that does not follow from whether it has a healthy server.
+    pub(super) fn presence(pool: Arc<PoolState>, stood: Presence, stands: Presence) -> Option<Self> {
+        let is_held = |presence| matches!(presence, Presence::TooFew | Presence::Flapping);
+        let is_told = stood != stands && (is_held(stands) || (is_held(stood) && stands == Presence::Present));
+        is_told.then_some(Self::Presence { pool, stands })
+    }
+
     /// Whether it is a change for the better.
     #[must_use]
     pub fn healthy(&self) -> bool {
         match self {
             Self::Server { healthy, .. } | Self::Pool { healthy, .. } => *healthy,
+            Self::Ejected { .. } => false,
+            Self::Returned { .. } => true,
+            Self::Presence { stands, .. } => *stands == Presence::Present,
         }
     }
 }
@@ -105,13 +153,45 @@ impl fmt::Display for Transition {
             Self::Server { server, healthy } => {
                 let (address, purpose, region) = (server.address(), server.purpose(), server.region());
                 let now = if *healthy { "healthy" } else { "unhealthy" };
-                write!(f, "server {address} of {purpose} in {region} is {now}")
+                write!(f, "server {address} of {purpose} in {region} is {now}")?;
+                match server.reason().filter(|_| !healthy) {
+                    Some(why) => write!(f, ": {why}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Ejected { server, ejection: Ejection { why, length } } => {
+                let (address, purpose, region) = (server.address(), server.purpose(), server.region());
+                let (length, why) = (write_duration(*length), why.text());
+                write!(f, "server {address} of {purpose} in {region} is ejected for {length}: {why}")
+            }
+            Self::Returned { server } => {
+                let (address, purpose, region) = (server.address(), server.purpose(), server.region());
+                write!(f, "server {address} of {purpose} in {region} is no longer ejected")
             }
             Self::Pool { pool, healthy: true } => {
                 write!(f, "{} in {} has a healthy server again", pool.purpose, pool.region)
             }
             Self::Pool { pool, healthy: false } => {
                 write!(f, "{} in {} has no healthy server", pool.purpose, pool.region)
+            }
+            Self::Presence { pool, stands } => {
+                let (purpose, region) = (&pool.purpose, &pool.region);
+                let (healthy, servers) = (pool.healthy(), pool.servers().len());
+                match stands {
+                    Presence::TooFew => write!(
+                        f,
+                        "{purpose} in {region} has too few healthy servers ({healthy} of {servers}): others serve"
+                    ),
+                    Presence::Flapping => write!(
+                        f,
+                        "{purpose} in {region} has {healthy} of {servers} servers healthy again; it has been away several \
+                         times lately, and is held back for {} more",
+                        write_duration(pool.held_for().max(Duration::from_millis(1)))
+                    ),
+                    Presence::Present | Presence::NoneHealthy => {
+                        write!(f, "{purpose} in {region} serves again, with {healthy} of {servers} servers healthy")
+                    }
+                }
             }
         }
     }

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod balance;
+mod health;
+mod presence;
 
 use super::*;
-use crate::model::{Balancing, Https, Pool, RegionId, Service, ServiceId};
+use crate::model::{Balancing, HealthRules, Https, Pool, RegionId, Service, ServiceId};
 use crate::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +18,35 @@ pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
     RoutingTable::new(parts_of(pools))
 }
 
+/// The same, whose services say this of their health.
+pub(crate) fn table_with(pools: &[(&str, &str, &[&str])], health: &HealthRules) -> RoutingTable {
+    let mut parts = parts_of(pools);
+    parts.services.iter_mut().for_each(|service| service.resilience.health = health.clone());
+    RoutingTable::new(parts)
+}
+
+/// The same with pools that are made already.
+pub(crate) fn table_of_pools(pools: &[(&str, &str, Pool)]) -> RoutingTable {
+    RoutingTable::new(parts_of_pools(pools))
+}
+
 fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
+    let pool = |servers: &[&str]| Pool {
+        servers: servers.iter().map(|server| server.parse().unwrap()).collect(),
+        tls: None,
+        http2: false,
+        proxy_protocol: None, health: None
+    };
+    let pools: Vec<_> = pools.iter().map(|(service, region, servers)| (*service, *region, pool(servers))).collect();
+    parts_of_pools(&pools)
+}
+
+fn parts_of_pools(pools: &[(&str, &str, Pool)]) -> TableParts {
     let regions = REGIONS.map(|name| Region::named(name.parse().unwrap(), name.parse().unwrap()));
     let mut services: Vec<Service> = Vec::new();
-    for (service, region, servers) in pools {
+    for (service, region, pool) in pools {
+        let pool = pool.clone();
         let region = REGIONS.iter().position(|name| name == region).and_then(RegionId::at).unwrap();
-        let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
-        let pool = Pool { servers, tls: None, http2: false, proxy_protocol: None };
         match services.iter_mut().find(|known| known.name.as_str() == *service) {
             Some(known) => known.pools.push((region, pool)),
             None => services.push(Service {

@@ -1,14 +1,15 @@
 //! Whether a text is a value of its kind.
 
 use super::words::size_text;
-use super::{LONGEST_NOTE, Scalar};
+use super::{LONGEST_BODY, LONGEST_FIELD, LONGEST_NOTE, Scalar};
 use crate::config::masking;
 use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
 use crate::model::{
-    Balance, BalanceFactor, Continent, Country, HostPattern, LimitKey, Method, Network, PathPrefix, Rate, RegionEdge,
-    RegionName, ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
+    Balance, BalanceFactor, Continent, Country, Fewest, HostPattern, LimitKey, Method, Network, PathPrefix, ProbePath,
+    Rate, RegionEdge, RegionName, ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, StatusPattern,
+    Subdivision, Timestamp,
 };
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -35,6 +36,7 @@ impl Scalar {
             Self::Degrees(most) => degrees(text, most).map(drop),
             Self::Rate => read::<Rate>(text),
             Self::Share => read::<Share>(text),
+            Self::Fewest => read::<Fewest>(text),
             Self::Duration { zero } => match quantity::duration(text) {
                 Err(bad) => Err(bad.to_string()),
                 Ok(duration) if duration.is_zero() && !zero => Err("nothing happens in no time: write e.g. 1s".into()),
@@ -72,6 +74,19 @@ impl Scalar {
             Self::Word(words) => word(text, words),
             Self::Server => read::<ServerAddress>(text),
             Self::EdgeUrl => read::<RegionEdge>(text),
+            Self::Status => read::<StatusPattern>(text),
+            Self::ProbePath => read::<ProbePath>(text),
+            Self::FieldName if is_token(text) => Ok(()),
+            Self::FieldName => {
+                Err("it has up to 128 letters, digits and '-', '_' and the like, e.g. Content-Type".into())
+            }
+            Self::FieldValue if text.len() > LONGEST_FIELD => Err(format!("it has at most {LONGEST_FIELD} bytes")),
+            Self::FieldValue if !text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') => {
+                Err("it is one line of ASCII, without control characters".into())
+            }
+            Self::FieldValue => Ok(()),
+            Self::Body if (1..=LONGEST_BODY).contains(&text.len()) => Ok(()),
+            Self::Body => Err("it has 1 byte to 16 KiB; what is longer goes into a body_file".into()),
             Self::Balance => balance(text),
             Self::BalanceFactor => balance_factor(text),
             Self::LimitKey => read::<LimitKey>(text),
@@ -80,6 +95,7 @@ impl Scalar {
                 Ok(ServerAddress { host: ServerHost::Name(_), .. }) => Ok(()),
                 _ => Err("a DNS name has letters, digits, '-' and dots, e.g. app.internal".into()),
             },
+            Self::ServiceName => ServerAddress::of_service(text).map(drop).map_err(|bad| bad.to_string()),
             Self::CertificateName => certificate_name(text),
             Self::HttpsUrl => {
                 url(text, &[("https://", 443)], "write it in full, e.g. https://acme-v02.api.letsencrypt.org/directory")

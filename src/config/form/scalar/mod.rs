@@ -23,6 +23,8 @@ pub(in crate::config) enum Scalar {
     Degrees(f64),
     Rate,
     Share,
+    /// How many servers: a count or a share.
+    Fewest,
     Duration {
         zero: bool,
     },
@@ -53,6 +55,16 @@ pub(in crate::config) enum Scalar {
     Server,
     /// The URL of an edge.
     EdgeUrl,
+    /// A status code, or a class of them.
+    Status,
+    /// A path with a query.
+    ProbePath,
+    /// The name of any header.
+    FieldName,
+    /// The value of a header.
+    FieldValue,
+    /// What a request carries.
+    Body,
     /// A way of balancing.
     Balance,
     BalanceFactor,
@@ -62,6 +74,8 @@ pub(in crate::config) enum Scalar {
     Method,
     /// A DNS name.
     DnsName,
+    /// The DNS name of a service, `_app._tcp` and a domain.
+    ServiceName,
     /// A host that a certificate is asked for.
     CertificateName,
     /// A URL with `https://`.
@@ -82,6 +96,12 @@ pub(in crate::config) enum Scalar {
     /// A line of text for people.
     Note,
 }
+
+/// The longest body that a table holds, in bytes.
+const LONGEST_BODY: usize = 16 << 10;
+
+/// The longest value of a header that a table holds, in bytes.
+const LONGEST_FIELD: usize = 4 << 10;
 
 /// The longest note, in bytes: it goes into logs, metrics and pages.
 const LONGEST_NOTE: usize = 500;
