@@ -171,7 +171,9 @@ impl ProxyHttp for Proxy {
             peer::warn_of_certificate(context, &error);
         }
         if failure == UpstreamFailure::ConnectionTimeout && context.time_left().is_some_and(|left| left.is_zero()) {
-            return deadline::passed(); // the server may have had less than its time for it, and is not to blame
+            // The server may have had less than its time for it, and is not to blame.
+            context.attempts.server = None;
+            return deadline::passed();
         }
         self.end_without_connection(context, failure);
         let again = self.goes_again(session, Mishap::NoConnection, context);
