@@ -87,6 +87,7 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
         servers: pool.servers().len(),
         healthy: pool.healthy(),
     }));
+    metrics.set_ejected(pools.iter().map(|(purpose, pool)| (purpose.as_str(), pool.region().as_str(), pool.ejected())));
     // Another edge counts its own.
     let of_apps = pools.iter().filter(|(_, pool)| *pool.purpose() != Purpose::Edge);
     metrics.set_loads(of_apps.map(|(purpose, pool)| {

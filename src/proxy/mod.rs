@@ -21,6 +21,7 @@ mod http1;
 mod http2;
 mod https;
 mod intake;
+mod judge;
 mod layer;
 mod listener;
 mod outcome;
@@ -169,6 +170,11 @@ impl ProxyHttp for Proxy {
         if failure == UpstreamFailure::Certificate {
             peer::warn_of_certificate(context, &error);
         }
+        if failure == UpstreamFailure::ConnectionTimeout && context.time_left().is_some_and(|left| left.is_zero()) {
+            // The server may have had less than its time for it, and is not to blame.
+            context.attempts.server = None;
+            return deadline::passed();
+        }
         self.end_without_connection(context, failure);
         let again = self.goes_again(session, Mishap::NoConnection, context);
         error.set_retry(again);
@@ -232,7 +238,8 @@ impl ProxyHttp for Proxy {
         head: &mut ResponseHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
-        if !head.status.is_informational() && context.is_too_late() {
+        let is_final = !head.status.is_informational() || head.status == http::StatusCode::SWITCHING_PROTOCOLS;
+        if is_final && context.is_too_late() {
             return Err(deadline::passed());
         }
         context.attempts.first_byte = context.attempts.began.map(|began| clock::monotonic().duration_since(began));
@@ -244,7 +251,7 @@ impl ProxyHttp for Proxy {
         }
         let is_held = !session.as_ref().retry_buffer_truncated();
         self.take(session.req_header(), head, is_held, context)?;
-        if !head.status.is_informational() || head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+        if is_final {
             context.attempts.has_answered = true;
             context.answer_begins(session.req_header(), head);
         }
@@ -271,6 +278,7 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
     ) -> Result<()> {
         grpc::take_status(trailers, context);
+        headers::strip_own(trailers);
         Ok(())
     }
 

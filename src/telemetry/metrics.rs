@@ -3,6 +3,7 @@
 use super::names;
 use super::overload::Overload;
 use super::series::Series;
+use super::servers::ServerMeters;
 use super::standing::Standing;
 use super::words::{
     AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, GuardResult, HandoverResult, HopResult, MintResult,
@@ -87,6 +88,7 @@ pub(super) struct Families {
     handovers: Vec<IntCounter>,
     stalled: Series<IntGauge>,
     pub(super) standing: Standing,
+    pub(super) servers_seen: ServerMeters,
 }
 
 /// What is shown of one region.
@@ -217,6 +219,7 @@ impl Metrics {
             handovers: each(counters(names::HANDOVERS)?, &mut HandoverResult::ALL.iter().map(|word| word.as_str())),
             stalled: gauges(names::RUNTIME_STALLED)?,
             standing: Standing::new(&registry)?,
+            servers_seen: ServerMeters::new(&registry)?,
         };
         Ok(Self { registry, families: Arc::new(families) })
     }

@@ -8,6 +8,7 @@
 //! | `overload` | what pools have at once, what is kept from them, and where their breakers stand |
 //! | `spans` | spans of traces, handed to whoever sends them |
 //! | `standing` | those that say how the edge itself stands, what regions can carry and when drains end |
+//! | `servers` | probes and ejections of servers |
 //! | `request_meters` | the counters of requests, found without writing a label |
 //! | `words` | the label values that are results: of an upstream request, a retry, a look-up |
 //! | `access_log` | one line a request, handed to a writer that never holds a request up |
@@ -29,6 +30,7 @@ mod printable;
 mod process_log;
 mod request_meters;
 mod series;
+mod servers;
 mod spans;
 mod standing;
 mod words;
@@ -45,5 +47,6 @@ pub use request_meters::RequestMeters;
 pub use spans::{Span, SpanKind, SpanValue, Spans, TraceContext, Tracer};
 pub use words::{
     AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GatePassage, GeoLookup, GuardResult, HandoverResult,
-    HopResult, MintResult, Rejection, ReplayResult, RetryResult, Reused, SpanResult, TlsReload, UpstreamResult,
+    HopResult, MintResult, ProbeOutcome, ProbeWord, Rejection, ReplayResult, RetryResult, Reused, SpanResult,
+    TlsReload, UpstreamResult,
 };

@@ -309,6 +309,12 @@ pub struct ServiceStatus {
     pub servers: usize,
     /// How many of them are not known to be unhealthy.
     pub healthy: usize,
+    /// How many of them get no new requests for a while, for how theirs ended.
+    #[serde(default)]
+    pub ejected: usize,
+    /// The servers that are unhealthy or ejected: the first [`ServiceStatus::MOST_UNWELL`] of them.
+    #[serde(default)]
+    pub unwell: Vec<UnwellStatus>,
     /// Where the breaker of the pool stands: `closed`, `half_open` or `open`; missing for an edge.
     #[serde(default)]
     pub breaker: Option<BreakerState>,
@@ -324,8 +330,31 @@ pub struct ServiceStatus {
     /// How many requests it may have; missing where there is no limit.
     #[serde(default)]
     pub limit: Option<u32>,
-    /// DNS names that cannot be resolved at the moment, breakers that are open and places that are all taken, in words.
+    /// DNS names that cannot be resolved at the moment, servers that are not well, breakers that are open and places that are
+    /// all taken, in words.
     pub problems: Vec<String>,
+}
+
+impl ServiceStatus {
+    /// How many servers are named that are not well.
+    pub const MOST_UNWELL: usize = 20;
+}
+
+/// A server that is unhealthy or ejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnwellStatus {
+    /// Where it is.
+    pub address: String,
+    /// Whether its probes say that it is well.
+    pub healthy: bool,
+    /// Since when it is healthy or unhealthy without a break.
+    pub since: Timestamp,
+    /// Why its last probe failed, where it is unhealthy and that is known.
+    pub why: Option<String>,
+    /// Until when it is ejected, where it is.
+    pub ejected_until: Option<Timestamp>,
+    /// Why it is ejected, where it is.
+    pub ejected_why: Option<String>,
 }
 
 /// A drain of the table.

@@ -9,6 +9,7 @@
 //! | `words` | how the parts of a table are said |
 
 mod failover;
+mod health;
 mod homes;
 mod limits;
 mod resilience;

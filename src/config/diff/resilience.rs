@@ -7,10 +7,12 @@ use crate::config::quantity::write_duration;
 use crate::model::{GateRules, GatedSessions, Resilience};
 
 pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
-    let Resilience { failover: falls, gate: rules, retries, breaker, limits: of_pool } = resilience;
+    let Resilience { failover: falls, gate: rules, retries, health, outliers, breaker, limits: of_pool } = resilience;
     failover(says, falls);
     gate(says, rules);
     super::retries::retries(says, retries);
+    super::health::health(says, "", health);
+    super::health::outliers(says, outliers.as_ref());
     limits::breaker(says, breaker);
     limits::limits(says, of_pool);
 }

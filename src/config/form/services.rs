@@ -1,7 +1,9 @@
 //! The form of `services:`.
 
 use super::failover::FAILOVER;
+use super::health::HEALTH;
 use super::limits::{BREAKER, LIMITS};
+use super::outliers::OUTLIERS;
 use super::pools::NAMED_POOLS;
 use super::resilience::GATE;
 use super::retries::RETRIES;
@@ -76,6 +78,8 @@ pub(super) static SERVICE: Record = Record {
         RETRIES,
         FAILOVER,
         GATE,
+        HEALTH,
+        OUTLIERS,
         BREAKER,
         LIMITS,
         Key::new(
