@@ -99,10 +99,11 @@ proptest! {
         prop_assert_eq!(careful.region().is_some(), bold.region().is_some(), "{:?} {:?}", careful, bold);
         let Some(region) = careful.region() else { return Ok(()) };
         if !world.is_present(careful.service, region) && !matches!(careful.arrived, Arrived::ByHop(_)) {
-            prop_assert!(matches!(
+            let said = matches!(
                 careful.outcome,
                 Outcome::Serve { despite: Some(Despite::Caution | Despite::Drain { .. }), .. }
-            ));
+            );
+            prop_assert!(said, "{:?}", careful.outcome);
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `health` | how servers are probed, and when they are ejected |
 //! | `homes` | home rules, which have no names |
 //! | `resilience` | what a service does where its servers fail |
 //! | `retries` | what is tried again |
