@@ -3,7 +3,7 @@
 use super::Server;
 use crate::live::clock;
 use crate::live::fleet::care::Care;
-use crate::model::Timestamp;
+use crate::model::{OutlierRules, Timestamp};
 use crate::resilience::{EjectionWhy, Health, HealthLimits, Observation, ProbeFailure, Standing};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -62,6 +62,11 @@ impl Server {
     #[must_use]
     pub fn is_open(&self, now: Duration) -> bool {
         self.is_healthy() && !self.outlier.is_ejected(now)
+    }
+
+    /// When it is ejected; never where missing.
+    pub(in crate::live::fleet) fn outlier_rules(&self) -> Option<OutlierRules> {
+        self.care.load().outliers
     }
 
     /// Why it is unhealthy, where it is and a probe has said why.
