@@ -115,7 +115,7 @@ fn each_word_of_a_table_is_told() {
         (
             "largest_body: 1MiB",
             "retries: {retry_on: [retriable-status-codes], statuses: [429]}",
-            "s: retried statuses: added 429",
+            "s: retried statuses is 429, there was none",
         ),
         ("largest_body: 1MiB", "retries: {back_off: {base: 10ms}}", "s: back-off base is 10ms, was 25ms"),
         ("largest_body: 1MiB", "retries: {back_off: {longest: 1s}}", "s: longest back-off is 1s, was 250ms"),
