@@ -37,6 +37,7 @@ mod leases;
 mod life;
 mod minted;
 mod operator;
+mod overload;
 mod preview;
 mod proxy_protocol;
 mod replays;

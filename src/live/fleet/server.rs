@@ -6,7 +6,9 @@ use crate::balance::{ServerHash, Weight};
 use crate::live::clock;
 use crate::live::memory::ServerMemory;
 use crate::model::{PeerCredentials, PoolTls, ProxyVersion, RegionName, Timestamp};
-use crate::resilience::{EjectionWhy, Health, HealthLimits, Observation, OutlierTrack, ProbeFailure, Standing};
+use crate::resilience::{
+    Breaker, BreakerState, EjectionWhy, Health, HealthLimits, Observation, OutlierTrack, ProbeFailure, Standing,
+};
 use crate::routing::Credentials;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::net::SocketAddr;
@@ -70,6 +72,8 @@ pub struct Server {
     falls: AtomicU32,
     /// When it last began to be warmed up, in milliseconds of [`clock::elapsed`]; [`Server::WARM`] where it never did.
     warming_since: AtomicU64,
+    /// Whether requests are kept from it, as too many of them fail.
+    pub(super) breaker: Breaker,
     stirred: [Notify; 2],
 }
 
@@ -104,6 +108,7 @@ impl Server {
             active: AtomicUsize::new(0),
             falls: AtomicU32::new(0),
             warming_since: AtomicU64::new(Self::WARM),
+            breaker: Breaker::default(),
             stirred: Default::default(),
         }
     }
@@ -230,6 +235,18 @@ impl Server {
             let _ = self.take_change(); // a table that takes a probe away says so itself
         }
         changed
+    }
+
+    /// Whether its breaker keeps requests from it now. While that is closed one atomic load.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.breaker.is_cut(clock::elapsed)
+    }
+
+    /// Where its breaker stands.
+    #[must_use]
+    pub fn breaker_state(&self) -> BreakerState {
+        self.breaker.state(clock::elapsed())
     }
 
     /// Since when it is healthy or unhealthy without a break; where it never changed, since it came.

@@ -16,7 +16,6 @@ pub mod stepwise;
 pub use app::App;
 pub use client::Client;
 pub use edge::EdgeProcess;
-pub use odd::{Manner, Odd};
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
