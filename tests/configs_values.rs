@@ -373,7 +373,7 @@ fn services() {
                 servers: false,
                 pool: true,
             },
-            limits: Limits {
+            limits: homeward::model::Limits {
                 requests: Some(200.try_into().unwrap()),
                 server_requests: Some(50.try_into().unwrap()),
                 pending: 30,
