@@ -7,6 +7,8 @@
 mod behaviour;
 #[path = "faults/checks.rs"]
 mod checks;
+#[path = "faults/deaths.rs"]
+mod deaths;
 #[path = "faults/figures.rs"]
 mod figures;
 #[path = "faults/options.rs"]

@@ -10,6 +10,7 @@
 mod behaviour;
 mod checks;
 mod client;
+mod deaths;
 mod figures;
 mod ground;
 mod load;

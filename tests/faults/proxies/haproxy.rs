@@ -9,7 +9,7 @@ use std::path::Path;
 /// Writes its file; gives back its arguments.
 pub fn write(directory: &Path, address: SocketAddr, admin: SocketAddr, pools: &[Vec<SocketAddr>; 3]) -> Vec<String> {
     let mut text = format!(
-        "global\n    maxconn 15000\n    nbthread 2\n\
+        "global\n    maxconn 9000\n    nbthread 2\n\
          defaults\n    mode http\n    balance roundrobin\n\
          \x20   option redispatch 1\n    retries 3\n    retry-on conn-failure empty-response response-timeout\n\
          \x20   timeout connect 250ms\n    timeout server 1s\n    timeout client 30s\n    timeout http-request 10s\n\

@@ -1,15 +1,23 @@
 //! The scenarios, and what runs them.
 
+mod gate;
 mod majority;
+mod overload;
+mod sigkill;
+mod strikes;
 
-use crate::checks::Findings;
+use crate::checks::{Bound, Findings, Worst};
+use crate::deaths::Toll;
 use crate::ground::Ground;
 use crate::options::Options;
 use crate::proxies::Kind;
 use crate::report::Results;
 use crate::stage::Run;
 use crate::table::Service;
+use futures_util::FutureExt;
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -35,7 +43,31 @@ pub struct Scenario {
 }
 
 /// All of them, in the order in which they are run and reported.
-pub const ALL: &[Scenario] = &[majority::SCENARIO];
+pub const ALL: &[Scenario] = &[
+    majority::SCENARIO,
+    sigkill::SCENARIO,
+    strikes::KILLED,
+    strikes::SILENT,
+    strikes::SLOW,
+    strikes::HALF,
+    strikes::RESETS,
+    strikes::LOGINS,
+    strikes::DECLARED,
+    strikes::FLAPPING,
+    overload::SCENARIO,
+    gate::SCENARIO,
+];
+
+/// What most of them have in common.
+const PLAIN: Scenario = Scenario {
+    name: "",
+    about: "",
+    needs_black_holes: false,
+    needs_names: false,
+    compares: false,
+    seeds: 100,
+    run: |_| -> Running<'_> { Box::pin(std::future::ready(Findings::default())) },
+};
 
 /// Runs what is asked for and writes the report.
 pub async fn run(options: &Options, ground: &Ground) -> ExitCode {
@@ -72,7 +104,9 @@ pub async fn run(options: &Options, ground: &Ground) -> ExitCode {
             for seed in 1..=options.seeds.min(scenario.seeds) {
                 let soak = options.soak.unwrap_or(Duration::from_hours(1));
                 let run = Run { kind, seed, scale: options.scale, ground, soak };
-                let findings = (scenario.run)(&run).await;
+                // One that cannot be measured keeps nobody from measuring the others.
+                let findings = AssertUnwindSafe((scenario.run)(&run)).catch_unwind().await;
+                let findings = findings.unwrap_or_else(|why| broken(&*why));
                 ground.heal();
                 print(scenario, &run, &findings);
                 // Other proxies are there for comparison: they are bound to nothing.
@@ -84,6 +118,14 @@ pub async fn run(options: &Options, ground: &Ground) -> ExitCode {
     }
     results.write();
     if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn broken(why: &(dyn Any + Send)) -> Findings {
+    let why = why.downcast_ref::<String>().map(String::as_str).or_else(|| why.downcast_ref::<&str>().copied());
+    let mut findings = Findings::default();
+    findings.check("runs that came to no end", 1.0, Bound::AtMost(0.0));
+    findings.notes.push(format!("broken off: {}", why.unwrap_or("?").lines().next().unwrap_or("?")));
+    findings
 }
 
 fn usage(why: &str) -> ExitCode {
@@ -118,4 +160,13 @@ fn say_unknown(findings: &mut Findings, service: &Service) {
     if !unknown.is_empty() {
         findings.notes.push(format!("without {}, which this edge does not know", unknown.join(", ")));
     }
+}
+
+/// What deaths cost, and what they may.
+fn say_toll(findings: &mut Findings, toll: &Toll) {
+    findings.figure("POSTs lost with a server", "", toll.posts_taken_along as f64, Worst::High);
+    findings.figure("POSTs lost unread", "", toll.posts_unread as f64, Worst::High);
+    findings.check("GETs that fail", toll.gets as f64, Bound::AtMost(0.0));
+    findings.check("POSTs that fail and were in no server that died", toll.posts_without_reason as f64, Bound::AtMost(0.0));
+    findings.check("POSTs that two servers saw", toll.posts_seen_twice as f64, Bound::AtMost(0.0));
 }
