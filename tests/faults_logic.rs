@@ -11,7 +11,24 @@ mod checks;
 mod deaths;
 #[path = "faults/figures.rs"]
 mod figures;
+#[path = "faults/names.rs"]
+mod names;
 #[path = "faults/options.rs"]
 mod options;
 #[path = "faults/record.rs"]
 mod record;
+
+#[path = "faults/tests/behaviour.rs"]
+mod of_behaviour;
+#[path = "faults/tests/checks.rs"]
+mod of_checks;
+#[path = "faults/tests/deaths.rs"]
+mod of_deaths;
+#[path = "faults/tests/figures.rs"]
+mod of_figures;
+#[path = "faults/tests/names.rs"]
+mod of_names;
+#[path = "faults/tests/options.rs"]
+mod of_options;
+#[path = "faults/tests/record.rs"]
+mod of_record;

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement fails by panicking")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the figures are what it is for")]
 #![allow(clippy::disallowed_methods, reason = "it measures with the clock itself")]
-#![allow(unused_imports, reason = "the tests inside of the pure files are run by faults_logic.rs")]
 #![allow(unreachable_pub, reason = "it is a program of one piece")]
 
 mod behaviour;
@@ -14,6 +13,7 @@ mod deaths;
 mod figures;
 mod ground;
 mod load;
+mod names;
 mod options;
 mod proxies;
 mod record;

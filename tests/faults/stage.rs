@@ -87,7 +87,10 @@ impl Stage {
         let after = self.proxy.tries().await;
         let requests = records.iter().filter(|record| record.ask.due >= self.faults_began).count();
         let tries = self.before.map_or(f64::NAN, |before| after.per_request(before, requests));
-        Taken { records, ledger: self.town.take_ledger(), tries, faults_began: self.faults_began }
+        self.proxy.end().await;
+        let ledger = self.town.take_ledger();
+        self.town.end().await;
+        Taken { records, ledger, tries, faults_began: self.faults_began }
     }
 }
 

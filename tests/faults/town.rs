@@ -87,6 +87,12 @@ impl Town {
         }
     }
 
+    /// Ends all servers.
+    pub async fn end(mut self) {
+        let all = self.all();
+        self.kill(&all).await;
+    }
+
     /// Starts those of these servers that do not run.
     pub async fn revive(&mut self, ids: &[ServerId]) {
         let ledger = self.ledger.clone();

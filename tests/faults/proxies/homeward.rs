@@ -13,8 +13,18 @@ pub fn write(
     pools: &[Vec<SocketAddr>; 3],
     service: &Service,
 ) -> Vec<String> {
-    let pools = pools.clone().map(|pool| pool.iter().map(ToString::to_string).collect());
-    std::fs::write(directory.join("routing.yaml"), table::text(service, &pools, "")).unwrap();
+    write_named(directory, address, admin, &pools.clone().map(|pool| pool.iter().map(ToString::to_string).collect()), service)
+}
+
+/// The same, for servers that may have names.
+pub fn write_named(
+    directory: &Path,
+    address: SocketAddr,
+    admin: SocketAddr,
+    pools: &[Vec<String>; 3],
+    service: &Service,
+) -> Vec<String> {
+    std::fs::write(directory.join("routing.yaml"), table::text(service, pools, "")).unwrap();
     write_settings(directory, address, admin);
     ["run", "--config", "homeward.yaml"].map(String::from).to_vec()
 }

@@ -95,8 +95,7 @@ impl Proxy {
     pub async fn start(kind: Kind, ground: &Ground, town: &Town, service: &Service) -> Self {
         let pools = [0, 1, 2].map(|region| town.addresses(region));
         let directory = tempfile::tempdir().unwrap();
-        let host = IpAddr::V4(ground.address(100, 1));
-        let (address, admin) = (SocketAddr::new(host, 8080), SocketAddr::new(host, 9901));
+        let (address, admin) = addresses(ground);
         let program = kind.program().expect("it is installed");
         let arguments = match kind {
             Kind::Homeward => homeward::write(directory.path(), address, admin, &pools, service),
@@ -107,8 +106,17 @@ impl Proxy {
         Self::start_in(kind, directory, address, admin, &program, arguments).await
     }
 
-    /// Starts an edge on files that are there.
-    pub async fn start_in(
+    /// Starts an edge whose servers have names.
+    pub async fn start_by_name(ground: &Ground, pools: &[Vec<String>; 3], service: &Service) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (address, admin) = addresses(ground);
+        let arguments = homeward::write_named(directory.path(), address, admin, pools, service);
+        let program = Kind::Homeward.program().expect("it is built");
+        Self::start_in(Kind::Homeward, directory, address, admin, &program, arguments).await
+    }
+
+    /// Starts it on files that are there.
+    async fn start_in(
         kind: Kind,
         directory: TempDir,
         address: SocketAddr,
@@ -145,6 +153,11 @@ impl Proxy {
         }
     }
 
+    /// Ends it.
+    pub async fn end(mut self) {
+        let _ = self.child.kill().await;
+    }
+
     /// What the process said so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("process.log")).unwrap_or_default()
@@ -172,6 +185,12 @@ impl Proxy {
             }
         }
     }
+}
+
+/// Where a proxy listens, and where its figures are.
+fn addresses(ground: &Ground) -> (SocketAddr, SocketAddr) {
+    let host = IpAddr::V4(ground.address(100, 1));
+    (SocketAddr::new(host, 8080), SocketAddr::new(host, 9901))
 }
 
 fn is_region(labels: &str) -> bool {

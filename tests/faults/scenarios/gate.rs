@@ -44,7 +44,7 @@ struct Outcome {
 async fn gate(run: &Run<'_>) -> Findings {
     let mut findings = Findings::default();
     for (mode, value) in [("moved", "{sessions: moved}"), ("none", "{sessions: none}")] {
-        let service = Service::usual().with("balance", "session").with("gate", value);
+        let service = Service::usual().with("balance", "session").with("balance_factor", "1000%").with("gate", value);
         let mut town = Town::start(run.ground, [4, 4, 4], Behaviour { load: LOAD, ..Behaviour::default() }).await;
         let proxy = Proxy::start(run.kind, run.ground, &town, &service).await;
         let pool = Arc::new(Pool::new(proxy.address));
@@ -58,8 +58,9 @@ async fn gate(run: &Run<'_>) -> Findings {
             town.kill(&dead).await;
             let outcome = after(&pool, &town, sessions).await;
             say(&mut findings, mode, what, &outcome);
-            tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        proxy.end().await;
+        town.end().await;
     }
     findings
 }

@@ -15,7 +15,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "majority",
     about: "7 of 10 servers of a region vanish (packets dropped) for 90 s, then come back",
     needs_black_holes: true,
-    compares: true,
+    seeds_of_others: 100,
     run: |run| -> Running<'_> { Box::pin(majority(run)) },
     ..super::PLAIN
 };

@@ -1,5 +1,6 @@
 //! The scenarios, and what runs them.
 
+mod dns;
 mod gate;
 mod majority;
 mod overload;
@@ -34,10 +35,10 @@ pub struct Scenario {
     pub needs_black_holes: bool,
     /// Whether it needs a name server of its own.
     pub needs_names: bool,
-    /// Whether other proxies are put through it too.
-    pub compares: bool,
     /// The most seeds that it is run with.
     pub seeds: u32,
+    /// The same for other proxies; 0 where they have nothing of the kind.
+    pub seeds_of_others: u32,
     /// Runs it.
     pub run: for<'a> fn(&'a Run<'a>) -> Running<'a>,
 }
@@ -54,6 +55,7 @@ pub const ALL: &[Scenario] = &[
     strikes::LOGINS,
     strikes::DECLARED,
     strikes::FLAPPING,
+    dns::SCENARIO,
     overload::SCENARIO,
     gate::SCENARIO,
 ];
@@ -64,8 +66,8 @@ const PLAIN: Scenario = Scenario {
     about: "",
     needs_black_holes: false,
     needs_names: false,
-    compares: false,
     seeds: 100,
+    seeds_of_others: 0,
     run: |_| -> Running<'_> { Box::pin(std::future::ready(Findings::default())) },
 };
 
@@ -95,13 +97,17 @@ pub async fn run(options: &Options, ground: &Ground) -> ExitCode {
             results.leave_out(scenario.name, &why);
             continue;
         }
-        for kind in kinds.iter().copied().filter(|kind| scenario.compares || *kind == Kind::Homeward) {
+        for kind in kinds.iter().copied() {
+            let most = if kind == Kind::Homeward { scenario.seeds } else { scenario.seeds_of_others };
+            if most == 0 {
+                continue;
+            }
             if kind.program().is_none() {
                 results.leave_proxy_out(scenario.name, kind, "not installed");
                 continue;
             }
             results.begin(scenario, kind, options.scale);
-            for seed in 1..=options.seeds.min(scenario.seeds) {
+            for seed in 1..=options.seeds.min(most) {
                 let soak = options.soak.unwrap_or(Duration::from_hours(1));
                 let run = Run { kind, seed, scale: options.scale, ground, soak };
                 // One that cannot be measured keeps nobody from measuring the others.

@@ -69,6 +69,8 @@ async fn overload(run: &Run<'_>) -> Findings {
             findings.check("p99 of the served at 3 ×, ms", thrice.admitted.p99 * 1000.0, Bound::AtMost(2000.0));
             findings.failures = thrice.all.kinds();
         }
+        proxy.end().await;
+        town.end().await;
     }
     say_unknown(&mut findings, &shedding);
     findings

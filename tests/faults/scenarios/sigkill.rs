@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "sigkill",
     about: "one server of four after the other is killed by SIGKILL under load and started again, for 2 minutes",
-    compares: true,
+    seeds_of_others: 1,
     run: |run| -> Running<'_> { Box::pin(sigkill(run)) },
     ..super::PLAIN
 };

@@ -49,7 +49,16 @@ pub fn run(listen: SocketAddr, region: &str) -> ExitCode {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
-        let listener = match listen_on(listen) {
+        let mut listening = listen_on(listen);
+        for _ in 0..500 {
+            if listening.is_ok() {
+                break;
+            }
+            // One that was killed may not be gone yet.
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            listening = listen_on(listen);
+        }
+        let listener = match listening {
             Ok(listener) => listener,
             Err(error) => {
                 eprintln!("faults server: {listen}: {error}");
