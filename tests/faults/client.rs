@@ -111,7 +111,8 @@ fn visitor(ask: &Ask) -> String {
 }
 
 fn request(ask: &Ask) -> Request<Full<Bytes>> {
-    let (method, path, body) = if ask.is_post { ("POST", "/login", "name=me&password=mine\n") } else { ("GET", "/", "") };
+    let (method, path, body) =
+        if ask.is_post { ("POST", "/login", "name=me&password=mine\n") } else { ("GET", "/", "") };
     let mut request = Request::builder()
         .method(method)
         .uri(path)

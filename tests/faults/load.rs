@@ -56,16 +56,6 @@ impl Load {
         records.sort_by_key(|record| record.ask.due);
         records
     }
-
-    /// Looks at the records so far, in the order in which they were over.
-    pub fn look<T>(&self, look: impl FnOnce(&[Record]) -> T) -> T {
-        look(&self.records.lock().unwrap())
-    }
-
-    /// Takes the records so far.
-    pub fn take(&self) -> Vec<Record> {
-        std::mem::take(&mut *self.records.lock().unwrap())
-    }
 }
 
 /// The number of the next request: no two of one process have the same.
@@ -116,6 +106,7 @@ fn draw(random: &mut fastrand::Rng, mix: &Mix, due: u64) -> Ask {
         }
         at -= part;
     }
-    let session = (random.f64() < mix.sessions).then(|| u32::from(home) * mix.sessions_each + random.u32(0..mix.sessions_each));
+    let session =
+        (random.f64() < mix.sessions).then(|| u32::from(home) * mix.sessions_each + random.u32(0..mix.sessions_each));
     Ask { id: next_id(), home, session, is_post: random.f64() < mix.posts, due }
 }

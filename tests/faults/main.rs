@@ -21,6 +21,9 @@ mod report;
 mod scenarios;
 mod server;
 mod stage;
+#[allow(dead_code, unused_imports, reason = "the everyday tests use the rest")]
+#[path = "../end_to_end/support/mod.rs"]
+mod support;
 mod table;
 mod town;
 

@@ -91,7 +91,9 @@ fn read_run<'a>(mut rest: impl Iterator<Item = &'a String>) -> Result<Asked, Str
         let value = rest.next().ok_or_else(|| format!("{word} needs a value"))?;
         let bad = || format!("{word} cannot be {value}");
         match word.as_str() {
-            "--seeds" => options.seeds = value.parse().ok().filter(|seeds| (1..=100).contains(seeds)).ok_or_else(bad)?,
+            "--seeds" => {
+                options.seeds = value.parse().ok().filter(|seeds| (1..=100).contains(seeds)).ok_or_else(bad)?
+            }
             "--seconds-scale" => {
                 options.scale = value.parse().ok().filter(|scale| (0.01..=10.0).contains(scale)).ok_or_else(bad)?;
             }

@@ -114,7 +114,11 @@ impl Taken {
         let unsent = summary.failures.get("not sent").copied().unwrap_or(0);
         let before = Summary::of(self.records.iter().filter(|record| record.over < self.faults_began));
         if unsent > 0 {
-            findings.check("requests that the harness could not send", unsent as f64, crate::checks::Bound::AtMost(0.0));
+            findings.check(
+                "requests that the harness could not send",
+                unsent as f64,
+                crate::checks::Bound::AtMost(0.0),
+            );
         }
         // What fails without any fault is no work of a fault.
         findings.check("failures before the fault", before.failed() as f64, crate::checks::Bound::AtMost(0.0));

@@ -106,7 +106,11 @@ impl Town {
         }
         for (server, child, ear, mut out) in started {
             let line = timeout(PATIENCE, out.next_line()).await;
-            assert!(matches!(&line, Ok(Ok(Some(line))) if line == READY), "{} does not serve: {line:?}", server.address);
+            assert!(
+                matches!(&line, Ok(Ok(Some(line))) if line == READY),
+                "{} does not serve: {line:?}",
+                server.address
+            );
             let reader = tokio::spawn(read(server.id, out, ledger.clone()));
             server.process = Some(Process { child, ear, reader });
         }

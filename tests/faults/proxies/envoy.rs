@@ -35,7 +35,9 @@ pub fn write(
         },
     });
     std::fs::write(directory.join("envoy.json"), config.to_string()).unwrap();
-    ["-c", "envoy.json", "--concurrency", "2", "--use-dynamic-base-id", "--log-level", "error"].map(String::from).to_vec()
+    ["-c", "envoy.json", "--concurrency", "2", "--use-dynamic-base-id", "--log-level", "error"]
+        .map(String::from)
+        .to_vec()
 }
 
 fn socket(address: SocketAddr) -> Value {
@@ -44,11 +46,10 @@ fn socket(address: SocketAddr) -> Value {
 
 /// Where requests go: by the prefix of the session, then by the visitor's address.
 fn routes() -> Vec<Value> {
-    let session = |prefix: &str| {
-        json!({"name": "cookie", "string_match": {"safe_regex": {"regex": format!("(.*; ?)?sid={prefix}-.*")}}})
-    };
+    let session = |prefix: &str| json!({"name": "cookie", "string_match": {"safe_regex": {"regex": format!("(.*; ?)?sid={prefix}-.*")}}});
     let address = |nth: usize| json!({"name": "x-forwarded-for", "string_match": {"prefix": format!("10.{nth}.")}});
-    let mut homes: Vec<_> = PREFIXES.iter().zip(REGIONS).map(|(prefix, region)| (Some(session(prefix)), region)).collect();
+    let mut homes: Vec<_> =
+        PREFIXES.iter().zip(REGIONS).map(|(prefix, region)| (Some(session(prefix)), region)).collect();
     homes.extend((1..).zip(REGIONS).map(|(nth, region)| (Some(address(nth)), region)));
     homes.push((None, REGIONS[0]));
     let mut routes = Vec::new();

@@ -13,18 +13,24 @@ pub fn write(
     pools: &[Vec<SocketAddr>; 3],
     service: &Service,
 ) -> Vec<String> {
-    write_named(directory, address, admin, &pools.clone().map(|pool| pool.iter().map(ToString::to_string).collect()), service)
+    write_named(directory, address, admin, &named(pools), service, "")
 }
 
-/// The same, for servers that may have names.
+/// The servers as a table writes them.
+pub fn named(pools: &[Vec<SocketAddr>; 3]) -> [Vec<String>; 3] {
+    pools.clone().map(|pool| pool.iter().map(ToString::to_string).collect())
+}
+
+/// The same, for servers that may have names, with more sections in the table.
 pub fn write_named(
     directory: &Path,
     address: SocketAddr,
     admin: SocketAddr,
     pools: &[Vec<String>; 3],
     service: &Service,
+    more: &str,
 ) -> Vec<String> {
-    std::fs::write(directory.join("routing.yaml"), table::text(service, pools, "")).unwrap();
+    std::fs::write(directory.join("routing.yaml"), table::text(service, pools, more)).unwrap();
     write_settings(directory, address, admin);
     ["run", "--config", "homeward.yaml"].map(String::from).to_vec()
 }

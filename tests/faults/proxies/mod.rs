@@ -53,10 +53,8 @@ impl Kind {
             Self::Homeward => Some(env!("CARGO_BIN_EXE_homeward").into()),
             Self::Haproxy => on_path("haproxy"),
             Self::Envoy | Self::EnvoyTuned => {
-                let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-                    || Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
-                    PathBuf::from,
-                );
+                let target = std::env::var_os("CARGO_TARGET_DIR")
+                    .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
                 Some(target.join("faults/venv/bin/envoy")).filter(|path| path.exists()).or_else(|| on_path("envoy"))
             }
         }
@@ -106,11 +104,11 @@ impl Proxy {
         Self::start_in(kind, directory, address, admin, &program, arguments).await
     }
 
-    /// Starts an edge whose servers have names.
-    pub async fn start_by_name(ground: &Ground, pools: &[Vec<String>; 3], service: &Service) -> Self {
+    /// Starts an edge whose servers may have names, with more sections in its table.
+    pub async fn start_with(ground: &Ground, pools: &[Vec<String>; 3], service: &Service, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (address, admin) = addresses(ground);
-        let arguments = homeward::write_named(directory.path(), address, admin, pools, service);
+        let arguments = homeward::write_named(directory.path(), address, admin, pools, service, more);
         let program = Kind::Homeward.program().expect("it is built");
         Self::start_in(Kind::Homeward, directory, address, admin, &program, arguments).await
     }
@@ -148,7 +146,12 @@ impl Proxy {
         let deadline = Instant::now() + PATIENCE;
         while page(self.admin, path).await.is_none() {
             let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < deadline, "{} does not serve:\n{}", self.kind.name(), self.log());
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "{} does not serve:\n{}",
+                self.kind.name(),
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -180,9 +183,7 @@ impl Proxy {
         match self.kind {
             Kind::Homeward => Tries::All(self.sum("homeward_upstream_requests_total", |_| true).await),
             Kind::Haproxy => Tries::Again(self.sum("haproxy_backend_retry_warnings_total", is_region).await),
-            Kind::Envoy | Kind::EnvoyTuned => {
-                Tries::Again(self.sum("envoy_cluster_upstream_rq_retry", |_| true).await)
-            }
+            Kind::Envoy | Kind::EnvoyTuned => Tries::Again(self.sum("envoy_cluster_upstream_rq_retry", |_| true).await),
         }
     }
 }

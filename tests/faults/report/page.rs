@@ -102,7 +102,8 @@ fn said_of(text: &mut String, name: &str, proxy: &Value) {
     writeln!(text, "\n**{name}** {version}, {ran}, seeds 1 to {seeds}{scale}, on {machine}.").unwrap();
     for check in first["checks"].as_array().into_iter().flatten() {
         let (what, bound) = (said(check, "what"), said(check, "bound"));
-        let of_all = |run: &Value| run["checks"].as_array()?.iter().find(|other| other["what"] == check["what"]).cloned();
+        let of_all =
+            |run: &Value| run["checks"].as_array()?.iter().find(|other| other["what"] == check["what"]).cloned();
         let all: Vec<_> = runs.iter().filter_map(of_all).collect();
         let values: Vec<_> = all.iter().map(|check| number(value(check), "")).collect();
         let is_kept = all.iter().all(|check| check["kept"] == true);

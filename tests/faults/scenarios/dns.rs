@@ -52,7 +52,7 @@ async fn dns_dead(run: &Run<'_>) -> Findings {
     };
     publish(&|server| is_old(server));
     let pools = [0, 1, 2].map(|region| vec![format!("{}:8080", name(region))]);
-    let proxy = Proxy::start_by_name(run.ground, &pools, &service).await;
+    let proxy = Proxy::start_with(run.ground, &pools, &service, "").await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let load = Load::start(proxy.address, MIX, run.seed.into());
     tokio::time::sleep(Duration::from_secs(10)).await;

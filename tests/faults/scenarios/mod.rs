@@ -5,6 +5,7 @@ mod gate;
 mod majority;
 mod overload;
 mod sigkill;
+mod soak;
 mod strikes;
 
 use crate::checks::{Bound, Findings, Worst};
@@ -58,6 +59,7 @@ pub const ALL: &[Scenario] = &[
     dns::SCENARIO,
     overload::SCENARIO,
     gate::SCENARIO,
+    soak::SCENARIO,
 ];
 
 /// What most of them have in common.
@@ -173,6 +175,10 @@ fn say_toll(findings: &mut Findings, toll: &Toll) {
     findings.figure("POSTs lost with a server", "", toll.posts_taken_along as f64, Worst::High);
     findings.figure("POSTs lost unread", "", toll.posts_unread as f64, Worst::High);
     findings.check("GETs that fail", toll.gets as f64, Bound::AtMost(0.0));
-    findings.check("POSTs that fail and were in no server that died", toll.posts_without_reason as f64, Bound::AtMost(0.0));
+    findings.check(
+        "POSTs that fail and were in no server that died",
+        toll.posts_without_reason as f64,
+        Bound::AtMost(0.0),
+    );
     findings.check("POSTs that two servers saw", toll.posts_seen_twice as f64, Bound::AtMost(0.0));
 }

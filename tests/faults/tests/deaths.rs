@@ -21,13 +21,13 @@ fn every_failure_is_on_one_bill() {
     let failed = |id, is_post, due, over| record(id, is_post, at(due), at(over), End::Failed(502, None));
     let records = [
         failed(1, false, 9.9, 10.1),
-        failed(2, true, 9.9, 10.1), // seen by the dead one
-        failed(3, true, 9.9, 10.1), // on its way
-        failed(4, true, 12.0, 12.1), // long after
-        failed(5, true, 9.9, 10.1), // seen by one that lives
-        record(6, true, at(9.9), at(10.1), End::Answered(OTHER)), // twice
+        failed(2, true, 9.9, 10.1),                                // seen by the dead one
+        failed(3, true, 9.9, 10.1),                                // on its way
+        failed(4, true, 12.0, 12.1),                               // long after
+        failed(5, true, 9.9, 10.1),                                // seen by one that lives
+        record(6, true, at(9.9), at(10.1), End::Answered(OTHER)),  // twice
         record(7, false, at(9.9), at(10.1), End::Answered(OTHER)), // may be
-        failed(8, true, 5.0, 5.1), // long before
+        failed(8, true, 5.0, 5.1),                                 // long before
     ];
     let sights = [
         sight(2, ONE, at(9.95)),
@@ -38,13 +38,7 @@ fn every_failure_is_on_one_bill() {
         sight(7, OTHER, at(10.0)),
     ];
     let toll = Toll::of(&records, &sights, &[death]);
-    let wanted = Toll {
-        gets: 1,
-        posts_taken_along: 1,
-        posts_unread: 1,
-        posts_without_reason: 3,
-        posts_seen_twice: 1,
-    };
+    let wanted = Toll { gets: 1, posts_taken_along: 1, posts_unread: 1, posts_without_reason: 3, posts_seen_twice: 1 };
     assert_eq!(toll, wanted);
 }
 
