@@ -1,5 +1,5 @@
 //! What the harness of `make faults` counts and judges with: its pure parts, tried by themselves.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "as in the harness")]
 #![allow(dead_code, unreachable_pub, reason = "the harness uses the rest")]
 
