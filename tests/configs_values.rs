@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use homeward::config::{
-    AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
-    ClientCertificates, ExternalAccount, ForwardedHeader, Guard, Handover, Limits, Listener, Log, LogFormat, LogLevel,
-    SecretFiles, Settings, SocketUsers, Source, Stop, Tls, TlsProfile, Tracing, Watchdog, read_drains, read_routing,
-    read_settings,
+    AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, AutoDrain, CertificateFiles,
+    ClientAuthority, ClientCertificates, Dns, ExternalAccount, ForwardedHeader, Guard, Handover, Limits, Listener, Log,
+    LogFormat, LogLevel, SecretFiles, Settings, SocketUsers, Source, Stop, Tls, TlsProfile, Tracing, Watchdog,
+    read_drains, read_routing, read_settings,
 };
 use homeward::model::*;
 use homeward::resilience::ConnectionLimits;
@@ -125,6 +125,18 @@ fn all_settings() {
             stop: Stop { grace: Duration::from_mins(1) },
             handover: Handover { ready_within: Duration::from_secs(20), grace: Duration::from_mins(15) },
             watchdog: Watchdog { stalled_after: Duration::from_secs(5) },
+            auto_drain: Some(AutoDrain {
+                after: Duration::from_mins(2),
+                lasts: Duration::from_hours(1),
+                sessions: DrainedSessions::Move,
+                share: Share::from_ratio(0.2).unwrap(),
+                pause: Duration::from_hours(24),
+            }),
+            dns: Dns {
+                servers: all(&["10.0.0.2:53", "[2001:db8::2]:53"]),
+                shortest_ttl: Duration::from_secs(5),
+                longest_ttl: Duration::from_mins(1),
+            },
             guard: Some(Guard {
                 watch: Duration::from_secs(90),
                 max_error_increase: Share::from_ratio(0.05).unwrap(),
@@ -245,6 +257,9 @@ fn services() {
     };
     let mut heavier = pool(&["10.1.0.10:8080", "[2001:db8::1]:8080"]);
     heavier.servers[1].weight = 3.try_into().unwrap();
+    let mut with_srv = pool(&["app.us-central.internal:8080"]);
+    let address = ServerAddress::of_service("_app._tcp.us-central.internal").unwrap();
+    with_srv.servers.push(PoolServer { address, weight: 2.try_into().unwrap() });
     let portal = Service {
         name: "portal".parse().unwrap(),
         hosts: all(&["portal.example.com", "*.portal.example.com"]),
@@ -268,13 +283,31 @@ fn services() {
             read: Duration::from_mins(5),
             write: Duration::from_hours(4),
             idle: Duration::from_secs(90),
+            connection_age: Duration::from_hours(1),
+            unreachable: Duration::from_secs(5),
         },
         resilience: Resilience {
+            failover: FailoverRules {
+                away_below: "30%".parse().unwrap(),
+                back_above: Some("2".parse().unwrap()),
+                hold: Duration::from_secs(5),
+                longest_hold: Duration::from_mins(2),
+            },
             gate: GateRules {
                 sessions: GatedSessions::All,
                 wait: Duration::from_secs(5),
                 stripes: 64.try_into().unwrap(),
                 settled: 2000.try_into().unwrap(),
+            },
+            retries: RetryRules {
+                attempts: 5,
+                retry_on: RetryCause::ALL.iter().copied().collect(),
+                statuses: [425, 429].into(),
+                back_off: BackOffRules { base: Duration::from_millis(10), longest: Duration::from_secs(1) },
+                try_timeout: Some(Duration::from_secs(2)),
+                timeout: Some(Duration::from_secs(10)),
+                budget: Share::from_ratio(0.125).unwrap(),
+                budget_floor: 7,
             },
         },
         largest_body: Some(10 << 20),
@@ -291,7 +324,7 @@ fn services() {
         methods: Some(all(&["GET", "POST", "PURGE"])),
         pools: vec![
             (region(0), heavier),
-            (region(1), pool(&["app.us-central.internal:8080"])),
+            (region(1), with_srv),
             (
                 region(2),
                 Pool {

@@ -7,8 +7,8 @@ mod world;
 use homeward::geo::distance_km;
 use homeward::model::{Drain, DrainedSessions, Location, Place, RegionId, Share, WhenHomeIsAway};
 use homeward::routing::{
-    Away, Decision, Despite, Explanation, FoundBy, HomeBy, HomeCondition, HomeTarget, NearestTo, NoReplay, Outcome,
-    RoutingTable, SessionKey, SessionState, Way, replay,
+    Arrived, Away, Decision, Despite, Explanation, FoundBy, HomeBy, HomeCondition, HomeTarget, NearestTo, NoReplay,
+    Outcome, RoutingTable, SessionKey, SessionState, Way, replay,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -64,7 +64,7 @@ proptest! {
         let Some(region) = decision.region() else { return Ok(()) };
         if share_for(&world, &decision, region) == 0.0 {
             for other in world.allowed(&decision) {
-                let serves = world.is_able(decision.service, other) && share_for(&world, &decision, other) == 1.0;
+                let serves = world.is_present(decision.service, other) && share_for(&world, &decision, other) == 1.0;
                 prop_assert!(!serves, "{other:?} could serve in place of {region:?}: {decision:?}");
             }
         }
@@ -88,6 +88,38 @@ proptest! {
                 prop_assert!(!some_can);
                 prop_assert!((1..=60).contains(&retry_after));
             }
+        }
+    }
+
+    #[test]
+    fn caution_makes_no_error_and_sends_nobody_away_from_where_there_is_none(world in world()) {
+        let mut bold = world.clone();
+        bold.fleet.held.iter_mut().flatten().for_each(|held| *held = None);
+        let (Some(careful), Some(bold)) = (world.decide(), bold.decide()) else { return Ok(()) };
+        prop_assert_eq!(careful.region().is_some(), bold.region().is_some(), "{:?} {:?}", careful, bold);
+        let Some(region) = careful.region() else { return Ok(()) };
+        if !world.is_present(careful.service, region) && !matches!(careful.arrived, Arrived::ByHop(_)) {
+            prop_assert!(matches!(
+                careful.outcome,
+                Outcome::Serve { despite: Some(Despite::Caution | Despite::Drain { .. }), .. }
+            ));
+        }
+    }
+
+    #[test]
+    fn only_new_visitors_are_sent_away_from_a_home_that_is_full(world in world()) {
+        let mut roomy = world.clone();
+        roomy.fleet.room.fill(Share::ALL);
+        let (Some(full), Some(roomy)) = (world.decide(), roomy.decide()) else { return Ok(()) };
+        if full.home_is_away == Some(Away::OverCapacity) {
+            prop_assert!(!is_session(&full));
+            prop_assert_eq!((roomy.home_is_away, roomy.region()), (None, Some(roomy.home)));
+            // Where nobody has room, home serves.
+            let by_home = full.region() == Some(full.home);
+            prop_assert_eq!(by_home, matches!(full.outcome, Outcome::Serve { despite: Some(Despite::Capacity), .. }));
+            prop_assert!(full.region().is_some());
+        } else {
+            prop_assert_eq!(full, roomy);
         }
     }
 
@@ -225,7 +257,7 @@ proptest! {
     fn a_home_that_can_serve_its_session_does(world in world()) {
         let Some(decision) = world.decide() else { return Ok(()) };
         let home = decision.home;
-        if is_session(&decision) && world.is_able(decision.service, home) && world.share_of(home, |_| true) == 1.0 {
+        if is_session(&decision) && world.is_present(decision.service, home) && world.share_of(home, |_| true) == 1.0 {
             prop_assert_eq!(decision.home_is_away, None);
             let Outcome::Serve { region, despite, .. } = decision.outcome else { panic!("{decision:?}") };
             prop_assert_eq!((region, despite), (home, None));
@@ -311,6 +343,7 @@ fn the_worlds_show_every_kind_of_decision() {
         let despite = match decision.outcome {
             Outcome::Serve { despite: Some(Despite::Drain { .. }), .. } => "despite its drain",
             Outcome::Serve { despite: Some(Despite::Capacity), .. } => "despite its capacity",
+            Outcome::Serve { despite: Some(Despite::Caution), .. } => "despite its servers",
             _ => "as usual",
         };
         let way = match decision.outcome {
@@ -344,6 +377,9 @@ fn the_worlds_show_every_kind_of_decision() {
         "unknown_prefix",
         "despite its drain",
         "despite its capacity",
+        "despite its servers",
+        "TooFewHealthyServers",
+        "IsFlapping",
         "Drained",
         "NoHealthyServer",
         "NoHealthyEdge",

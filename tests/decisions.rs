@@ -8,7 +8,7 @@
 
 use homeward::config::{Source, read_routing};
 use homeward::geo::country_centre;
-use homeward::model::{Keyring, Location, Place, RegionId, SecretSource, ServiceId, Timestamp};
+use homeward::model::{Keyring, Location, Place, Presence, RegionId, SecretSource, ServiceId, Share, Timestamp};
 use homeward::routing::{Arrival, Explanation, FleetView, FoundBy, PlaceFinder, RequestFacts, RoutingTable, decide};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -55,6 +55,12 @@ struct Fleet {
     /// Pools without a healthy server: service, region.
     #[serde(default)]
     unhealthy: Vec<(String, String)>,
+    /// Pools with healthy servers that are away all the same: service, region, and `few` or `flapping`.
+    #[serde(default)]
+    held: Vec<(String, String, String)>,
+    /// The share of the new visitors at home in a region that it has room for, by region.
+    #[serde(default)]
+    room: HashMap<String, String>,
     #[serde(default)]
     over_capacity: Vec<String>,
     /// Hops are on, and these regions' edges cannot be reached.
@@ -142,6 +148,22 @@ impl FleetView for View<'_> {
         !self.fleet.unhealthy.iter().any(|(s, r)| s == service && r == region)
     }
 
+    fn presence(&self, service: ServiceId, region: RegionId) -> Presence {
+        let named = self.table.service_name(service).unwrap().as_str();
+        let name = self.table.region_name(region);
+        match self.fleet.held.iter().find(|(s, r, _)| s == named && r == name) {
+            _ if !self.is_healthy(service, region) => Presence::NoneHealthy,
+            None => Presence::Present,
+            Some((_, _, how)) if how == "few" => Presence::TooFew,
+            Some((_, _, how)) if how == "flapping" => Presence::Flapping,
+            Some((_, _, how)) => panic!("{how} is neither few nor flapping"),
+        }
+    }
+
+    fn room_at_home(&self, region: RegionId) -> Share {
+        self.fleet.room.get(self.table.region_name(region)).map_or(Share::ALL, |share| share.parse().expect("a share"))
+    }
+
     fn is_over_capacity(&self, region: RegionId) -> bool {
         self.fleet.over_capacity.iter().any(|name| name == self.table.region_name(region))
     }
@@ -179,6 +201,8 @@ impl Case {
                 return Err(format!("the table has no service {service}"));
             }
         }
+        self.fleet.room.keys().try_for_each(|name| region(name).map(|_| ()))?;
+        self.fleet.held.iter().try_for_each(|(_, name, _)| region(name).map(|_| ()))?;
         self.fleet.over_capacity.iter().try_for_each(|name| region(name).map(|_| ()))?;
         let cookies: Vec<_> = self.request.cookies.iter().map(|line| line.as_bytes()).collect();
         let headers: Vec<_> = self.request.headers.iter().map(|(name, value)| (&**name, value.as_bytes())).collect();

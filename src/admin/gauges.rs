@@ -29,23 +29,28 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
     let live: &LiveTable = &live;
     let second = clock::second();
 
+    let advice = edge.advice();
     let regions = live.table.regions_by_id().map(|(id, region)| {
         let Standing { share, away } = Standing::of(live, id, now);
         let mut away: Vec<Away> = away.into_iter().map(|(why, _)| why).collect();
         away.dedup();
         let traffic = live.traffic(id).map(|traffic| traffic.now(second)).unwrap_or_default();
         let remainder = [traffic.visitors_per_second, traffic.sessions_per_second, traffic.open_streams as f64];
-        (region.name.as_str(), share, away, remainder)
+        let room = live.room(id, second).map(|room| room.at_home);
+        let worth_draining = advice.iter().any(|advice| advice.region == region.name);
+        (region.name.as_str(), share, away, (room, worth_draining), remainder)
     });
     let regions: Vec<_> = regions.collect();
     metrics.set_capacities(live.table.regions().iter().filter_map(|region| {
         let capacity = region.capacity.as_ref()?;
         Some((region.name.as_str(), capacity.per_second()))
     }));
-    metrics.set_regions(regions.iter().map(|(region, share, away, remainder)| RegionRow {
+    metrics.set_regions(regions.iter().map(|(region, share, away, (room, worth_draining), remainder)| RegionRow {
         region,
         share: *share,
         away,
+        room: *room,
+        worth_draining: *worth_draining,
         remainder: *remainder,
     }));
 
@@ -63,6 +68,16 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
 
     let held = live.table.drains().iter().filter(|drain| drain.held && drain.until.is_some_and(|until| until <= now));
     metrics.set_held_drains(held.map(|drain| (live.table.region_name(drain.region), drain.by.as_deref())));
+
+    let gates = live.table.services_by_id().filter_map(|(id, service)| Some((service, live.gate(id)?)));
+    metrics.set_gates(gates.map(|(service, gate)| (service.name.as_str(), gate.waiting())));
+    metrics.set_retry_budgets(live.table.services_by_id().flat_map(|(id, service)| {
+        let rules = &service.resilience.retries;
+        service.pools.iter().filter_map(move |(region, _)| {
+            let left = live.retry_budget(id, *region)?.remaining(rules.budget, rules.budget_floor);
+            Some((service.name.as_str(), live.table.region_name(*region), left))
+        })
+    }));
 
     // An edge is no service: `the edge` cannot be the name of one.
     let pools: Vec<_> = live.pools.iter().map(|pool| (pool.purpose().to_string(), pool)).collect();

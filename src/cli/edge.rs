@@ -2,18 +2,18 @@
 
 use crate::acme::{Authority, Certifier};
 use crate::admin::{AdminError, AdminServer, GivenSockets};
-use crate::config::{Problems, Settings};
+use crate::config::{Dns, Problems, Settings};
 use crate::life::{Offer, SocketUse, Sockets, Watchdog};
 use crate::live::{Changes, Edge, Heritage, Secrets, clock, log_transition};
 use crate::model::{SecretSource, Timestamp};
 use crate::otlp::{CannotExport, Exporter};
 use crate::proxy::{BindError, Farewell, ProxyServer};
 use crate::source::{
-    CertificateSources, Drills, FileWatch, LastGood, LeaseFile, ListenersTls, Nudge, PlacesFiles, RoutingFile,
+    Advisor, CertificateSources, Drills, FileWatch, LastGood, LeaseFile, ListenersTls, Nudge, PlacesFiles, RoutingFile,
     SecretFollower, acme_files, collector_token, keep_leases,
 };
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError, Tracer};
-use crate::upstream::{dns, probe};
+use crate::upstream::{dns, presence, probe};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -131,8 +131,9 @@ impl RunningEdge {
             .build()?;
         let (stop, stopped) = watch::channel(false);
         let report: crate::upstream::Report = Arc::new(log_transition);
-        let discovery = dns::Discovery::of_this_machine()?;
+        let discovery = discovery(&settings.dns)?;
         control.spawn(discovery.run(Arc::clone(edge.fleet()), Arc::clone(&report), stopped.clone()));
+        control.spawn(presence::look_after(Arc::clone(edge.fleet()), Arc::clone(&report), stopped.clone()));
         control.spawn(probe::Prober::default().run(Arc::clone(edge.fleet()), report, stopped.clone()));
 
         let lease_file = LeaseFile::in_state(&settings.state);
@@ -281,6 +282,8 @@ impl PreparedEdge {
         running.control.spawn(keep_leases(Arc::clone(&running.edge), running.stop.subscribe()));
         let drills = Drills::new(Arc::clone(&running.edge), settings.guard, &settings.state);
         running.control.spawn(drills.watch(running.stop.subscribe()));
+        let advisor = Advisor::new(Arc::clone(&running.edge), settings.auto_drain);
+        running.control.spawn(advisor.watch(running.stop.subscribe()));
         // Nothing can fail any more once a client may be connected.
         running.edge.begin_to_serve();
         running.proxy.open();
@@ -405,6 +408,17 @@ fn certifier(settings: &Settings, edge: &Arc<Edge>) -> Result<Option<Certifier>,
     let authority = Authority { acme, authorities, external_key };
     let certifier = Certifier::new(authority, certificates, Arc::clone(edge));
     certifier.map(Some).map_err(|error| StartError::AcmeState(state, error))
+}
+
+/// What resolves the names of servers, as the settings say.
+fn discovery(settings: &Dns) -> Result<dns::Discovery, dns::CannotDiscover> {
+    let Dns { servers, shortest_ttl, longest_ttl } = settings;
+    let discovery = match &servers[..] {
+        [] => dns::Discovery::of_this_machine()?,
+        servers => dns::Discovery::of_servers(servers)?,
+    };
+    let pace = dns::DiscoveryPace { floor: *shortest_ttl, ceiling: *longest_ttl, ..dns::DiscoveryPace::default() };
+    Ok(discovery.with_pace(pace))
 }
 
 /// What records traces, and what sends them.

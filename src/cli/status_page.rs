@@ -79,6 +79,25 @@ fn regions(status: &Status, style: Style) -> String {
             let line = format!("{}: {}", plain(&region.name), plain(problem));
             text.push_str(&format!("{}\n", style.odd(&line)));
         }
+        text.push_str(&advice(region, style));
+    }
+    text
+}
+
+/// That a region is worth draining, and what to type; and how much of its visitors goes elsewhere for its capacity.
+fn advice(region: &RegionStatus, style: Style) -> String {
+    let name = plain(&region.name);
+    let mut text = String::new();
+    if let Some(room) = region.room_ratio.filter(|room| *room < 1.0) {
+        let line = format!("{name}: at its capacity, {:.0}% of its new visitors go elsewhere", (1.0 - room) * 100.0);
+        text.push_str(&format!("{}\n", style.odd(&line)));
+    }
+    if let Some(advice) = &region.worth_draining {
+        let line = format!("{name} is worth draining: {}", plain(&advice.text));
+        text.push_str(&format!("{}\n  {}\n", style.bad(&line), plain(&advice.command)));
+        if let Some(why) = &advice.not_drained {
+            text.push_str(&format!("  it is not drained by itself: {}\n", plain(why)));
+        }
     }
     text
 }
@@ -89,7 +108,10 @@ fn state(region: &RegionStatus) -> Cell {
     }
     let mut why: Vec<_> =
         region.away.iter().filter(|away| away.service.is_none()).map(|away| plain(&away.text)).collect();
-    let services: Vec<_> = region.away.iter().filter_map(|away| away.service.as_deref().map(plain)).collect();
+    let (without, others): (Vec<_>, Vec<_>) =
+        region.away.iter().filter(|away| away.service.is_some()).partition(|away| away.why == "NoHealthyServer");
+    why.extend(others.iter().map(|away| plain(&away.text)));
+    let services: Vec<_> = without.iter().filter_map(|away| away.service.as_deref().map(plain)).collect();
     if !services.is_empty() {
         why.push(format!("no healthy server for {}", services.join(", ")));
     }

@@ -25,9 +25,9 @@ pub use drains_text::write_drains;
 pub use problem::{Problem, Problems, Source};
 pub use quantity::{BadQuantity, LONGEST, duration, size, write_duration};
 pub use settings::{
-    AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, CertificateFiles, ClientAuthority,
-    ClientCertificates, ExternalAccount, ForwardedHeader, Guard, Handover, Limits, Listener, Log, LogFormat, LogLevel,
-    SecretFiles, Settings, SocketUsers, Stop, Tls, TlsProfile, Tracing, Watchdog, read_settings,
+    AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, AutoDrain, CertificateFiles,
+    ClientAuthority, ClientCertificates, Dns, ExternalAccount, ForwardedHeader, Guard, Handover, Limits, Listener, Log,
+    LogFormat, LogLevel, SecretFiles, Settings, SocketUsers, Stop, Tls, TlsProfile, Tracing, Watchdog, read_settings,
 };
 pub use suggestion::did_you_mean;
 pub use table::{read_drains, read_routing};

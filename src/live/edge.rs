@@ -1,11 +1,13 @@
 //! One running edge: what changes while it runs, and what everything in it shares.
 
 use super::acme::AcmeStanding;
+use super::advice::Advice;
 use super::certificates::LiveCertificate;
 use super::challenges::Challenges;
 use super::changes::Changes;
 use super::clock;
 use super::fleet::{Fleet, Pools, Transition};
+use super::gate::SessionGate;
 use super::hash_key::HashKey;
 use super::learned::LearnedHomes;
 use super::leases::Leases;
@@ -105,6 +107,7 @@ pub struct Edge {
     challenges: Challenges,
     acme: ArcSwap<Vec<AcmeStanding>>,
     sampler: Sampler,
+    pub(super) advice: ArcSwap<Vec<Advice>>,
     traffic: TrafficBook,
     /// Held by whoever makes a table live.
     pub(super) leases: Mutex<Leases>,
@@ -158,6 +161,7 @@ impl Edge {
             challenges: Challenges::default(),
             acme: ArcSwap::default(),
             sampler: Sampler::default(),
+            advice: ArcSwap::default(),
             traffic: TrafficBook::default(),
             leases: Mutex::default(),
             serving: AtomicBool::new(false),
@@ -317,7 +321,9 @@ impl Edge {
             unserved,
             learned: self.learned_of(&table),
             limiters: self.limiters_of(&table),
+            gates: self.gates_of(&table),
             edge_refusals: std::iter::repeat_with(AtomicU64::default).take(pairs).collect(),
+            budgets: LiveTable::budgets_for(self.table.load().as_deref(), &table),
             hops: self.hop_keys.load().is_some(),
             trial,
             since: clock::now(),
@@ -360,6 +366,21 @@ impl Edge {
             let held = held.get(&service.name).filter(|limiter| limiter.rule() == rule);
             let fresh = || Arc::new(RateLimiter::new(rule.clone(), self.hash_key));
             Some(held.map_or_else(fresh, |limiter| Arc::clone(limiter)))
+        };
+        table.services().iter().map(of_service).collect()
+    }
+
+    /// What was settled at a gate stays so across tables as long as its rules are the same.
+    fn gates_of(&self, table: &RoutingTable) -> Box<[Option<Arc<SessionGate>>]> {
+        let before = self.table.load();
+        let of_service = |service: &Service| {
+            service.session.as_ref()?;
+            let rules = service.resilience.gate;
+            let held = before.as_ref().and_then(|live| {
+                let (id, _) = live.table.services_by_id().find(|(_, other)| other.name == service.name)?;
+                live.gate(id).filter(|gate| gate.rules() == rules)
+            });
+            held.cloned().or_else(|| SessionGate::new(rules, self.hash_key).map(Arc::new))
         };
         table.services().iter().map(of_service).collect()
     }

@@ -1,6 +1,7 @@
 //! Floor 5: what changes while the edge runs, and the clock and the randomness that it changes by.
 
 mod acme;
+mod advice;
 mod certificates;
 mod challenges;
 mod changes;
@@ -8,10 +9,12 @@ pub mod clock;
 mod edge;
 pub mod entropy;
 pub mod fleet;
+mod gate;
 mod hash_key;
 mod learned;
 mod leases;
 mod limits;
+mod load;
 mod memory;
 mod outcomes;
 mod places;
@@ -23,12 +26,14 @@ mod trial;
 
 pub use crate::model::Revision;
 pub use acme::{AcmeProblem, AcmeStanding};
+pub use advice::Advice;
 pub use certificates::{CertificateUse, LiveCertificate};
 pub use challenges::Challenges;
 pub use changes::{
     Announced, Answer, Changes, Desk, GuardStanding, RefusedTable, RollBack, RollBackRefused, RolledBack, WatchedTable,
 };
 pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, Secrets, log_transition};
+pub use gate::{GoesAhead, Passage, SessionGate};
 pub use hash_key::HashKey;
 pub use learned::LearnedHomes;
 pub use leases::{Lease, LeaseEvent, LeaseStore, NotChanged};
@@ -40,12 +45,12 @@ pub use preview::{NoPreview, preview_of, preview_of_parts, quick_preview_of};
 pub use sample::{KeptRequest, Recent, Sampler, Seen};
 pub use table::{LiveTable, Origin};
 pub use traffic::{
-    FlopMatrix, HISTORY, LONG_STREAM, OpenStream, RateMeter, RegionTraffic, Stream, StreamKind, TrafficHistory,
+    FlopMatrix, HISTORY, LONG_STREAM, OpenStream, RateMeter, RegionTraffic, Room, Stream, StreamKind, TrafficHistory,
     TrafficNow,
 };
 pub use trial::Trial;
 
 pub use fleet::{
     ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,
-    Transition,
+    Target, Transition,
 };

@@ -1,12 +1,14 @@
 //! The table that is live, with everything that belongs to it.
 
 use super::fleet::Pools;
+use super::gate::SessionGate;
 use super::learned::LearnedHomes;
 use super::limits::RateLimiter;
 use super::memory::{Counts, HomesMemory, LimitMemory, MOST_ENTRIES};
 use super::traffic::{FlopMatrix, RateMeter, RegionTraffic};
 use super::trial::Trial;
-use crate::model::{Drain, RegionId, Revision, ServiceId, Timestamp};
+use crate::model::{Drain, Presence, RegionId, Revision, ServiceId, Share, Timestamp};
+use crate::resilience::RetryBudget;
 use crate::routing::{Away, FleetView, RoutingTable};
 use crate::telemetry::RequestMeters;
 use std::sync::Arc;
@@ -37,9 +39,13 @@ pub struct LiveTable {
     pub(super) learned: Box<[Option<Arc<LearnedHomes>>]>,
     /// By service: what it was asked for, where it has a limit.
     pub(super) limiters: Box<[Option<Arc<RateLimiter>>]>,
+    /// By service: what holds the requests of one session together, where something does.
+    pub(super) gates: Box<[Option<Arc<SessionGate>>]>,
     /// By service and region: the second until which the region's edge is not asked again, as it has said that it cannot
     /// serve.
     pub(super) edge_refusals: Arc<[AtomicU64]>,
+    /// By service and region: the requests under way, and the retries among them.
+    pub(super) budgets: Box<[Arc<RetryBudget>]>,
     /// By region: what the region gets from this edge.
     pub(super) traffic: Box<[Arc<RegionTraffic>]>,
     /// Where sessions arrived against where they are at home.
@@ -78,7 +84,9 @@ impl LiveTable {
             hops: self.hops,
             learned: self.learned.clone(),
             limiters: self.limiters.clone(),
+            gates: self.gates.clone(),
             edge_refusals: Arc::clone(&self.edge_refusals),
+            budgets: self.budgets.clone(),
             traffic: self.traffic.clone(),
             flop_matrix: Arc::clone(&self.flop_matrix),
             unserved: Arc::clone(&self.unserved),
@@ -92,6 +100,13 @@ impl LiveTable {
             || self.pools.get(service, region).is_some_and(|pool| pool.any_healthy())
     }
 
+    /// Whether `region` serves `service` now: it can, and is not away.
+    #[must_use]
+    pub fn is_present(&self, service: ServiceId, region: RegionId) -> bool {
+        self.pools.edge(region).is_some_and(|edge| edge.any_healthy())
+            || self.pools.get(service, region).is_some_and(|pool| pool.presence() == Presence::Present)
+    }
+
     /// Why `region` cannot serve, with the service where that holds for one alone; nothing where it can.
     pub fn failures(&self, region: RegionId) -> impl Iterator<Item = (Away, Option<ServiceId>)> + '_ {
         let edge = self.pools.edge(region);
@@ -99,10 +114,16 @@ impl LiveTable {
         let is_direct = self.table.edge_of(region).is_some_and(|edge| edge.direct);
         let edge_fails = edge.is_some() && !is_reached && !is_direct;
         // Where the edge is there, nobody needs to know of the pools behind it.
-        let services = self.table.services_by_id().filter(move |(service, _)| {
-            !is_reached && self.pools.get(*service, region).is_some_and(|pool| !pool.any_healthy())
+        let services = self.table.services_by_id().filter(move |_| !is_reached);
+        let services = services.filter_map(move |(service, _)| {
+            let why = match self.pools.get(service, region)?.presence() {
+                Presence::Present => return None,
+                Presence::NoneHealthy => Away::NoHealthyServer,
+                Presence::TooFew => Away::TooFewHealthyServers,
+                Presence::Flapping => Away::IsFlapping,
+            };
+            Some((why, Some(service)))
         });
-        let services = services.map(|(service, _)| (Away::NoHealthyServer, Some(service)));
         edge_fails.then_some((Away::NoHealthyEdge, None)).into_iter().chain(services)
     }
 
@@ -123,6 +144,37 @@ impl LiveTable {
     #[must_use]
     pub fn rate_limiter(&self, service: ServiceId) -> Option<&RateLimiter> {
         self.limiters.get(service.index())?.as_deref()
+    }
+
+    /// What holds the requests of one session of `service` together; `None` where nothing does.
+    #[must_use]
+    pub fn gate(&self, service: ServiceId) -> Option<&Arc<SessionGate>> {
+        self.gates.get(service.index())?.as_ref()
+    }
+
+    /// The requests of `service` that are under way in `region`, and the retries among them.
+    #[must_use]
+    pub fn retry_budget(&self, service: ServiceId, region: RegionId) -> Option<&Arc<RetryBudget>> {
+        self.budgets.get(self.pair(service, region))
+    }
+
+    /// The budgets of a table that comes after this one: those that are counted in already, by the names of service and
+    /// region.
+    pub(super) fn budgets_for(before: Option<&Self>, table: &RoutingTable) -> Box<[Arc<RetryBudget>]> {
+        let mut budgets = Vec::with_capacity(table.services().len() * table.regions().len());
+        for service in table.services() {
+            let known = before.and_then(|before| {
+                let (id, _) = before.table.services_by_id().find(|(_, of_table)| of_table.name == service.name)?;
+                Some((before, id))
+            });
+            budgets.extend(table.regions().iter().map(|region| {
+                let held = known.and_then(|(before, service)| {
+                    before.retry_budget(service, before.table.region_id(region.name.as_str())?).map(Arc::clone)
+                });
+                held.unwrap_or_default()
+            }));
+        }
+        budgets.into()
     }
 
     fn pair(&self, service: ServiceId, region: RegionId) -> usize {
@@ -205,6 +257,18 @@ impl FleetView for View<'_> {
 
     fn is_healthy(&self, service: ServiceId, region: RegionId) -> bool {
         self.live.pools.get(service, region).is_some_and(|pool| pool.any_healthy())
+    }
+
+    fn presence(&self, service: ServiceId, region: RegionId) -> Presence {
+        self.live.pools.get(service, region).map_or(Presence::NoneHealthy, |pool| pool.presence())
+    }
+
+    fn room_at_home(&self, region: RegionId) -> Share {
+        self.live.room_at_home(region, self.second)
+    }
+
+    fn room_for_others(&self, region: RegionId) -> Share {
+        self.live.room_for_others(region, self.second)
     }
 
     fn is_over_capacity(&self, region: RegionId) -> bool {

@@ -11,13 +11,15 @@ use std::str::FromStr;
 #[error("{0}")]
 pub struct BadServer(&'static str);
 
-/// Where a server is: an address, or a name that DNS resolves.
+/// Where a server is: an address, or a name that DNS resolves to one or several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ServerHost {
     /// An IPv4 or IPv6 address.
     Address(IpAddr),
     /// A host name in lower case, without a dot at its end.
     Name(Box<str>),
+    /// The name of SRV records, which say ports too, in lower case, without a dot at its end.
+    Service(Box<str>),
 }
 
 /// A server's host and port, e.g. `10.1.0.10:8080`, `[2001:db8::1]:8080` or `app.us-west.internal:8080`.
@@ -25,7 +27,7 @@ pub enum ServerHost {
 pub struct ServerAddress {
     /// The address or the name.
     pub host: ServerHost,
-    /// The TCP port, never 0.
+    /// The TCP port; 0 for a service, whose records say it, and for nothing else.
     pub port: u16,
 }
 
@@ -53,6 +55,22 @@ impl FromStr for ServerAddress {
     }
 }
 
+impl ServerAddress {
+    /// The servers that SRV records (RFC 2782) say, e.g. `_app._tcp.us-east.internal`.
+    ///
+    /// # Errors
+    /// Where the name does not begin with a service and a protocol.
+    pub fn of_service(name: &str) -> Result<Self, BadServer> {
+        let mut labels = name.split('.');
+        let is_marked = |label: Option<&str>| label.is_some_and(|label| label.len() > 1 && label.starts_with('_'));
+        let begins_well = is_marked(labels.next()) && is_marked(labels.next()) && labels.next().is_some();
+        let name = host_name(name).filter(|_| begins_well);
+        let name =
+            name.ok_or(BadServer("an SRV name has a service, a protocol and a domain: _app._tcp.us-east.internal"))?;
+        Ok(Self { host: ServerHost::Service(name), port: 0 })
+    }
+}
+
 /// `text` in lower case where it is a host name (RFC 1123, 2.1) that does not look like an IPv4 address.
 fn host_name(text: &str) -> Option<Box<str>> {
     let text = text.strip_suffix('.').unwrap_or(text);
@@ -72,6 +90,7 @@ impl fmt::Display for ServerAddress {
             ServerHost::Address(IpAddr::V6(address)) => write!(f, "[{address}]:{}", self.port),
             ServerHost::Address(IpAddr::V4(address)) => write!(f, "{address}:{}", self.port),
             ServerHost::Name(name) => write!(f, "{name}:{}", self.port),
+            ServerHost::Service(name) => write!(f, "SRV {name}"),
         }
     }
 }
@@ -182,7 +201,7 @@ impl FromStr for RegionEdge {
         let tls = match (&server.host, tls) {
             (_, false) => None,
             (ServerHost::Name(name), true) => Some(PoolTls::to(name)),
-            (ServerHost::Address(_), true) => {
+            (ServerHost::Address(_) | ServerHost::Service(_), true) => {
                 return Err(BadEdge("with https:// the host is a name, as the certificate must carry it"));
             }
         };

@@ -1,13 +1,19 @@
 //! What a service does where its servers, or a whole region, fail.
 
+use super::RetryRules;
+use super::failover::FailoverRules;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// How the faults of a service's servers are met. The default holds where a table says nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Resilience {
+    /// When its pools are away, and when they are back.
+    pub failover: FailoverRules,
     /// How the requests of a session that was moved are let through.
     pub gate: GateRules,
+    /// What is tried again.
+    pub retries: RetryRules,
 }
 
 /// How the requests of one session reach a server that has to load it first: one of them goes ahead, the others wait until

@@ -138,6 +138,16 @@ pub struct Timeouts {
     pub write: Duration,
     /// How long an unused connection is kept.
     pub idle: Duration,
+    /// How long a connection is used, give or take a tenth.
+    pub connection_age: Duration,
+    /// How long a server's machine may not be heard of, where it should have answered, before its connections are given
+    /// up. At least two seconds.
+    pub unreachable: Duration,
+}
+
+impl Timeouts {
+    /// The least of [`Timeouts::unreachable`].
+    pub const LEAST_UNREACHABLE: Duration = Duration::from_secs(2);
 }
 
 impl Default for Timeouts {
@@ -147,6 +157,8 @@ impl Default for Timeouts {
             read: Duration::from_mins(1),
             write: Duration::from_mins(1),
             idle: Duration::from_mins(1),
+            connection_age: Duration::from_mins(10),
+            unreachable: Duration::from_secs(10),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::context::{Decided, RequestContext};
 use super::record::upstream_result;
 use super::refusal::{Refusal, UpstreamFailure};
 use crate::model::GrpcStatus;
-use crate::resilience::Observation;
+use crate::resilience::{Mishap, Observation};
 use crate::telemetry::UpstreamResult;
 use pingora::{Error, ErrorSource};
 
@@ -22,6 +22,7 @@ impl Proxy {
             return;
         }
         context.end_try(error);
+        context.attempts.goes_ahead = None; // the next request of its session goes ahead, where it was not answered
         let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) else {
             return;
         };
@@ -41,10 +42,23 @@ impl Proxy {
         context.attempts.failed.push(server.address());
     }
 
-    /// Takes in that the attempt broke off, and the request goes once more.
-    pub(super) fn end_broken(&self, context: &mut RequestContext, error: &Error) {
+    /// Takes in that the attempt broke off, and the request goes once more: to another server, unless it is no more than
+    /// that a kept connection was at its end.
+    pub(super) fn end_broken(&self, context: &mut RequestContext, error: &Error, mishap: Mishap) {
         let failure = failure_of(error);
         self.end_attempt(context, upstream_result(failure), Some(failure.as_str()));
+        let Some(active) = context.attempts.server.take() else { return };
+        if !matches!(mishap, Mishap::Broken { is_reused: true } | Mishap::NotSent { is_reused: true }) {
+            context.attempts.failed.push(active.server().address());
+        }
+    }
+
+    /// Takes in that the server's answer is left behind for what it says, and the request goes to another one.
+    pub(super) fn end_with_failure(&self, context: &mut RequestContext) {
+        self.end_attempt(context, UpstreamResult::ServerError, None);
+        if let Some(active) = context.attempts.server.take() {
+            context.attempts.failed.push(active.server().address());
+        }
     }
 }
 

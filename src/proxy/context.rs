@@ -1,13 +1,14 @@
 //! What is kept of one request while it is served.
 
 use super::connection::{ConnectionState, Phase};
+use super::deadline::{Cutter, Deadline};
 use super::hop::Forwarded;
 use super::refusal::Refusal;
 use super::replay::Replayed;
 use super::trace::Trace;
-use crate::live::{ActiveRequest, Edge, LiveTable, OpenStream, clock};
+use crate::live::{ActiveRequest, Edge, GoesAhead, LiveTable, OpenStream, clock};
 use crate::model::{GrpcStatus, RegionId, RegionName, Timestamp};
-use crate::resilience::Patience;
+use crate::resilience::{BudgetedRequest, BudgetedRetry, Patience};
 use crate::routing::{Decision, Reasons, SessionState, Way};
 use crate::telemetry::Open;
 use smallvec::SmallVec;
@@ -58,6 +59,8 @@ pub(crate) struct RequestContext {
     pub(super) grpc_status: Option<GrpcStatus>,
     /// Bytes of its body so far.
     pub(super) body_received: u64,
+    /// When all of it had come.
+    pub(super) whole_since: Option<Instant>,
     /// How long its body was waited for, where that is for the request to say and not for its connection.
     pub(super) upload: Option<Patience>,
     /// Whether its region's traffic has it.
@@ -105,6 +108,20 @@ impl Decided {
 pub(super) struct Attempts {
     /// How many there were.
     pub count: u8,
+    /// How many there were in the region that is tried.
+    pub in_region: u8,
+    /// How many of them were made because the one before had failed.
+    pub retries: u8,
+    /// How long is waited before the next one.
+    pub wait: Duration,
+    /// What counts the last one as under way.
+    pub budgeted: Option<BudgetedRequest>,
+    /// What counts it as a retry, where it is one that the budget has room for.
+    pub budgeted_retry: Option<BudgetedRetry>,
+    /// What its connection can be ended by, until the request has come whole.
+    pub cutter: Option<Cutter>,
+    /// What ends the last one where no answer comes in time.
+    pub deadline: Option<Deadline>,
     /// Those that failed, of the region that is tried.
     pub failed: SmallVec<[SocketAddr; 4]>,
     /// The region that is tried.
@@ -113,10 +130,16 @@ pub(super) struct Attempts {
     pub way: Option<Way>,
     /// The server that is tried or that answered.
     pub server: Option<ActiveRequest>,
+    /// What holds back other requests of its session until it is answered.
+    pub goes_ahead: Option<GoesAhead>,
     /// Whether the last one is not over yet.
     pub is_under_way: bool,
     /// Whether it is made on a connection that had been kept from an earlier request.
     pub is_reused: bool,
+    /// Whether its connection was used for long enough.
+    pub is_worn: bool,
+    /// Whether the head of an answer was passed on.
+    pub has_answered: bool,
     /// When the last one began.
     pub began: Option<Instant>,
     /// How long its answer took to begin.
@@ -146,6 +169,7 @@ impl RequestContext {
             is_carried: false,
             grpc_status: None,
             body_received: 0,
+            whole_since: None,
             upload: None,
             is_counted: false,
             has_connection: false,

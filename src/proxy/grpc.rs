@@ -16,10 +16,15 @@ pub(super) fn is_call(head: &RequestHeader) -> bool {
     head.headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()))
 }
 
+/// How a call ended, where the head of its answer says so: then there is nothing but trailers.
+pub(super) fn status_in(head: &HeaderMap) -> Option<GrpcStatus> {
+    head.get(GRPC_STATUS).map(|value| GrpcStatus::parse(value.as_bytes()))
+}
+
 /// Takes in the status of a call that is in these headers or trailers, if it is.
 pub(super) fn take_status(headers: &HeaderMap, context: &mut RequestContext) {
-    if let Some(value) = headers.get(GRPC_STATUS) {
-        context.grpc_status = Some(GrpcStatus::parse(value.as_bytes()));
+    if let Some(status) = status_in(headers) {
+        context.grpc_status = Some(status);
     }
 }
 

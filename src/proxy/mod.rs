@@ -2,15 +2,17 @@
 //! own and knows as little of the engine as can be.
 
 mod admission;
-mod announce;
 mod answer;
 mod attempt;
 mod body;
 mod challenge;
+mod connect;
 mod connection;
 mod context;
+mod deadline;
 mod door;
 mod farewell;
+mod gate;
 mod grpc;
 mod headers;
 mod hop;
@@ -26,6 +28,7 @@ mod record;
 mod refusal;
 mod replay;
 mod request_id;
+mod retry;
 mod route;
 mod server;
 mod streams;
@@ -37,13 +40,14 @@ mod websocket;
 use crate::config::ForwardedHeader;
 use crate::live::{Edge, clock};
 use crate::model::Network;
-use crate::resilience::{Observation, Pace};
+use crate::resilience::{Mishap, Observation, Pace};
 use crate::telemetry::{AccessLog, Tracer};
 use async_trait::async_trait;
 use bytes::Bytes;
 use connection::{ConnectionState, Phase};
 use context::{Ends, RequestContext};
 use headers::Received;
+use http::header::{CONNECTION, UPGRADE};
 use http1::LineSeen;
 use intake::HeadLimits;
 use peer::EngineCredentials;
@@ -110,6 +114,9 @@ impl ProxyHttp for Proxy {
             && !session.is_upgrade_req()
             && !session.as_mut().is_body_done();
         context.enter(if has_body { Phase::Body } else { Phase::Any });
+        if session.as_mut().is_body_done() {
+            context.whole_since = Some(context.began);
+        }
         if session.is_http2() {
             body::check_end(session).await?;
             self.expect_body(session, context);
@@ -135,8 +142,15 @@ impl ProxyHttp for Proxy {
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+        let wait = std::mem::take(&mut context.attempts.wait);
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
         match self.next_server(session.req_header(), context) {
-            Ok(peer) => Ok(Box::new(peer)),
+            Ok(peer) => {
+                self.pass_gate(session.req_header(), context).await;
+                Ok(Box::new(peer))
+            }
             Err(refusal) => {
                 context.refusal = Some(refusal);
                 Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")
@@ -146,7 +160,7 @@ impl ProxyHttp for Proxy {
 
     fn fail_to_connect(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _peer: &HttpPeer,
         context: &mut RequestContext,
         mut error: Box<Error>,
@@ -155,7 +169,8 @@ impl ProxyHttp for Proxy {
         if failure == UpstreamFailure::Certificate {
             peer::warn_of_certificate(context, &error);
         }
-        let again = self.connection_failed(context, failure);
+        self.end_without_connection(context, failure);
+        let again = self.goes_again(session, Mishap::NoConnection, context);
         error.set_retry(again);
         error
     }
@@ -166,10 +181,10 @@ impl ProxyHttp for Proxy {
         reused: bool,
         _peer: &HttpPeer,
         _fd: std::os::unix::io::RawFd,
-        _digest: Option<&Digest>,
+        digest: Option<&Digest>,
         context: &mut RequestContext,
     ) -> Result<()> {
-        context.attempts.is_reused = reused;
+        self.connected(reused, digest, context);
         if let (false, Some(active)) = (reused, &context.attempts.server) {
             self.edge.observe(active.server(), Observation::Reached);
         }
@@ -186,7 +201,11 @@ impl ProxyHttp for Proxy {
         let writes_forwarded = self.forwarded_header != ForwardedHeader::XForwardedFor;
         let version = session.req_header().version;
         let received = Received { peer: context.peer(), version, is_tls, writes_forwarded };
-        self.tell(head, &received, context)
+        self.tell(head, &received, context)?;
+        if context.attempts.is_worn && head.version == http::Version::HTTP_11 && !head.headers.contains_key(UPGRADE) {
+            head.insert_header(CONNECTION, "close")?; // it serves this request, and no other
+        }
+        Ok(())
     }
 
     async fn request_body_filter(
@@ -197,6 +216,9 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
     ) -> Result<()> {
         context.body_runs()?;
+        if end_of_stream {
+            context.has_come_whole(clock::monotonic());
+        }
         let bytes = body.as_ref().map_or(0, Bytes::len);
         self.take_body(bytes, end_of_stream, context).or_else(|refusal| {
             context.refusal = Some(refusal);
@@ -210,6 +232,9 @@ impl ProxyHttp for Proxy {
         head: &mut ResponseHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
+        if !head.status.is_informational() && context.is_too_late() {
+            return Err(deadline::passed());
+        }
         context.attempts.first_byte = context.attempts.began.map(|began| clock::monotonic().duration_since(began));
         if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
             context.enter(Phase::Any);
@@ -220,6 +245,7 @@ impl ProxyHttp for Proxy {
         let is_held = !session.as_ref().retry_buffer_truncated();
         self.take(session.req_header(), head, is_held, context)?;
         if !head.status.is_informational() || head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            context.attempts.has_answered = true;
             context.answer_begins(session.req_header(), head);
         }
         Ok(())
@@ -257,16 +283,10 @@ impl ProxyHttp for Proxy {
         reused: bool,
     ) -> Box<Error> {
         if std::mem::take(&mut context.goes_again) {
-            error.set_retry(true); // nothing failed: what is left behind is an answer, and why was decided with it
-        } else if !session.req_header().method.is_idempotent() || session.as_ref().retry_buffer_truncated() {
-            error.set_retry(false);
-        } else {
-            error.retry.decide_reuse(reused);
+            error.set_retry(true); // what is left behind is an answer, and why was decided with it
+            return error;
         }
-        if error.retry() {
-            self.end_broken(context, &error);
-        }
-        error
+        self.broke_off(session, error, reused, context)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {

@@ -3,15 +3,16 @@
 use super::context::RequestContext;
 use crate::live::{Server, ServerTls, clock};
 use crate::model::{PeerCredentials, PeerIdentity, Service};
+use crate::resilience::period;
 use crate::telemetry::Occasionally;
 use arc_swap::ArcSwap;
 use pingora::Error;
-use pingora::protocols::ALPN;
 use pingora::protocols::tls::CaType;
+use pingora::protocols::{ALPN, TcpKeepalive};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::utils::tls::{CertKey, WrappedX509, parse_x509};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ impl EngineCredentials {
         options.read_timeout = Some(timeouts.read);
         options.write_timeout = Some(timeouts.write);
         options.idle_timeout = Some(timeouts.idle);
+        options.tcp_keepalive = Some(keepalive(timeouts.unreachable));
         if server.http2() && !upgrades {
             options.alpn = ALPN::H2;
             options.max_h2_streams = H2_STREAMS;
@@ -64,7 +66,20 @@ impl EngineCredentials {
                 peer.group_key = made.group;
             }
         }
+        if server.falls() > 0 {
+            // What was connected to it before it fell may lead nowhere.
+            self.keep_apart(&mut peer, &server.falls());
+        }
+        if peer.options.alpn == ALPN::H2 {
+            let seed = self.secret.hash_one(server.address());
+            self.keep_apart(&mut peer, &period(clock::elapsed(), timeouts.connection_age, seed));
+        }
         peer
+    }
+
+    /// Lets `peer` use no connections but those that were made for the same `reason`.
+    fn keep_apart(&self, peer: &mut HttpPeer, reason: &impl Hash) {
+        peer.group_key = self.secret.hash_one((peer.group_key, reason));
     }
 
     fn made(&self, credentials: &Arc<PeerCredentials>) -> Arc<Made> {
@@ -85,6 +100,13 @@ impl EngineCredentials {
         });
         made
     }
+}
+
+/// How connections are asked whether there is still somebody at the other end. The kernel asks those that are silent, and
+/// gives up one that has given no sign within `unreachable`, whether anything was sent on it or not.
+fn keepalive(unreachable: Duration) -> TcpKeepalive {
+    let often = Duration::from_secs((unreachable / 4).as_secs().max(1)); // it counts whole seconds
+    TcpKeepalive { idle: often, interval: often, count: 3, user_timeout: unreachable }
 }
 
 fn copied((place, (of, made)): (&usize, &Entry)) -> (usize, Entry) {

@@ -28,7 +28,7 @@ impl Proxy {
             Some(decided) => {
                 warn_of_ignored_drain(decided, context.time);
                 decided.live.meters.record(&decided.decision, status, duration);
-                count_retry(decided, context, error);
+                count_retry(decided, context, status, error);
                 if let (Some(grpc), Some(region)) = (context.grpc_status, decided.decision.region()) {
                     decided.live.meters.grpc(decided.decision.service, region, grpc);
                 }
@@ -146,10 +146,11 @@ fn warn_of_ignored_drain(decided: &Decided, now: Timestamp) {
     }
 }
 
-/// Counts what became of a request that was tried more than once.
-fn count_retry(Decided { live, decision }: &Decided, context: &RequestContext, error: Option<&Error>) {
-    let Some(region) = context.attempts.region.filter(|_| context.attempts.count > 1) else { return };
-    let retried = if error.is_none() { RetryResult::Succeeded } else { RetryResult::Failed };
+/// Counts what became of a request that was tried again.
+fn count_retry(Decided { live, decision }: &Decided, context: &RequestContext, status: u16, error: Option<&Error>) {
+    let Some(region) = context.attempts.region.filter(|_| context.attempts.retries > 0) else { return };
+    let is_good = error.is_none() && status < 500;
+    let retried = if is_good { RetryResult::Succeeded } else { RetryResult::Failed };
     live.meters.retry(decision.service, region, retried);
 }
 

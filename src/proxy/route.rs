@@ -1,7 +1,7 @@
 //! From a request head to a decision, and from a decision to a server.
 
 use super::Proxy;
-use super::announce::announce;
+use super::connect::Connecting;
 use super::context::{Attempts, Decided, RequestContext, Told};
 use super::headers::{X_FORWARDED_FOR, X_REQUEST_ID};
 use super::hop::{MOST_PASSES, passes};
@@ -12,7 +12,8 @@ use crate::balance::KeyHash;
 use crate::client::{client_address, client_of_forwarded, is_trusted};
 use crate::config::ForwardedHeader;
 use crate::live::{CountingFinder, LiveTable, PoolState, clock, entropy};
-use crate::model::{Balance, Balancing, RegionId, ServiceId};
+use crate::model::{Balance, Balancing, RegionId, RetryRules, ServiceId};
+use crate::resilience::RetryBudget;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
 use crate::session::{CookieName, cookie_values};
 use http::header::{COOKIE, FORWARDED, UPGRADE};
@@ -23,8 +24,8 @@ use smallvec::SmallVec;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
-/// How often a request is tried, on whatever servers, as long as no server has had a byte of it.
-pub(super) const MOST_ATTEMPTS: u8 = 5;
+/// How often a request is tried, on whatever servers.
+pub(super) const MOST_ATTEMPTS: u8 = RetryRules::MOST_ATTEMPTS;
 
 /// Edges are taken in turn: which server a request goes to is for the edge to say that stands before it.
 static IN_TURN: LazyLock<Balancing> = LazyLock::new(Balancing::default);
@@ -182,6 +183,10 @@ impl Proxy {
             }
         }
         let key = self.affinity_key(head, context);
+        let time_left = context.time_left();
+        if time_left.is_some_and(|left| left.is_zero()) {
+            return Err(Refusal::Upstream(UpstreamFailure::ResponseTimeout));
+        }
         let RequestContext { decided: Some(Decided { live, decision }), attempts, body_received, client, ends, .. } =
             context
         else {
@@ -192,18 +197,25 @@ impl Proxy {
         let service = live.table.service(decision.service).ok_or(Refusal::Internal)?;
         attempts.move_to(region, way);
         let balancing = if way == Way::Edge { &IN_TURN } else { &service.balance };
-        let server = pool.pick(balancing, key, &attempts.failed).or_else(|| {
-            // Each one failed once, and none of them is known to be dead: once more around.
+        let untried = pool.pick(balancing, key, &attempts.failed);
+        let server = untried.filter(|server| server.is_healthy() || !pool.any_healthy()).or_else(|| {
+            // Each one failed once that is not known to be dead: once more around.
             attempts.failed.clear();
             pool.pick(balancing, key, &attempts.failed)
         });
         let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
         let mut peer = self.credentials.peer_of(&server, service, head.headers.contains_key(UPGRADE));
-        if let Some(version) = server.proxy_protocol() {
-            announce(&mut peer, version, *client, *ends, service.timeouts.connect);
+        let retries = &service.resilience.retries;
+        let has_deadline = retries.timeout.is_some() || retries.try_timeout.is_some();
+        Connecting::of(&server, has_deadline, *client, *ends, service.timeouts.connect).prepare(&mut peer);
+        if let Some(left) = time_left {
+            let total = peer.options.total_connection_timeout.map_or(left, |total| total.min(left));
+            peer.options.total_connection_timeout = Some(total);
         }
         *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
         attempts.count = attempts.count.saturating_add(1);
+        attempts.in_region = attempts.in_region.saturating_add(1);
+        attempts.budgeted = live.retry_budget(decision.service, region).map(RetryBudget::begin);
         attempts.began = Some(clock::monotonic());
         (attempts.is_under_way, attempts.is_reused) = (true, false);
         let address = server.address();
@@ -213,7 +225,7 @@ impl Proxy {
     }
 
     /// What of the request names its server, where the service balances by something and the request has it.
-    fn affinity_key(&self, head: &RequestHeader, context: &RequestContext) -> Option<KeyHash> {
+    pub(super) fn affinity_key(&self, head: &RequestHeader, context: &RequestContext) -> Option<KeyHash> {
         let Decided { live, decision } = context.decided.as_ref()?;
         let first_cookie = |name: &str| {
             let name = CookieName { name: name.as_bytes(), chunks: false };
@@ -235,12 +247,6 @@ impl Proxy {
             }
         }
     }
-
-    /// Takes in that no connection could be made to the server of the last attempt. Whether another attempt may follow.
-    pub(super) fn connection_failed(&self, context: &mut RequestContext, failure: UpstreamFailure) -> bool {
-        self.end_without_connection(context, failure);
-        context.attempts.count < MOST_ATTEMPTS
-    }
 }
 
 impl Attempts {
@@ -249,12 +255,13 @@ impl Attempts {
         if (self.region, self.way) != (Some(region), Some(way)) {
             (self.region, self.way) = (Some(region), Some(way));
             self.failed.clear();
+            self.in_region = 0;
         }
     }
 }
 
 /// Whether the way that was decided on still leads somewhere.
-fn is_open(Decided { live, decision }: &Decided) -> bool {
+pub(super) fn is_open(Decided { live, decision }: &Decided) -> bool {
     match decision.way() {
         Some((region, Way::Edge)) => live.view(clock::second()).is_edge_healthy(decision.service, region) == Some(true),
         Some((region, Way::Local | Way::Pool)) => {

@@ -9,6 +9,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorSource, ErrorType};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ impl Decided {
     }
 
     /// Counts the request as one that `region` gets.
-    fn count(&self, region: RegionId, second: u64) {
+    fn count(&self, region: RegionId, client: IpAddr, second: u64) {
+        self.live.count_demand(&self.decision, client, region, second);
         let state = self.session();
         if let Some(traffic) = self.live.traffic(region) {
             traffic.sent(state != SessionState::New, state == SessionState::Flopped, second);
@@ -50,7 +52,7 @@ impl RequestContext {
     pub(super) fn answer_begins(&mut self, request: &RequestHeader, head: &ResponseHeader) {
         let second = clock::second();
         let (Some(decided), Some(region)) = (&self.decided, self.sent_to()) else { return };
-        decided.count(region, second);
+        decided.count(region, self.client, second);
         self.is_counted = true;
         if let Some(traffic) = decided.traffic(Some(region)) {
             traffic.answered(clock::monotonic().duration_since(self.began), second);
@@ -97,7 +99,7 @@ impl RequestContext {
             return;
         };
         if !self.is_counted {
-            decided.count(region, second);
+            decided.count(region, self.client, second);
         }
         let broke_off = error.is_some_and(|error| error.esource() == &ErrorSource::Upstream);
         let has_failed = status >= 500

@@ -64,9 +64,15 @@ impl Proxy {
             return Ok(());
         }
         context.try_answered(head.status.as_u16());
+        context.gate_answered(head.status);
         let by_hop = context.forwarded.is_some();
         let at_edge = context.attempts.way == Some(Way::Edge);
         if at_edge && head.headers.contains_key(HOMEWARD_HOP_REFUSED) && self.is_refused_by_edge(context, is_held) {
+            return self.go_again(context);
+        }
+        let asks_for_replay = head.headers.contains_key(HOMEWARD_REPLAY);
+        if !asks_for_replay && self.is_tried_elsewhere(request, head, is_held, context) {
+            self.end_with_failure(context);
             return self.go_again(context);
         }
         if !by_hop {

@@ -165,7 +165,7 @@ impl Regression {
 }
 
 /// The variance of the mean rate of some seconds.
-fn variance(seconds: &[ErrorCount], pooled: f64) -> f64 {
+pub(super) fn variance(seconds: &[ErrorCount], pooled: f64) -> f64 {
     let all: ErrorCount = seconds.iter().collect();
     if all.requests == 0 {
         return f64::INFINITY;

@@ -4,7 +4,7 @@ use super::decision::{Arrived, Away, Decision, Despite, HomeBy, NearestTo, Outco
 use super::facts::{Arrival, FleetView, FoundBy, PlaceFinder, RequestFacts};
 use super::table::RoutingTable;
 use super::visitor;
-use crate::model::{DrainedSessions, Place, RegionId, Service, ServiceId, WhenHomeIsAway};
+use crate::model::{DrainedSessions, Place, Presence, RegionId, Service, ServiceId, Share, WhenHomeIsAway};
 use crate::session::KeyProblem;
 use smallvec::SmallVec;
 
@@ -88,7 +88,8 @@ impl<'a, V: FleetView> Question<'a, V> {
         let is_session = key.home().is_some();
         let arrived = if self.facts.arrival == Arrival::Circle { Arrived::InCircle } else { Arrived::Here };
         let mut passed_over = SmallVec::new();
-        let (home_is_away, outcome) = match self.way_unless_away(home, is_session) {
+        let at_home = self.way_unless_away(home, is_session);
+        let (home_is_away, outcome) = match at_home.and_then(|way| self.unless_full(home, is_session).map(|()| way)) {
             Ok(way) => (None, Outcome::Serve { region: home, way, despite: None }),
             Err(why) => (Some(why), self.without_home(home, why, is_session, &mut passed_over)),
         };
@@ -122,7 +123,8 @@ impl<'a, V: FleetView> Question<'a, V> {
             (FoundBy::Place, None) => (key, told, HomeBy::Hop),
         };
         let mut passed_over = SmallVec::new();
-        let (home_is_away, outcome) = match self.way_to(local) {
+        // Caution is for the edge that decides: what arrives here has nowhere else to go.
+        let (home_is_away, outcome) = match self.able_way_to(local) {
             Ok(way) => (None, Outcome::Serve { region: local, way, despite: None }),
             Err(why) => {
                 if home != local {
@@ -170,13 +172,37 @@ impl<'a, V: FleetView> Question<'a, V> {
         self.drain_that_excludes(region, is_session).map_or(Ok(way), Err)
     }
 
-    /// How `region` is reached, drained or not; or why it cannot serve anybody.
-    pub(super) fn way_to(&self, region: RegionId) -> Result<Way, Away> {
+    /// Whether `home` has room for this visitor. Sessions go home however full it is: that is where their data is.
+    fn unless_full(&self, home: RegionId, is_session: bool) -> Result<(), Away> {
+        let room = if is_session { Share::ALL } else { self.view.room_at_home(home) };
+        self.is_inside(room, home).then_some(()).ok_or(Away::OverCapacity)
+    }
+
+    fn is_inside(&self, share: Share, region: RegionId) -> bool {
+        visitor::is_inside(share, self.table.region_name(region), self.facts.client)
+    }
+
+    /// How `region` is reached, drained or not; or why it does not serve anybody.
+    fn way_to(&self, region: RegionId) -> Result<Way, Away> {
+        self.way_by(region, |stands| match stands {
+            Presence::Present => None,
+            Presence::NoneHealthy => Some(Away::NoHealthyServer),
+            Presence::TooFew => Some(Away::TooFewHealthyServers),
+            Presence::Flapping => Some(Away::IsFlapping),
+        })
+    }
+
+    /// The same without any caution: whoever has a healthy server serves.
+    pub(super) fn able_way_to(&self, region: RegionId) -> Result<Way, Away> {
+        self.way_by(region, |stands| (!stands.is_able()).then_some(Away::NoHealthyServer))
+    }
+
+    fn way_by(&self, region: RegionId, objection: impl Fn(Presence) -> Option<Away>) -> Result<Way, Away> {
         if !self.table.has_pool(self.id, region) {
             return Err(Away::NoPool);
         }
-        let pool_is_healthy = || self.view.is_healthy(self.id, region);
-        let by = |way| if pool_is_healthy() { Ok(way) } else { Err(Away::NoHealthyServer) };
+        let pool = || objection(self.view.presence(self.id, region)).map_or(Ok(()), Err);
+        let by = |way| pool().map(|()| way);
         if region == self.view.local_region() {
             return by(Way::Local);
         }
@@ -185,8 +211,10 @@ impl<'a, V: FleetView> Question<'a, V> {
         match edge.and_then(|edge| Some((self.view.is_edge_healthy(self.id, region)?, edge.direct))) {
             None => by(Way::Pool),
             Some((true, _)) => Ok(Way::Edge),
-            Some((false, true)) if pool_is_healthy() => Ok(Way::Pool),
-            Some((false, _)) => Err(Away::NoHealthyEdge),
+            Some((false, true)) => {
+                by(Way::Pool).map_err(|why| if why.is_caution() { why } else { Away::NoHealthyEdge })
+            }
+            Some((false, false)) => Err(Away::NoHealthyEdge),
         }
     }
 
@@ -213,6 +241,10 @@ impl<'a, V: FleetView> Question<'a, V> {
         // There is nothing to wait for where the service has no servers at home at all.
         let refuses = self.service.when_home_is_away == WhenHomeIsAway::Refuse;
         let waits = is_session && refuses && why != Away::NoPool;
+        // Caution makes nobody wait: what could serve a session before there was any can serve it now.
+        if waits && why.is_caution() && self.drain_that_excludes(home, true).is_none() {
+            return self.serve(home, Despite::Caution);
+        }
         if waits && !matches!(why, Away::Drained { .. }) {
             return Outcome::Wait { retry_after: USUAL_WAIT };
         }
@@ -223,7 +255,7 @@ impl<'a, V: FleetView> Question<'a, V> {
         for region in self.table.substitutes_of(home).iter().copied() {
             let why = match self.way_unless_away(region, false) {
                 Err(why) => why,
-                Ok(_) if self.view.is_over_capacity(region) => {
+                Ok(_) if !self.is_inside(self.view.room_for_others(region), region) => {
                     over_capacity = over_capacity.or(Some(region));
                     Away::OverCapacity
                 }
@@ -232,11 +264,30 @@ impl<'a, V: FleetView> Question<'a, V> {
             };
             passed_over.push(PassedOver { region, why });
         }
+        // A home that is full takes its visitor all the same before others go over what they can carry.
+        if why == Away::OverCapacity {
+            return self.serve(home, Despite::Capacity);
+        }
         if let Some(region) = over_capacity {
             return if waits { self.wait_for(why) } else { self.serve(region, Despite::Capacity) };
         }
 
-        // Every region is away. A drain never makes a service unreachable: the last healthy region ignores its own.
+        // Every region is away. One that caution alone keeps away serves before a drain is ignored.
+        let is_open = |region, is_session| self.drain_that_excludes(region, is_session).is_none();
+        let cautious = |drained: bool| {
+            let of_home = (why.is_caution() && (drained || is_open(home, is_session))).then_some(home);
+            let substitute = || {
+                let cautious = passed_over.iter().filter(|passed| passed.why.is_caution());
+                let mut regions = cautious.map(|passed| passed.region);
+                regions.find(|region| drained || is_open(*region, false))
+            };
+            of_home.or_else(substitute)
+        };
+        if let Some(region) = cautious(false) {
+            return self.serve(region, Despite::Caution);
+        }
+
+        // A drain never makes a service unreachable: the last healthy region ignores its own.
         if let Away::Drained { drain } = why {
             return self.serve(home, Despite::Drain { drain });
         }
@@ -246,7 +297,10 @@ impl<'a, V: FleetView> Question<'a, V> {
         });
         match drained {
             Some((region, drain)) => self.serve(region, Despite::Drain { drain }),
-            None => Outcome::Nobody { retry_after: USUAL_WAIT },
+            None => match cautious(true) {
+                Some(region) => self.serve(region, Despite::Caution),
+                None => Outcome::Nobody { retry_after: USUAL_WAIT },
+            },
         }
     }
 
@@ -262,7 +316,7 @@ impl<'a, V: FleetView> Question<'a, V> {
 
     /// `region` serves all the same.
     fn serve(&self, region: RegionId, despite: Despite) -> Outcome {
-        match self.way_to(region) {
+        match self.able_way_to(region) {
             Ok(way) => Outcome::Serve { region, way, despite: Some(despite) },
             // It was found able a moment ago; a view that has changed its mind since finds nobody.
             Err(_) => Outcome::Nobody { retry_after: USUAL_WAIT },

@@ -162,13 +162,19 @@ pub enum Away {
     NoHealthyEdge,
     /// The service has no servers there.
     NoPool,
-    /// It gets more than its capacity. Said of substitutes only.
+    /// It has no room left for this visitor: it gets as much as its capacity. Said of substitutes, and of a home for a new
+    /// visitor.
     OverCapacity,
+    /// Servers of the pool are healthy, but fewer than the table wants.
+    TooFewHealthyServers,
+    /// Enough servers of the pool are healthy, and not for long enough yet: it has been away several times lately.
+    IsFlapping,
 }
 
 impl Away {
     /// All words of [`Away::as_str`], in the order of [`Away::index`].
-    pub const WORDS: [&'static str; 5] = ["Drained", "NoHealthyServer", "NoHealthyEdge", "NoPool", "OverCapacity"];
+    pub const WORDS: [&'static str; 7] =
+        ["Drained", "NoHealthyServer", "NoHealthyEdge", "NoPool", "OverCapacity", "TooFewHealthyServers", "IsFlapping"];
 
     /// The position of its word in [`Away::WORDS`].
     #[must_use]
@@ -179,6 +185,8 @@ impl Away {
             Self::NoHealthyEdge => 2,
             Self::NoPool => 3,
             Self::OverCapacity => 4,
+            Self::TooFewHealthyServers => 5,
+            Self::IsFlapping => 6,
         }
     }
 
@@ -186,6 +194,12 @@ impl Away {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         Self::WORDS[self.index()]
+    }
+
+    /// Whether healthy servers are there, and it is caution alone that keeps requests from them.
+    #[must_use]
+    pub fn is_caution(self) -> bool {
+        matches!(self, Self::TooFewHealthyServers | Self::IsFlapping)
     }
 }
 
@@ -262,8 +276,10 @@ pub enum Despite {
         /// The drain's position in the table, from 0.
         drain: usize,
     },
-    /// Its capacity: every other substitute is away or over its capacity too.
+    /// Its capacity: every other region is away or over its capacity too.
     Capacity,
+    /// That its servers are few, or come and go: no other region has any.
+    Caution,
 }
 
 /// What became of a request's session: the value of `Homeward-Session`.

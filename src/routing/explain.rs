@@ -227,7 +227,11 @@ impl Teller<'_> {
             Away::NoHealthyServer => return "none of its servers is healthy".to_owned(),
             Away::NoHealthyEdge => return "its edge cannot be reached, and no other way there is allowed".to_owned(),
             Away::NoPool => return "the service has no servers there".to_owned(),
-            Away::OverCapacity => return "it gets more than its capacity".to_owned(),
+            Away::OverCapacity => return "it has no room for this visitor: it gets as much as its capacity".to_owned(),
+            Away::TooFewHealthyServers => return "fewer of its servers are healthy than the table wants".to_owned(),
+            Away::IsFlapping => {
+                return "its servers came and went several times lately, and it is not taken back yet".to_owned();
+            }
         };
         let number = drain + 1;
         let Some(drain) = self.table.drains().get(drain) else { return format!("drain {number}") };
@@ -250,6 +254,9 @@ impl Teller<'_> {
             }
             Outcome::Serve { region, despite: Some(Despite::Capacity), .. } => {
                 format!("{} serves over its capacity, as every other one is away or over it too", self.name(region))
+            }
+            Outcome::Serve { region, despite: Some(Despite::Caution), .. } => {
+                format!("{} serves all the same, as no other region has healthy servers", self.name(region))
             }
             Outcome::Serve { region, despite: None, .. } => format!("{} serves instead", self.name(region)),
             Outcome::Wait { .. } => "the service's sessions wait for their home".to_owned(),

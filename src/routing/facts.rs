@@ -1,6 +1,6 @@
 //! What a decision is made from, besides the table.
 
-use crate::model::{Place, RegionId, ServiceId, Timestamp};
+use crate::model::{Place, Presence, RegionId, ServiceId, Share, Timestamp};
 use std::net::IpAddr;
 
 /// What a request says, and when it came.
@@ -61,8 +61,20 @@ pub trait FleetView {
     fn local_region(&self) -> RegionId;
     /// Whether the pool of `service` in `region` has at least one healthy server. Only asked where there is a pool.
     fn is_healthy(&self, service: ServiceId, region: RegionId) -> bool;
+    /// How the pool of `service` in `region` stands. Only asked where there is a pool.
+    fn presence(&self, service: ServiceId, region: RegionId) -> Presence {
+        if self.is_healthy(service, region) { Presence::Present } else { Presence::NoneHealthy }
+    }
     /// Whether `region` gets more than its capacity.
     fn is_over_capacity(&self, region: RegionId) -> bool;
+    /// The share of the new visitors who are at home in `region` that it has room for.
+    fn room_at_home(&self, _region: RegionId) -> Share {
+        Share::ALL
+    }
+    /// The share of the visitors of other regions, with a session or without, that `region` has room for.
+    fn room_for_others(&self, region: RegionId) -> Share {
+        if self.is_over_capacity(region) { Share::NONE } else { Share::ALL }
+    }
     /// Whether requests for `service` can be handed to the edge of `region`; `None` where hops are off. Only asked where
     /// the table names an edge.
     fn is_edge_healthy(&self, _service: ServiceId, _region: RegionId) -> Option<bool> {

@@ -63,7 +63,8 @@ pub fn replay(
         return Err(NoReplay::SameRegion);
     }
     let asked = Question::new(table, facts, view, first.service).ok_or(NoReplay::UnknownRegion)?;
-    let way = asked.way_to(to).map_err(NoReplay::Away)?;
+    // The session is there: no caution keeps it from its data.
+    let way = asked.able_way_to(to).map_err(NoReplay::Away)?;
     if let Some(away) = asked.drain_that_excludes(to, true) {
         return Err(NoReplay::Away(away));
     }

@@ -6,6 +6,7 @@ use super::homes::HomeRules;
 use super::hosts::HostIndex;
 use super::parts::{HomeRule, Region, TableParts};
 use super::sessions::{ServiceSessions, key_headers};
+use super::visitor;
 use crate::geo;
 use crate::model::{Drain, RegionEdge, RegionId, Service, ServiceId, ServiceName, SessionPrefix};
 use crate::session::PrefixIndex;
@@ -152,6 +153,13 @@ impl RoutingTable {
     #[must_use]
     pub fn service_name(&self, id: ServiceId) -> Option<&ServiceName> {
         self.service(id).map(|service| &service.name)
+    }
+
+    /// The fixed point between 0 and 1 that the visitor at `client` has for `region`: where the region has room for a share
+    /// of the visitors, those below it are let in.
+    #[must_use]
+    pub fn point_of(&self, region: RegionId, client: IpAddr) -> f64 {
+        visitor::point_of(self.region_name(region), client)
     }
 
     /// The session keys of a service; `None` where it has none, or the id came from another table.

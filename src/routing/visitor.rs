@@ -18,6 +18,11 @@ pub(super) fn is_inside(share: Share, region: &str, client: IpAddr) -> bool {
     if share == Share::ALL || share == Share::NONE {
         return share == Share::ALL;
     }
+    point_of(region, client) < share.ratio()
+}
+
+/// The fixed point between 0 and 1 that the visitor at `client` has for `region`.
+pub(super) fn point_of(region: &str, client: IpAddr) -> f64 {
     let mut hasher = SipHasher24::new_with_keys(KEYS.0, KEYS.1);
     hasher.write(region.as_bytes());
     match client.to_canonical() {
@@ -31,8 +36,7 @@ pub(super) fn is_inside(share: Share, region: &str, client: IpAddr) -> bool {
         }
     }
     // The upper 53 bits: every such integer is exact in an f64, on every machine.
-    let point = (hasher.finish() >> 11) as f64 / (1_u64 << 53) as f64;
-    point < share.ratio()
+    (hasher.finish() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// The network that a visitor comes from: IPv4 /24, IPv6 /56. By it shares are given, and it is all that is kept of an

@@ -4,6 +4,7 @@
 //! status until the file is good again.
 
 mod acme_files;
+mod advisor;
 mod certificates;
 mod collector_token;
 mod credentials;
@@ -18,6 +19,7 @@ mod secrets;
 mod watch;
 
 pub use acme_files::{ReadAuthorities, ReadExternalKey, acme_files};
+pub use advisor::Advisor;
 pub use certificates::{CertificateSources, ListenersTls, read_certificate, read_client_ca};
 pub use collector_token::{ReadCollectorToken, collector_token};
 pub use credentials::{peer_files, read_client_identity, read_server_ca};

@@ -55,11 +55,16 @@ pub(super) struct Families {
     geo_lookups: Vec<IntCounter>,
     share: Series<Gauge>,
     away: Series<IntGauge>,
+    room: Series<Gauge>,
+    worth_draining: Series<IntGauge>,
     remainder: Series<Gauge>,
     drains: Series<IntGauge>,
     pub(super) upstream_requests: Series<IntCounter>,
     pub(super) upstream_retries: Series<IntCounter>,
+    pub(super) upstream_connections: Series<IntCounter>,
+    retry_budget: Series<Gauge>,
     pub(super) grpc_calls: Series<IntCounter>,
+    pub(super) gate: Series<IntCounter>,
     healthy: Series<IntGauge>,
     servers: Series<IntGauge>,
     table: Series<IntGauge>,
@@ -91,6 +96,10 @@ pub struct RegionRow<'a> {
     pub share: Share,
     /// Why it is away; empty where it is not.
     pub away: &'a [Away],
+    /// The part of the new visitors at home there that it has room for; `None` where it has no capacity.
+    pub room: Option<Share>,
+    /// Whether it stands out, so that it is worth draining.
+    pub worth_draining: bool,
     /// What it still gets: requests a second of new visitors and of sessions, and open streams.
     pub remainder: [f64; 3],
 }
@@ -172,11 +181,16 @@ impl Metrics {
             geo_lookups: each(geo_lookups, &mut GeoLookup::ALL.iter().map(|word| word.as_str())),
             share: reals(names::REGION_SHARE)?,
             away: gauges(names::REGION_AWAY)?,
+            room: reals(names::REGION_ROOM)?,
+            worth_draining: gauges(names::REGION_WORTH_DRAINING)?,
             remainder: reals(names::REGION_REMAINDER)?,
             drains: gauges(names::DRAIN)?,
             upstream_requests: counters(names::UPSTREAM_REQUESTS)?,
             upstream_retries: counters(names::UPSTREAM_RETRIES)?,
+            upstream_connections: counters(names::UPSTREAM_CONNECTIONS)?,
             grpc_calls: counters(names::GRPC_CALLS)?,
+            gate: counters(names::GATE)?,
+            retry_budget: reals(names::RETRY_BUDGET)?,
             healthy: gauges(names::UPSTREAM_HEALTHY)?,
             servers: gauges(names::UPSTREAM_SERVERS)?,
             table: gauges(names::TABLE)?,
@@ -301,6 +315,14 @@ impl Metrics {
         let reasons =
             rows.iter().flat_map(|row| row.away.iter().map(|why| [row.region.to_owned(), why.as_str().into()]));
         self.families.away.replace(reasons.map(|labels| (labels, one)));
+        let rooms = rows.iter().filter_map(|row| Some((row.region, row.room?.ratio())));
+        self.families
+            .room
+            .replace(rooms.map(|(region, room)| ([region.to_owned()], move |gauge: &Gauge| gauge.set(room))));
+        self.families.worth_draining.replace(rows.iter().map(|row| {
+            let worth = i64::from(row.worth_draining);
+            ([row.region.to_owned()], move |gauge: &IntGauge| gauge.set(worth))
+        }));
         let remainders = rows
             .iter()
             .flat_map(|row| REMAINDERS.iter().zip(row.remainder).map(|(kind, value)| (row.region, kind, value)));
@@ -329,6 +351,14 @@ impl Metrics {
         };
         self.families.healthy.replace(shown(|row| row.healthy));
         self.families.servers.replace(shown(|row| row.servers));
+    }
+
+    /// Shows how much of the budget for retries is left, from 0 to 1, by service and region, and no others any longer.
+    pub fn set_retry_budgets<'a>(&self, rows: impl IntoIterator<Item = (&'a str, &'a str, f64)>) {
+        let rows = rows.into_iter().map(|(service, region, left)| {
+            ([service.to_owned(), region.to_owned()], move |gauge: &Gauge| gauge.set(left))
+        });
+        self.families.retry_budget.replace(rows);
     }
 
     /// A table was read at `at`, found good, and is live.
@@ -498,6 +528,8 @@ mod tests {
             region,
             share: Share::from_ratio(0.3).unwrap(),
             away,
+            room: Share::from_ratio(0.5).ok(),
+            worth_draining: true,
             remainder: [2.5, 0.0, 3.0],
         };
         metrics.set_regions([region("us-west", &drained), region("us-east", &[])]);
@@ -506,6 +538,8 @@ mod tests {
         assert_eq!(value(&metrics, "homeward_region_share_ratio{region=\"us-west\"}"), Some(0.3));
         let drained = "homeward_region_away{region=\"us-west\",why=\"Drained\"}";
         assert_eq!(value(&metrics, drained), Some(1.0));
+        assert_eq!(value(&metrics, "homeward_region_room_ratio{region=\"us-west\"}"), Some(0.5));
+        assert_eq!(value(&metrics, "homeward_region_worth_draining{region=\"us-west\"}"), Some(1.0));
         let remainder =
             |kind| value(&metrics, &format!("homeward_region_remainder{{kind=\"{kind}\",region=\"us-west\"}}"));
         assert_eq!(REMAINDERS.map(remainder), [Some(2.5), Some(0.0), Some(3.0)]);

@@ -41,6 +41,6 @@ pub use process_log::{ProcessLogError, init as init_process_log};
 pub use request_meters::RequestMeters;
 pub use spans::{Span, SpanKind, SpanValue, Spans, TraceContext, Tracer};
 pub use words::{
-    AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, GuardResult, HandoverResult, HopResult, MintResult,
-    ReplayResult, RetryResult, SpanResult, TlsReload, UpstreamResult,
+    AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GatePassage, GeoLookup, GuardResult, HandoverResult,
+    HopResult, MintResult, ReplayResult, RetryResult, Reused, SpanResult, TlsReload, UpstreamResult,
 };

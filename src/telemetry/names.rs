@@ -91,6 +91,10 @@ metrics! {
         "Part of new visitors that a region still gets, from 0 to 1, after its drains.";
     REGION_AWAY: Gauge "region_away" {region, why}
         "1 for each reason why a region is away; no series where it is not.";
+    REGION_ROOM: Gauge "region_room_ratio" {region}
+        "Part of the new visitors at home in a region that it has room for, from 0 to 1; no series where it has no capacity.";
+    REGION_WORTH_DRAINING: Gauge "region_worth_draining" {region}
+        "1 while a region stands out from the others by errors or slowness, else 0.";
     REGION_REMAINDER: Gauge "region_remainder" {region, kind}
         "What a region still gets from this edge: requests a second of new visitors (visitors) and of sessions (sessions), and \
          open streams (streams).";
@@ -107,7 +111,17 @@ metrics! {
     GRPC_CALLS: Counter "grpc_calls_total" {service, region, status}
         "gRPC calls by the status that they ended with, by service and serving region.";
     UPSTREAM_RETRIES: Counter "upstream_retries_total" {service, region, result}
-        "Retries of requests to a service's servers in a region, by result.";
+        "Requests to a service's servers in a region that were tried again, or would have been, by what came of it.";
+    RETRY_BUDGET: Gauge "retry_budget_remaining_ratio" {service, region}
+        "Which part of the retries that may be under way to a service's servers in a region may still be made: 1 where none is.";
+    UPSTREAM_CONNECTIONS: Counter "upstream_connections_total" {service, region, reused}
+        "Connections to a service's servers in a region that a request was sent on, by whether they had been kept from an earlier \
+         request.";
+    GATE: Counter "gate_requests_total" {service, result}
+        "Requests of sessions that a server had to load first, by how they got through: ahead (of the others of their session), \
+         followed (after the one ahead), timed_out (after the longest wait).";
+    GATE_WAITING: Gauge "gate_waiting" {service}
+        "Requests that wait now for another of their session, which a server has to load first.";
     UPSTREAM_HEALTHY: Gauge "upstream_healthy" {service, region}
         "Healthy servers of a service in a region.";
     UPSTREAM_SERVERS: Gauge "upstream_servers" {service, region}

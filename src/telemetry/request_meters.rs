@@ -6,7 +6,7 @@
 
 use super::metrics::{Families, Metrics};
 use super::series::OTHER;
-use super::words::{RetryResult, UpstreamResult};
+use super::words::{GatePassage, RetryResult, Reused, UpstreamResult};
 use crate::model::{GrpcStatus, RegionId, ServiceId};
 use crate::routing::{Arrived, Away, Decision, HomeBy, RoutingTable, SessionKey, SessionState};
 use prometheus::{Histogram, IntCounter};
@@ -47,6 +47,7 @@ pub struct RequestMeters {
 }
 
 struct ServiceMeters {
+    gate: [OnceLock<IntCounter>; GatePassage::ALL.len()],
     homes: Vec<OnceLock<HomeMeters>>,
     pools: Vec<OnceLock<Box<PoolMeters>>>,
 }
@@ -69,6 +70,7 @@ struct Route {
 struct PoolMeters {
     requests: [OnceLock<IntCounter>; UpstreamResult::ALL.len()],
     retries: [OnceLock<IntCounter>; RetryResult::ALL.len()],
+    connections: [OnceLock<IntCounter>; Reused::ALL.len()],
     grpc: [OnceLock<IntCounter>; GrpcStatus::ALL.len()],
 }
 
@@ -151,6 +153,21 @@ impl RequestMeters {
         });
     }
 
+    /// Counts a request of `service` that came to its gate.
+    pub fn gate(&self, service: ServiceId, passage: GatePassage) {
+        count(self.service(service).and_then(|service| service.gate.get(passage as usize)), || {
+            self.families.gate.get(&[self.service_name(service), passage.as_str()])
+        });
+    }
+
+    /// Counts a connection to a server of `service` in `region` that a request is sent on.
+    pub fn connection(&self, service: ServiceId, region: RegionId, reused: Reused) {
+        count(self.pool(service, region).and_then(|pool| pool.connections.get(reused as usize)), || {
+            let labels = [self.service_name(service), self.region_name(region), reused.as_str()];
+            self.families.upstream_connections.get(&labels)
+        });
+    }
+
     /// Counts a gRPC call of `service` that was served in `region`.
     pub fn grpc(&self, service: ServiceId, region: RegionId, status: GrpcStatus) {
         count(self.pool(service, region).and_then(|pool| pool.grpc.get(status as usize)), || {
@@ -198,7 +215,7 @@ impl RequestMeters {
 
     fn service(&self, service: ServiceId) -> Option<&ServiceMeters> {
         let regions = self.region_names.len();
-        let make = || ServiceMeters { homes: cells(regions), pools: cells(regions) };
+        let make = || ServiceMeters { gate: Default::default(), homes: cells(regions), pools: cells(regions) };
         self.grown(self.services.get(service.index())?, 8 * regions, make)
     }
 
@@ -384,6 +401,7 @@ mod tests {
             meters.upstream(service(), region(1), *result);
         }
         meters.retry(service(), region(1), RetryResult::Succeeded);
+        meters.connection(service(), region(1), Reused::Yes);
         meters.grpc(service(), region(1), GrpcStatus::Unavailable);
         meters.upstream(service(), region(77), UpstreamResult::Answered);
         expect(
@@ -393,6 +411,7 @@ mod tests {
                 "upstream_requests_total{region=\"r1\",result=\"client_left\",service=\"portal\"} 1",
                 "upstream_requests_total{region=\"other\",result=\"answered\",service=\"portal\"} 1",
                 "upstream_retries_total{region=\"r1\",result=\"succeeded\",service=\"portal\"} 1",
+                "upstream_connections_total{region=\"r1\",reused=\"true\",service=\"portal\"} 1",
                 "grpc_calls_total{region=\"r1\",service=\"portal\",status=\"unavailable\"} 1",
             ],
         );
@@ -450,6 +469,8 @@ mod tests {
         meters.upstream(service(), region(2), UpstreamResult::Answered);
         meters.retry(service(), region(2), RetryResult::Failed);
         meters.grpc(service(), region(2), GrpcStatus::Ok);
+        meters.gate(service(), GatePassage::Ahead);
+        metrics.set_gates([("portal", 1)]);
         metrics.rate_limited("portal");
         metrics.stalled("control", false);
         metrics.set_edge("r1", true);
@@ -460,6 +481,8 @@ mod tests {
             region: "r1",
             share: Share::NONE,
             away: &[Away::NoPool],
+            room: Some(Share::NONE),
+            worth_draining: true,
             remainder: [0.0; 3],
         }]);
         metrics.set_drains([DrainRow { region: "r1", by: Some("on\"call\\\n\u{e9}"), until: None }]);

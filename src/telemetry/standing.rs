@@ -12,6 +12,7 @@ pub(super) struct Standing {
     ready: IntGauge,
     edge: Series<IntGauge>,
     capacity: Series<Gauge>,
+    gate_waiting: Series<Gauge>,
     drain_end: Series<Gauge>,
     drain_held: Series<IntGauge>,
     spans: Vec<IntCounter>,
@@ -26,6 +27,7 @@ impl Standing {
             ready: gauges(names::READY)?.get(&[]),
             edge: gauges(names::EDGE)?,
             capacity: reals(names::REGION_CAPACITY)?,
+            gate_waiting: reals(names::GATE_WAITING)?,
             drain_end: reals(names::DRAIN_END)?,
             drain_held: gauges(names::DRAIN_HELD)?,
             spans: SpanResult::ALL.iter().map(|result| spans.get(&[result.as_str()])).collect(),
@@ -46,6 +48,14 @@ impl Metrics {
         let rows = rows.into_iter();
         let shown = rows.map(|(region, capacity)| ([region.to_owned()], move |gauge: &Gauge| gauge.set(capacity)));
         self.families.standing.capacity.replace(shown);
+    }
+
+    /// Shows how many requests of these services wait at a gate, and of no others any longer.
+    pub fn set_gates<'a>(&self, rows: impl IntoIterator<Item = (&'a str, usize)>) {
+        let rows = rows.into_iter();
+        let shown =
+            rows.map(|(service, waiting)| ([service.to_owned()], move |gauge: &Gauge| gauge.set(waiting as f64)));
+        self.families.standing.gate_waiting.replace(shown);
     }
 
     /// Shows when these drains end, each by its region and who drains, and no others any longer.

@@ -52,14 +52,38 @@ words! {
 }
 
 words! {
+    /// Whether a connection to a server had been kept from an earlier request.
+    Reused {
+        /// It was made for this one.
+        No = "false",
+        /// It had been kept.
+        Yes = "true",
+    }
+}
+
+words! {
     /// What became of a retry.
     RetryResult {
         /// It brought an answer.
         Succeeded = "succeeded",
         /// It failed as well.
         Failed = "failed",
-        /// It was not made: the tries are used up, or the request cannot be sent twice.
+        /// It was not made: the tries or the time are used up, or the request cannot be sent twice.
         Refused = "refused",
+        /// It was not made: as many others as may be were under way.
+        BudgetExhausted = "budget_exhausted",
+    }
+}
+
+words! {
+    /// How a request got through the gate before a server that had to load its session.
+    GatePassage {
+        /// Ahead of the others of its session.
+        Ahead = "ahead",
+        /// After the one that had gone ahead was answered.
+        Followed = "followed",
+        /// After it had waited for as long as one waits.
+        TimedOut = "timed_out",
     }
 }
 

@@ -1,15 +1,17 @@
 //! Discovery: the addresses of the names in pools, looked up again whenever their TTL is over.
 
 use super::Report;
-use super::lookup::{self, Resolver, SystemFiles};
+use super::lookup::{self, Resolver, Said, SystemFiles};
 use super::memory::{Memory, Verdict};
+use super::srv::KnownTargets;
 use super::tend::tend;
-use crate::live::{DnsName, Fleet, clock, entropy};
+use crate::live::{DnsName, Fleet, Target, clock, entropy};
 use hickory_resolver::net::NetError;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time;
 
 /// How many names are looked up at once, at most; above it they queue.
@@ -131,16 +133,12 @@ async fn follow(
     report: Report,
     permits: Arc<Semaphore>,
 ) {
-    let mut memory = Memory::default();
+    let mut asking = Asking::about(&name);
     loop {
-        let said = {
-            let Ok(_permit) = permits.acquire().await else { return };
-            discovery.resolver().look_up(name.text()).await
-        };
-        let was_failing = memory.is_failing();
-        let Verdict { addresses, failure, wait } = memory.judge(said, clock::monotonic(), &discovery.pace);
-        if let Some(addresses) = addresses {
-            fleet.resolved(&name, addresses).iter().for_each(|transition| report(transition));
+        let was_failing = asking.is_failing();
+        let Some(Verdict { addresses, failure, wait }) = asking.once(&name, &discovery, &permits).await else { return };
+        if let Some(targets) = addresses {
+            fleet.resolved_to(&name, targets).iter().for_each(|transition| report(transition));
         }
         match failure {
             Some(why) => {
@@ -153,5 +151,67 @@ async fn follow(
             None => {}
         }
         time::sleep(entropy::jitter(wait, discovery.pace.jitter)).await;
+    }
+}
+
+/// How a name is asked for, with what was said of it before.
+enum Asking {
+    /// For its addresses.
+    Addresses(Memory<Target, 2>),
+    /// For its SRV records, and the addresses of their targets.
+    Service(Memory<Target, 1>, KnownTargets),
+}
+
+impl Asking {
+    fn about(name: &DnsName) -> Self {
+        if name.is_service() {
+            Self::Service(Memory::default(), KnownTargets::default())
+        } else {
+            Self::Addresses(Memory::default())
+        }
+    }
+
+    fn is_failing(&self) -> bool {
+        match self {
+            Self::Addresses(memory) => memory.is_failing(),
+            Self::Service(memory, _) => memory.is_failing(),
+        }
+    }
+
+    /// Asks once; `None` where there is no more asking.
+    async fn once(&mut self, name: &DnsName, discovery: &Discovery, permits: &Semaphore) -> Option<Verdict<Target>> {
+        let _permit = permits.acquire().await.ok()?;
+        let resolver = discovery.resolver();
+        match self {
+            Self::Addresses(memory) => {
+                let said = resolver.look_up(name.text()).await.map(targets);
+                Some(memory.judge(said, clock::monotonic(), &discovery.pace))
+            }
+            Self::Service(memory, known) => {
+                let said = match resolver.look_up_service(name.text()).await {
+                    Said::Addresses(records, ttl) => {
+                        let mut asked = JoinSet::new(); // no more than there may be records
+                        for (at, record) in records.iter().enumerate() {
+                            let (resolver, target) = (resolver.clone(), record.target.clone());
+                            asked.spawn(async move { (at, resolver.look_up_absolute(&target).await) });
+                        }
+                        let mut said = asked.join_all().await;
+                        said.sort_unstable_by_key(|(at, _)| *at);
+                        known.judge(&records, said.into_iter().map(|(_, said)| said).collect(), ttl)
+                    }
+                    Said::Nothing(why) => Said::Nothing(why),
+                    Said::NoAnswer(why) => Said::NoAnswer(why),
+                };
+                Some(memory.judge([said], clock::monotonic(), &discovery.pace))
+            }
+        }
+    }
+}
+
+fn targets(said: Said) -> Said<Target> {
+    match said {
+        Said::Addresses(addresses, ttl) => Said::Addresses(addresses.into_iter().map(Target::from).collect(), ttl),
+        Said::Nothing(why) => Said::Nothing(why),
+        Said::NoAnswer(why) => Said::NoAnswer(why),
     }
 }

@@ -1,9 +1,10 @@
 //! One look-up of a name: A and AAAA, through the machine's own settings or name servers of the operator's choice.
 
+use super::srv::{SrvRecord, sifted};
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ProtocolConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::RecordType;
+use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{ResolverBuilder, TokioResolver};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -15,11 +16,11 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the answer of one family waits for the other.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What DNS said of a name for A or AAAA.
+/// What DNS said to a question: for A or AAAA, addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
-    /// At least one address, valid for this long.
-    Addresses(Vec<IpAddr>, Duration),
+pub(super) enum Said<T = IpAddr> {
+    /// At least one of them, valid for this long.
+    Addresses(Vec<T>, Duration),
     /// That there is none: the name does not exist, or has no such record.
     Nothing(&'static str),
     /// No answer, and why.
@@ -78,6 +79,38 @@ impl Resolver {
             said = &mut v4 => { let other = in_time(&said, v6).await; [said, other] },
             said = &mut v6 => [in_time(&said, v4).await, said],
         }
+    }
+
+    /// What DNS says of the SRV records of `name`, in any order.
+    pub(super) async fn look_up_service(&self, name: &str) -> Said<SrvRecord> {
+        match self.inner.lookup(name, RecordType::SRV).await {
+            Ok(answer) => {
+                let ttl = answer.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
+                let found = answer.answers().iter().filter_map(|record| match &record.data {
+                    RData::SRV(srv) => Some(SrvRecord {
+                        priority: srv.priority,
+                        target: srv.target.to_ascii().trim_end_matches('.').to_ascii_lowercase().into(),
+                        port: srv.port,
+                        weight: srv.weight,
+                    }),
+                    _ => None,
+                });
+                let records = sifted(found.collect());
+                if records.is_empty() {
+                    Said::Nothing("its SRV records name no server")
+                } else {
+                    Said::Addresses(records, Duration::from_secs(ttl.into()))
+                }
+            }
+            Err(error) if error.is_nx_domain() => Said::Nothing("the name does not exist (NXDOMAIN)"),
+            Err(error) if error.is_no_records_found() => Said::Nothing("the name has no SRV record"),
+            Err(error) => Said::NoAnswer(error.to_string()),
+        }
+    }
+
+    /// What DNS says of an absolute name, such as a target of SRV records: search domains do not count.
+    pub(super) async fn look_up_absolute(&self, name: &str) -> [Said; 2] {
+        self.look_up(&format!("{name}.")).await
     }
 
     async fn ask(&self, name: &str, kind: RecordType) -> Said {

@@ -1,12 +1,14 @@
 //! Floor 6: what looks after the servers of the fleet: discovery by DNS and probes. Neither stands in a request's way.
 //!
-//! [`dns::Discovery::run`] and [`probe::Prober::run`] are started once and go on until the process stops. They follow
+//! [`dns::Discovery::run`], [`probe::Prober::run`] and [`presence::look_after`] are started once and go on until the process stops. They follow
 //! the fleet: what a new table brings is looked up and probed at once, what no table needs any more is let go.
 
 pub mod dns;
 mod lookup;
 mod memory;
+pub mod presence;
 pub mod probe;
+mod srv;
 mod tend;
 #[cfg(test)]
 mod tests;

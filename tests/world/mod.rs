@@ -1,7 +1,7 @@
 //! Random worlds to decide in: a table, the state of a fleet, a request and where its visitor is.
 
 use homeward::model::{
-    Continent, Country, Drain, DrainedSessions, HostPattern, Https, Learning, Location, Network, Place, Pool,
+    Continent, Country, Drain, DrainedSessions, HostPattern, Https, Learning, Location, Network, Place, Pool, Presence,
     RegionEdge, RegionId, Service, ServiceId, SessionKeys, Share, Subdivision, Timeouts, Timestamp, WhenHomeIsAway,
 };
 use homeward::routing::{
@@ -53,8 +53,12 @@ pub(crate) struct Fleet {
     pub(crate) local: RegionId,
     /// By service and region.
     pub(crate) healthy: Vec<Vec<bool>>,
+    /// By service and region: what healthy pools are away for all the same, where they are.
+    pub(crate) held: Vec<Vec<Option<Presence>>>,
     /// By region.
     pub(crate) over_capacity: Vec<bool>,
+    /// By region: for which share of the new visitors at home there it has room.
+    pub(crate) room: Vec<Share>,
     /// By service and region; `None` where hops are off.
     pub(crate) edges: Option<Vec<Vec<bool>>>,
     /// Where every session is at home whose key names no region, as apps have said.
@@ -67,6 +71,15 @@ impl FleetView for Fleet {
     }
     fn is_healthy(&self, service: ServiceId, region: RegionId) -> bool {
         self.healthy[service.index()][region.index()]
+    }
+    fn presence(&self, service: ServiceId, region: RegionId) -> Presence {
+        match self.held[service.index()][region.index()] {
+            _ if !self.is_healthy(service, region) => Presence::NoneHealthy,
+            held => held.unwrap_or_default(),
+        }
+    }
+    fn room_at_home(&self, region: RegionId) -> Share {
+        self.room[region.index()]
     }
     fn is_over_capacity(&self, region: RegionId) -> bool {
         self.over_capacity[region.index()]
@@ -150,6 +163,15 @@ impl World {
             _ => healthy,
         };
         self.parts.services[service.index()].pool(region).is_some() && reached
+    }
+
+    /// The same, and no caution keeps requests from it.
+    pub(crate) fn is_present(&self, service: ServiceId, region: RegionId) -> bool {
+        let by_edge = self.parts.regions[region.index()].edge.is_some()
+            && region != self.fleet.local
+            && self.request.from == From::Client
+            && self.fleet.edges.as_ref().is_some_and(|edges| edges[service.index()][region.index()]);
+        self.is_able(service, region) && (by_edge || self.fleet.held[service.index()][region.index()].is_none())
     }
 
     /// The smallest share that the drains of `region` leave it, of those that `counts`.
@@ -338,11 +360,17 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
         let health = vec(vec(prop::bool::weighted(0.7), count), 2);
         let edges = weighted(0.6, vec(vec(prop::bool::weighted(0.7), count), 2));
         let learned = weighted(0.2, (0..count).prop_map(id));
-        let fleet = (0..count, health, vec(prop::bool::weighted(0.2), count), edges, learned).prop_map(
-            |(local, healthy, over_capacity, edges, learned)| Fleet {
+        let held = prop_oneof![8 => Just(None), 1 => Just(Some(Presence::TooFew)), 1 => Just(Some(Presence::Flapping))];
+        let held = vec(vec(held, count), 2);
+        let load =
+            (vec(prop::bool::weighted(0.2), count), vec(prop_oneof![3 => Just(Share::ALL), 1 => share()], count));
+        let fleet = (0..count, health, held, load, edges, learned).prop_map(
+            |(local, healthy, held, (over_capacity, room), edges, learned)| Fleet {
                 local: id(local),
                 healthy,
+                held,
                 over_capacity,
+                room,
                 edges,
                 learned,
             },

@@ -59,6 +59,11 @@ fn card(
             @if !region.away.is_empty() {
                 p .why { @for (nth, away) in region.away.iter().enumerate() { @if nth > 0 { "; " } (away.text) } }
             }
+            @if let Some(advice) = &region.worth_draining {
+                p .why { "Worth draining: " (advice.text) }
+                p .problem { code { (advice.command) } }
+                @if let Some(why) = &advice.not_drained { p .quiet { "Not drained by itself: " (why) } }
+            }
             @if let Some(history) = history {
                 (chart::history(history, name, region.capacity_per_second, second))
             }
@@ -70,6 +75,9 @@ fn card(
                 (figure("New", &html! { (rate(traffic.visitors_per_second)) small { "/s" } }, ""))
                 (figure("Sessions", &html! { (rate(traffic.sessions_per_second)) small { "/s" } }, ""))
                 (figure("Streams", &html! { (traffic.open_streams) }, ""))
+                @if let Some(room) = region.room_ratio.filter(|room| *room < 1.0) {
+                    (figure("Room", &html! { (percent(room)) }, "cut"))
+                }
                 (figure("Share", &html! { (region.share) }, if region.share_ratio < 1.0 { "cut" } else { "" }))
             }
             @if let Some(capacity) = region.capacity_per_second {

@@ -53,6 +53,8 @@ pub(super) fn state(region: &RegionStatus) -> (Severity, &'static str) {
         (Severity::Note, "drained")
     } else if has_many_errors(region, MOSTLY_ERRORS) {
         (Severity::Bad, "failing")
+    } else if region.worth_draining.is_some() {
+        (Severity::Warning, "stands out")
     } else if has_many_errors(region, MANY_ERRORS) {
         (Severity::Warning, "errors")
     } else if is_over(region) {
@@ -94,6 +96,10 @@ fn findings(status: &Status) -> Vec<(Severity, Markup)> {
             "down" | "partly down" | "drained" => {
                 let why: Vec<_> = region.away.iter().map(|away| away.text.as_str()).collect();
                 why.join("; ")
+            }
+            "stands out" => {
+                let advice = region.worth_draining.as_ref();
+                advice.map(|advice| format!("worth draining: {}", advice.text)).unwrap_or_default()
             }
             "failing" | "errors" => {
                 let ratio = region.traffic.error_ratio.unwrap_or_default();

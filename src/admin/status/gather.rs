@@ -3,17 +3,18 @@
 mod traffic;
 
 use super::{
-    AcmeStatus, AdminStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, GuardStatus, HistoryStatus,
-    HopsStatus, LocationStatus, PlacesStatus, RegionStatus, RemainderStatus, ServiceStatus, Status, TableStatus,
-    TrafficStatus,
+    AcmeStatus, AdminStatus, AdviceStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, GuardStatus,
+    HistoryStatus, HopsStatus, LocationStatus, PlacesStatus, RegionStatus, RemainderStatus, ServiceStatus, Status,
+    TableStatus, TrafficStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
 use crate::live::{
-    AcmeStanding, CertificateUse, Edge, FileProblem, Lease, LiveCertificate, LiveTable, Origin, PoolStatus, Purpose,
-    clock,
+    AcmeStanding, Advice, CertificateUse, Edge, FileProblem, Lease, LiveCertificate, LiveTable, Origin, PoolStatus,
+    Purpose, clock,
 };
 use crate::model::{Drain, DrainedStreams, RegionId, ServiceId, Timestamp};
+use crate::resilience::StandsOut;
 use crate::routing::{Away, Region};
 use std::time::Duration;
 
@@ -66,7 +67,13 @@ impl Status {
             regions: live.map_or_else(Vec::new, |live| {
                 let pools = live.pools.status();
                 let regions = live.table.regions_by_id();
-                regions.map(|(id, region)| RegionStatus::of(live, &pools, id, region, now, elapsed)).collect()
+                let advice = edge.advice();
+                let told = |region: &Region| advice.iter().find(|advice| advice.region == region.name);
+                let of = |(id, region)| RegionStatus {
+                    worth_draining: told(region).map(AdviceStatus::of),
+                    ..RegionStatus::of(live, &pools, id, region, now, elapsed)
+                };
+                regions.map(of).collect()
             }),
             drains: live.map_or_else(Vec::new, |live| {
                 let leases = edge.leases();
@@ -153,6 +160,8 @@ impl RegionStatus {
             share_ratio: share.ratio(),
             away: away.into_iter().map(|(why, service)| AwayStatus::of(live, why, service)).collect(),
             healthy: is_healthy(live, id, &services),
+            room_ratio: live.room(id, elapsed.as_secs()).map(|room| room.at_home.ratio()),
+            worth_draining: None,
             requests_per_second: traffic.requests_per_second,
             flops_per_second: traffic.flops_per_second,
             traffic: TrafficStatus::of(&traffic, now, elapsed),
@@ -189,6 +198,21 @@ impl ServiceStatus {
     }
 }
 
+impl AdviceStatus {
+    fn of(advice: &Advice) -> Self {
+        Self {
+            why: match advice.stands_out {
+                StandsOut::Fails { .. } => "errors".to_owned(),
+                StandsOut::IsSlow { .. } => "slowness".to_owned(),
+            },
+            text: advice.reason(),
+            since: advice.since,
+            command: advice.command(),
+            not_drained: advice.not_drained.clone(),
+        }
+    }
+}
+
 impl AwayStatus {
     /// Why a region of the table `live` is away.
     pub(in crate::admin) fn of(live: &LiveTable, why: Away, service: Option<ServiceId>) -> Self {
@@ -204,6 +228,12 @@ impl AwayStatus {
                 format!("drained{by} (drain {number}){reason}")
             }
             (_, None) if why == Away::NoHealthyEdge => "its edge cannot be reached".to_owned(),
+            (Some(service), None) if why == Away::TooFewHealthyServers => {
+                format!("too few healthy servers for {service}")
+            }
+            (Some(service), None) if why == Away::IsFlapping => {
+                format!("servers for {service} came and went several times lately, it is held back")
+            }
             (Some(service), None) => format!("no healthy server for {service}"),
             (None, None) => why.as_str().to_owned(),
         };

@@ -244,6 +244,12 @@ pub struct RegionStatus {
     pub away: Vec<AwayStatus>,
     /// Whether each service that has servers there has a healthy one.
     pub healthy: bool,
+    /// The part of the new visitors at home there that it has room for, from 0 to 1; missing where it has no capacity.
+    #[serde(default)]
+    pub room_ratio: Option<f64>,
+    /// Why it is worth draining; missing where it does not stand out from the others.
+    #[serde(default)]
+    pub worth_draining: Option<AdviceStatus>,
     /// Requests that it serves for this edge: the mean of the last five seconds.
     pub requests_per_second: f64,
     /// Of those, the flops.
@@ -253,6 +259,22 @@ pub struct RegionStatus {
     pub traffic: TrafficStatus,
     /// The services that have servers there, as far as these are reached directly, and `the edge` where there is a hop.
     pub services: Vec<ServiceStatus>,
+}
+
+/// Why a region is worth draining.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdviceStatus {
+    /// `errors` or `slowness`.
+    pub why: String,
+    /// The figures, for people.
+    pub text: String,
+    /// Since when it stands out.
+    pub since: Timestamp,
+    /// What to type to drain it.
+    pub command: String,
+    /// Why the edge does not drain it by itself, where the settings want that and something speaks against it.
+    #[serde(default)]
+    pub not_drained: Option<String>,
 }
 
 /// A point on the globe.
@@ -267,9 +289,9 @@ pub struct LocationStatus {
 /// Why a region is away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwayStatus {
-    /// The word of the reasons: `Drained`, `NoHealthyEdge` or `NoHealthyServer`.
+    /// The word of the reasons: `Drained`, `NoHealthyEdge`, `NoHealthyServer`, `TooFewHealthyServers` or `IsFlapping`.
     pub why: String,
-    /// The service that has no healthy server there.
+    /// The service that this holds for, where it is one alone.
     pub service: Option<String>,
     /// The drain's number, from 1.
     pub drain: Option<usize>,

@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `homes` | home rules, which have no names |
 //! | `resilience` | what a service does where its servers fail |
+//! | `retries` | what is tried again |
 //! | `words` | how the parts of a table are said |
 
+mod failover;
 mod homes;
 mod resilience;
+mod retries;
 mod words;
 
 use crate::model::{Drain, RegionId};

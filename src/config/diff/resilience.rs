@@ -1,12 +1,15 @@
 //! How it is said what a service does where its servers fail.
 
+use super::failover::failover;
 use super::words::Says;
 use crate::config::quantity::write_duration;
 use crate::model::{GateRules, GatedSessions, Resilience};
 
 pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
-    let Resilience { gate: rules } = resilience;
+    let Resilience { failover: falls, gate: rules, retries } = resilience;
+    failover(says, falls);
     gate(says, rules);
+    super::retries::retries(says, retries);
 }
 
 fn gate(says: &mut Says, rules: &GateRules) {

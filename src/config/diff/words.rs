@@ -58,7 +58,7 @@ impl Says {
         self.aspects.push((aspect.to_owned(), Value::List(items)));
     }
 
-    fn set(&mut self, aspect: &str, items: impl IntoIterator<Item = impl Display>) {
+    pub(super) fn set(&mut self, aspect: &str, items: impl IntoIterator<Item = impl Display>) {
         let mut items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
         items.sort_unstable();
         self.aspects.push((aspect.to_owned(), Value::Set(items)));
@@ -187,6 +187,8 @@ pub(super) fn service(service: &Service, names: Names<'_>) -> Says {
         ("read timeout", timeouts.read, usual.read),
         ("write timeout", timeouts.write, usual.write),
         ("idle timeout", timeouts.idle, usual.idle),
+        ("connection age", timeouts.connection_age, usual.connection_age),
+        ("unreachable timeout", timeouts.unreachable, usual.unreachable),
     ] {
         says.word_beside(aspect, write_duration(time), write_duration(usual));
     }

@@ -3,12 +3,16 @@
 //! The check of a file, the JSON schema and the reference are all made from this description.
 
 mod acme;
+mod auto_drain;
 mod check;
+mod dns;
+mod failover;
 mod guard;
 mod pools;
 mod reference;
 mod regions;
 mod resilience;
+mod retries;
 mod routing;
 mod scalar;
 mod schema;

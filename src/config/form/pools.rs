@@ -1,6 +1,7 @@
 //! The form of `pools:`.
 
-use super::{Else, Form, Key, Named, Or, Record, Required, Scalar, list};
+use super::routing::NOT_THIS_ONE;
+use super::{Choice, Else, Form, Key, Named, Or, Record, Required, Scalar, list};
 use crate::model::PoolServer;
 
 pub(super) static NAMED_POOLS: Named = Named {
@@ -18,21 +19,29 @@ static ONE_SERVER: Form = Form::Either(&[Form::Scalar(Scalar::Server), Form::Rec
 static POOL_SERVER: Record = Record {
     noun: "a server with a weight",
     doc: "The long way to write a server; its address alone is the short one.",
-    choices: &[],
+    choices: &[Choice { of: &["address", "srv"], several: false, unless: None }],
     keys: &[
         Key::new(
             "address",
             Form::Scalar(Scalar::Server),
-            Required,
+            NOT_THIS_ONE,
             "10.1.0.10:8080",
             "Where it is. A DNS name stands for all of its addresses.",
+        ),
+        Key::new(
+            "srv",
+            Form::Scalar(Scalar::ServiceName),
+            NOT_THIS_ONE,
+            "_app._tcp.us-east.internal",
+            "The name of SRV records, which say where servers are, with their ports and weights; of those with the lowest \
+             priority that have an address. [failover.md](../failover.md#dns) tells more.",
         ),
         Key::new(
             "weight",
             Form::Scalar(Scalar::Count { least: 1, most: PoolServer::HEAVIEST as u32 }),
             Or("1"),
             "3",
-            "Its part of the requests, beside the weights of the others; each address of a DNS name has all of it.",
+            "Its part of the requests, beside the weights of the others; each address of a DNS name has all of it, and each target of SRV records as many times its own.",
         ),
     ],
 };

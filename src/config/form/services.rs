@@ -1,7 +1,9 @@
 //! The form of `services:`.
 
+use super::failover::FAILOVER;
 use super::pools::NAMED_POOLS;
 use super::resilience::GATE;
+use super::retries::RETRIES;
 use super::routing::NOT_THIS_ONE;
 use super::{Choice, Else, Form, Key, Or, Record, Required, Scalar, list};
 use crate::model::RateLimit;
@@ -70,6 +72,8 @@ pub(super) static SERVICE: Record = Record {
             "{connect: 1s, read: 60s}",
             "How long its servers are waited for.",
         ),
+        RETRIES,
+        FAILOVER,
         GATE,
         Key::new(
             "largest_body",
@@ -300,5 +304,21 @@ static TIMEOUTS: Record = Record {
         Key::new("read", WAIT, Or("60s"), "10s", "For the next bytes of a response."),
         Key::new("write", WAIT, Or("60s"), "10s", "For the server to take the next bytes of a request."),
         Key::new("idle", WAIT, Or("60s"), "5m", "How long an unused connection is kept."),
+        Key::new(
+            "connection_age",
+            WAIT,
+            Or("10m"),
+            "1h",
+            "How long a connection is used before another takes its place, give or take a tenth, so that what stands in front \
+             of the servers can change.",
+        ),
+        Key::new(
+            "unreachable",
+            WAIT,
+            Or("10s"),
+            "5s",
+            "How long a server's machine may not be heard of before its connections are given up, at least `2s`. An app \
+             that takes its time is not meant, but one that takes no bytes of an upload for so long is.",
+        ),
     ],
 };

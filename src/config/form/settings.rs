@@ -1,6 +1,8 @@
 //! The form of `conf/homeward.yaml`.
 
 use super::acme::ACME;
+use super::auto_drain::AUTO_DRAIN;
+use super::dns::DNS;
 use super::guard::GUARD;
 use super::tls::TLS;
 use super::tracing::TRACING;
@@ -84,6 +86,21 @@ pub(in crate::config) static SETTINGS: Record = Record {
             "{watch: 60s, max_error_increase: 2%, min_requests: 500}",
             "Puts the last table back where errors rise under a new one; [history.md](../history.md#the-guard) tells all of \
              it. `{}` is all defaults.",
+        ),
+        Key::new(
+            "auto_drain",
+            Form::Record(&AUTO_DRAIN),
+            Else("the edge drains nothing: it says what is worth draining"),
+            "{after: 2m, for: 30m, sessions: keep}",
+            "Drains a region by itself that stands out by errors or slowness, where nothing speaks against it; \
+             [failover.md](../failover.md#regions-that-stand-out) tells all of it. `{}` is all defaults.",
+        ),
+        Key::new(
+            "dns",
+            Form::Record(&DNS),
+            Else("the defaults of its keys"),
+            "{servers: [10.0.0.2:53]}",
+            "How the DNS names of servers are looked up.",
         ),
         Key::new(
             "access_log",

@@ -3,12 +3,16 @@
 mod acme;
 mod addresses;
 mod admin;
+mod auto_drain;
+mod dns;
 mod guard;
 mod read;
 mod tls;
 mod tracing;
 
 pub use acme::{Acme, AcmeCertificate, AcmeChallenge, ExternalAccount};
+pub use auto_drain::AutoDrain;
+pub use dns::Dns;
 pub use guard::Guard;
 pub use read::read_settings;
 
@@ -42,6 +46,10 @@ pub struct Settings {
     pub state: PathBuf,
     /// When the last table is put back; never where missing.
     pub guard: Option<Guard>,
+    /// How it drains regions by itself; it does not where missing.
+    pub auto_drain: Option<AutoDrain>,
+    /// How names are looked up.
+    pub dns: Dns,
     /// The line for each request.
     pub access_log: AccessLog,
     /// What the process says of itself.

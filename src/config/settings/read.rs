@@ -3,8 +3,8 @@
 use super::acme;
 use super::addresses::{listeners, socket_is_free};
 use super::{
-    AccessLog, AccessLogFormat, Admin, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
-    SecretFiles, Settings, SocketUsers, Stop, Tls, Watchdog, admin, guard, tls, tracing,
+    AccessLog, AccessLogFormat, Admin, Dns, ForwardedHeader, Handover, Limits, Listener, Log, LogFormat, LogLevel,
+    SecretFiles, Settings, SocketUsers, Stop, Tls, Watchdog, admin, auto_drain, dns, guard, tls, tracing,
 };
 use crate::config::form;
 use crate::config::problem::{Problems, Source};
@@ -27,7 +27,8 @@ pub fn read_settings(source: &Source) -> Result<Settings, Problems> {
         acme::is_used(root, &listen, findings);
         let admin_tls =
             root.get("admin").and_then(|admin| admin.get("tls")).map(|node| tls::read(node, None, findings));
-        let settings = Settings { acme, ..settings(root, listen, admin_tls) };
+        let dns = dns::read(root, findings);
+        let settings = Settings { acme, dns, ..settings(root, listen, admin_tls) };
         socket_is_free(root, &settings, findings);
         admin::is_safe(root, &settings.admin, findings);
         Some(settings)
@@ -73,6 +74,8 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>, admin_tls: Option<Tls>) -> S
         },
         state: root.get("state").and_then(path).unwrap_or_else(|| "run".into()),
         guard: guard::read(root),
+        auto_drain: auto_drain::read(root),
+        dns: Dns::default(),
         access_log: AccessLog {
             format: match inside("access_log", "format").and_then(Node::text) {
                 Some("combined") => AccessLogFormat::Combined,

@@ -1,10 +1,12 @@
 //! The routing table: `conf/routing.yaml`, and files of drains alone.
 
 mod drains;
+mod failover;
 mod homes;
 mod reachability;
 mod regions;
 mod resilience;
+mod retries;
 mod services;
 mod tls;
 

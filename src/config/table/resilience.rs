@@ -1,13 +1,19 @@
 //! What a service says of faults.
 
+use super::{failover, retries};
+use crate::config::problem::Findings;
 use crate::config::quantity;
 use crate::config::yaml::Node;
 use crate::model::{GateRules, GatedSessions, Resilience};
 use std::time::Duration;
 
-/// Reads what stands at a service.
-pub(super) fn read(service: &Node<'_>) -> Resilience {
-    Resilience { gate: gate(service.get("gate")) }
+/// Reads what stands at a service; reports what contradicts itself.
+pub(super) fn read(service: &Node<'_>, findings: &mut Findings) -> Resilience {
+    Resilience {
+        failover: failover::read(service.get("failover"), findings),
+        gate: gate(service.get("gate")),
+        retries: retries::read(service.get("retries"), findings),
+    }
 }
 
 fn gate(node: Option<&Node<'_>>) -> GateRules {
@@ -25,6 +31,6 @@ fn gate(node: Option<&Node<'_>>) -> GateRules {
     }
 }
 
-fn duration(node: &Node<'_>, key: &str) -> Option<Duration> {
+pub(super) fn duration(node: &Node<'_>, key: &str) -> Option<Duration> {
     quantity::duration(node.get(key)?.text()?).ok()
 }

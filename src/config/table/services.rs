@@ -45,8 +45,8 @@ pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, findings: &mut Find
                 _ => WhenHomeIsAway::Rehome,
             },
             balance: balancing(node, findings),
-            timeouts: timeouts(node.get("timeouts")),
-            resilience: resilience::read(node),
+            timeouts: timeouts(node.get("timeouts"), findings),
+            resilience: resilience::read(node, findings),
             largest_body: node.get("largest_body").and_then(|size| quantity::size(size.text()?).ok()),
             https: https(node, findings),
             rate_limit: rate_limit(node, findings),
@@ -197,16 +197,25 @@ fn networks(list: &Node<'_>) -> Vec<Network> {
     list.items().iter().filter_map(|node| form::network(node.text()?).ok()).collect()
 }
 
-fn timeouts(node: Option<&Node<'_>>) -> Timeouts {
+fn timeouts(node: Option<&Node<'_>>, findings: &mut Findings) -> Timeouts {
     let or = |key: &str, default: Duration| {
         node.and_then(|node| quantity::duration(node.get(key)?.text()?).ok()).unwrap_or(default)
     };
     let default = Timeouts::default();
+    let unreachable = or("unreachable", default.unreachable);
+    if unreachable < Timeouts::LEAST_UNREACHABLE
+        && let Some(entry) = node.and_then(|node| node.entry("unreachable"))
+    {
+        let message = "no machine is given up within less than two seconds: one lost packet may take so long";
+        findings.push(entry.value.span, message, "write 2s or more");
+    }
     Timeouts {
         connect: or("connect", default.connect),
         read: or("read", default.read),
         write: or("write", default.write),
         idle: or("idle", default.idle),
+        connection_age: or("connection_age", default.connection_age),
+        unreachable,
     }
 }
 
@@ -245,8 +254,11 @@ fn pool(node: &Node<'_>, findings: &mut Findings) -> Pool {
 
 /// A server and where its address stands.
 fn server(item: &Node<'_>) -> Option<(PoolServer, Span)> {
-    let Some(address) = item.get("address") else { return Some((item.parse()?, item.span)) };
     let weight = item.get("weight").and_then(Node::parse).unwrap_or(NonZeroU16::MIN);
+    if let Some(name) = item.get("srv") {
+        return Some((PoolServer { address: ServerAddress::of_service(name.text()?).ok()?, weight }, name.span));
+    }
+    let Some(address) = item.get("address") else { return Some((item.parse()?, item.span)) };
     Some((PoolServer { address: address.parse::<ServerAddress>()?, weight }, address.span))
 }
 

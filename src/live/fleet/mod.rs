@@ -14,7 +14,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use name::DnsName;
+pub use name::{DnsName, Target};
 pub use pool::{PoolState, Pools};
 pub use purpose::Purpose;
 pub use server::{ActiveRequest, Server, ServerTls};
@@ -22,7 +22,7 @@ pub use servers::Servers;
 pub use status::{NameStatus, PoolStatus, ServerStatus, Transition};
 
 use super::memory::{Heritage, NameMemory};
-use crate::model::{Pool, RegionId};
+use crate::model::{FailoverRules, Pool, RegionId};
 use crate::resilience::{HealthLimits, Observation, Standing};
 use crate::routing::RoutingTable;
 use std::collections::HashSet;
@@ -77,7 +77,8 @@ impl Fleet {
         store.generation += 1;
         let edges = table.regions_by_id().map(|(id, region)| {
             let edge = edge_of(id)?;
-            Some(store.pool(&Purpose::Edge, &region.name, &edge.door, tls(&edge.door), &self.targets))
+            let rules = FailoverRules::default();
+            Some(store.pool(&Purpose::Edge, &region.name, (&edge.door, rules), tls(&edge.door), &self.targets))
         });
         let edges = edges.collect();
         for (service_id, service) in table.services_by_id() {
@@ -88,7 +89,8 @@ impl Fleet {
                 }
                 let slot = pools.get_mut(service_id.index() * regions + region_id.index());
                 if let (Some(slot), Some(region)) = (slot, table.region(*region_id)) {
-                    *slot = Some(store.pool(&purpose, &region.name, definition, tls(definition), &self.targets));
+                    let (rules, tls) = (service.resilience.failover, tls(definition));
+                    *slot = Some(store.pool(&purpose, &region.name, (definition, rules), tls, &self.targets));
                 }
             }
         }
@@ -105,11 +107,11 @@ impl Fleet {
         let (before, after) = server.observe(observation, self.limits);
         let mut transitions = Vec::new();
         if (before == Standing::Unhealthy) != (after == Standing::Unhealthy) {
-            let store = self.store();
+            let mut store = self.store();
             if let Some(healthy) = server.take_change() {
                 transitions.push(Transition::Server { server: Arc::clone(server), healthy });
             }
-            for pool in store.pools_around(server) {
+            for pool in store.pools_around(server).collect::<Vec<_>>() {
                 transitions.extend(store.recount(pool));
             }
         }
@@ -152,10 +154,16 @@ impl Fleet {
     /// Servers that are gone from it get no new request; those that they serve go on.
     #[must_use = "transitions are for the log and the metrics"]
     pub fn resolved(&self, name: &Arc<DnsName>, addresses: Vec<IpAddr>) -> Vec<Transition> {
+        self.resolved_to(name, addresses.into_iter().map(Target::from).collect())
+    }
+
+    /// The same where the answer says ports and weights too.
+    #[must_use = "transitions are for the log and the metrics"]
+    pub fn resolved_to(&self, name: &Arc<DnsName>, targets: Vec<Target>) -> Vec<Transition> {
         let mut transitions = Vec::new();
         let mut store = self.store();
         let first = !name.answer().asked;
-        let changed = name.resolved(addresses);
+        let changed = name.resolved(targets);
         if changed {
             for pool in store.pools_with(name) {
                 store.fill(&pool);
@@ -173,6 +181,13 @@ impl Fleet {
         transitions
     }
 
+    /// Looks at the clock: pools that were held back long enough are back. To be called several times a second; it costs
+    /// nothing where none is.
+    #[must_use = "transitions are for the log and the metrics"]
+    pub fn look(&self) -> Vec<Transition> {
+        self.store().look()
+    }
+
     /// Takes in that DNS has no answer for a name, and why. The addresses of its last answer stay.
     pub fn unresolved(&self, name: &DnsName, why: &str) {
         let store = self.store();
@@ -186,7 +201,10 @@ impl Fleet {
     pub fn memory(&self) -> Heritage {
         let names = self.names().into_iter().filter_map(|name| {
             let answer = name.answer();
-            answer.asked.then(|| NameMemory { name: name.text().to_owned(), addresses: answer.addresses.clone() })
+            let addresses = || answer.targets.iter().map(|target| target.address).collect();
+            // What SRV records say has ports too; they are asked for again at once.
+            let is_kept = answer.asked && !name.is_service();
+            is_kept.then(|| NameMemory { name: name.text().to_owned(), addresses: addresses() })
         });
         let servers = self.servers().into_iter().filter_map(|server| server.memory());
         Heritage { hash_key: None, servers: servers.collect(), names: names.collect() }

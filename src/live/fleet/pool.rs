@@ -6,15 +6,15 @@ use super::purpose::Purpose;
 use super::server::{Server, ServerTls};
 use super::servers::Servers;
 use super::status::PoolStatus;
-use crate::balance::{Candidate, KeyHash, Rule, choose};
+use crate::balance::{Candidate, KeyHash, Rule, Weight, choose};
 use crate::live::clock;
-use crate::model::{Balancing, Pool, RegionId, RegionName, ServiceId};
-use crate::resilience::Standing;
+use crate::model::{Balancing, FailoverRules, Pool, Presence, RegionId, RegionName, ServiceId};
+use crate::resilience::{Flapping, Standing};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -34,6 +34,10 @@ pub struct PoolState {
     /// fleet's lock only.
     pub(super) is_filled: AtomicBool,
     pub(super) healthy: AtomicUsize,
+    /// How it stands, as [`Presence::to_bits`] says it.
+    presence: AtomicU8,
+    /// Whether it comes and goes. Locked under the fleet's lock only, so that nobody waits.
+    flapping: Mutex<(Flapping, FailoverRules)>,
     /// The newest table that has this pool, as a count of tables.
     pub(super) generation: AtomicU64,
     turn: AtomicUsize,
@@ -59,10 +63,17 @@ impl PoolState {
             servers: ArcSwap::default(),
             is_filled: AtomicBool::new(is_filled),
             healthy: AtomicUsize::new(0),
+            presence: AtomicU8::new(Presence::NoneHealthy.to_bits()),
+            flapping: Mutex::default(),
             generation: AtomicU64::new(generation),
             turn: AtomicUsize::new(0),
             targets,
         }
+    }
+
+    /// Goes on where a pool was that came and went, by these rules.
+    pub(super) fn go_on(&self, flapping: Flapping, rules: FailoverRules) {
+        *self.lock() = (flapping, rules);
     }
 
     /// What its servers are there for.
@@ -89,6 +100,19 @@ impl PoolState {
         self.healthy.load(Ordering::Acquire)
     }
 
+    /// How it stands. One atomic load.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        Presence::from_bits(self.presence.load(Ordering::Acquire))
+    }
+
+    /// For how long it is still held back, if nothing changes; zero where it is not.
+    #[must_use]
+    pub fn held_for(&self) -> Duration {
+        let (flapping, rules) = &*self.lock();
+        flapping.back_at(rules).map_or(Duration::ZERO, |back| back.saturating_sub(clock::elapsed()))
+    }
+
     /// Its servers at this moment. Each address stands there once.
     #[must_use]
     pub fn servers(&self) -> Arc<Servers> {
@@ -105,7 +129,12 @@ impl PoolState {
     #[must_use]
     pub fn pick(&self, balancing: &Balancing, key: Option<KeyHash>, tried: &[SocketAddr]) -> Option<Arc<Server>> {
         let servers = self.servers.load();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        // A further try takes nobody's turn: or else, of two servers, the one that fails would come first each time.
+        let turn = if tried.is_empty() {
+            self.turn.fetch_add(1, Ordering::Relaxed)
+        } else {
+            self.turn.load(Ordering::Relaxed)
+        };
         let rule = Rule::new(balancing, key);
         // The clock is asked only where somebody wants to know.
         let slow_start = balancing.slow_start;
@@ -124,16 +153,61 @@ impl PoolState {
         servers.get(place).map(Arc::clone)
     }
 
+    /// Whether a request with this key is at a server that is not the first in the key's order only because the first is
+    /// not healthy.
+    #[must_use]
+    pub fn is_displaced(&self, balancing: &Balancing, key: KeyHash, at: SocketAddr) -> bool {
+        let servers = self.servers.load();
+        if self.healthy() >= servers.len() {
+            return false;
+        }
+        let all = servers.weighted().enumerate().map(|(place, (server, weight))| Candidate {
+            place,
+            hash: server.hash(),
+            weight: Weight::whole(weight),
+            active: 0,
+        });
+        let first = choose(Rule::new(balancing, Some(key)), 0, all).and_then(|place| servers.get(place));
+        first.is_some_and(|first| first.address() != at && !first.is_healthy())
+    }
+
+    /// The weights of its servers at this moment.
+    #[cfg(test)]
+    pub(crate) fn weights(&self) -> Vec<NonZeroU16> {
+        self.servers.load().weighted().map(|(_, weight)| weight).collect()
+    }
+
     /// How it stands, for people.
     #[must_use]
     pub fn status(&self) -> PoolStatus {
         PoolStatus::of(self)
     }
 
-    /// Counts the healthy servers anew; whether there were some before, and are now.
-    pub(super) fn recount(&self) -> (bool, bool) {
-        let healthy = self.servers.load().iter().filter(|server| server.is_healthy()).count();
-        (self.healthy.swap(healthy, Ordering::AcqRel) > 0, healthy > 0)
+    /// Counts the healthy servers anew, and says how the pool stands with them at this moment.
+    pub(super) fn recount(&self) -> Presence {
+        let servers = self.servers.load();
+        let healthy = servers.iter().filter(|server| server.is_healthy()).count();
+        let (flapping, rules) = &mut *self.lock();
+        let stands = flapping.observe(healthy, servers.len(), rules, clock::elapsed());
+        self.healthy.store(healthy, Ordering::Release);
+        self.presence.store(stands.to_bits(), Ordering::Release);
+        stands
+    }
+
+    /// From now on it is away and back by these rules.
+    pub(super) fn set_rules(&self, rules: FailoverRules) {
+        let before = std::mem::replace(&mut self.lock().1, rules);
+        if before != rules {
+            self.recount();
+        }
+    }
+
+    pub(super) fn flapping(&self) -> Flapping {
+        self.lock().0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Flapping, FailoverRules)> {
+        self.flapping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether each name was asked for and each server was tried, at least once.

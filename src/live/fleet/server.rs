@@ -57,6 +57,8 @@ pub struct Server {
     /// Whether it was healthy when its last change was told.
     told: AtomicBool,
     active: AtomicUsize,
+    /// How often it became unhealthy.
+    falls: AtomicU32,
     /// When it last began to be warmed up, in milliseconds of [`clock::elapsed`]; [`Server::WARM`] where it never did.
     warming_since: AtomicU64,
     fell: Notify,
@@ -73,6 +75,7 @@ impl Server {
             since: AtomicI64::new(clock::now().as_millisecond()),
             told: AtomicBool::new(true),
             active: AtomicUsize::new(0),
+            falls: AtomicU32::new(0),
             warming_since: AtomicU64::new(Self::WARM),
             fell: Notify::new(),
         }
@@ -140,6 +143,12 @@ impl Server {
     #[must_use]
     pub fn active(&self) -> usize {
         self.active.load(Ordering::Relaxed)
+    }
+
+    /// How often it became unhealthy: connections that were made before are not used after.
+    #[must_use]
+    pub fn falls(&self) -> u32 {
+        self.falls.load(Ordering::Relaxed)
     }
 
     /// The hash of its address.
@@ -220,6 +229,9 @@ impl Server {
                 Ok(_) => {
                     if after.is_healthy() && !before.is_healthy() {
                         self.warm_up();
+                    }
+                    if before.is_healthy() && !after.is_healthy() {
+                        self.falls.fetch_add(1, Ordering::Relaxed);
                     }
                     return (before.standing(), after.standing());
                 }

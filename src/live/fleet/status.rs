@@ -3,11 +3,13 @@
 use super::pool::PoolState;
 use super::purpose::Purpose;
 use super::server::Server;
-use crate::model::{RegionName, Timestamp};
+use crate::config::write_duration;
+use crate::model::{Presence, RegionName, Timestamp};
 use crate::resilience::Standing;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A pool at one moment.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -18,6 +20,8 @@ pub struct PoolStatus {
     pub region: RegionName,
     /// How many of its servers are not known to be unhealthy.
     pub healthy: usize,
+    /// Whether that is enough for it to serve.
+    pub presence: Presence,
     /// Its servers in the order of the table.
     pub servers: Vec<ServerStatus>,
     /// Its DNS names in the order of the table.
@@ -56,11 +60,11 @@ impl PoolStatus {
         let names = pool.names.iter().map(|name| {
             let answer = name.answer();
             let (last_error, failing_since) = answer.failure.clone().unzip();
-            NameStatus { name: name.text().into(), addresses: answer.addresses.len(), last_error, failing_since }
+            NameStatus { name: name.text().into(), addresses: answer.targets.len(), last_error, failing_since }
         });
         let names = names.collect();
         let (purpose, region) = (pool.purpose.clone(), pool.region.clone());
-        Self { purpose, region, healthy: pool.healthy(), servers, names }
+        Self { purpose, region, healthy: pool.healthy(), presence: pool.presence(), servers, names }
     }
 }
 
@@ -87,14 +91,29 @@ pub enum Transition {
         /// Whether it has a healthy server now.
         healthy: bool,
     },
+    /// A pool of the newest table that has healthy servers is away all the same, or not any more.
+    Presence {
+        /// Which.
+        pool: Arc<PoolState>,
+        /// How it stands now.
+        stands: Presence,
+    },
 }
 
 impl Transition {
+    /// That a pool stands otherwise than before, where that does not follow from whether it has a healthy server.
+    pub(super) fn presence(pool: Arc<PoolState>, stood: Presence, stands: Presence) -> Option<Self> {
+        let is_held = |presence| matches!(presence, Presence::TooFew | Presence::Flapping);
+        let is_told = stood != stands && (is_held(stands) || (is_held(stood) && stands == Presence::Present));
+        is_told.then_some(Self::Presence { pool, stands })
+    }
+
     /// Whether it is a change for the better.
     #[must_use]
     pub fn healthy(&self) -> bool {
         match self {
             Self::Server { healthy, .. } | Self::Pool { healthy, .. } => *healthy,
+            Self::Presence { stands, .. } => *stands == Presence::Present,
         }
     }
 }
@@ -112,6 +131,25 @@ impl fmt::Display for Transition {
             }
             Self::Pool { pool, healthy: false } => {
                 write!(f, "{} in {} has no healthy server", pool.purpose, pool.region)
+            }
+            Self::Presence { pool, stands } => {
+                let (purpose, region) = (&pool.purpose, &pool.region);
+                let (healthy, servers) = (pool.healthy(), pool.servers().len());
+                match stands {
+                    Presence::TooFew => write!(
+                        f,
+                        "{purpose} in {region} has too few healthy servers ({healthy} of {servers}): others serve"
+                    ),
+                    Presence::Flapping => write!(
+                        f,
+                        "{purpose} in {region} has {healthy} of {servers} servers healthy again; it has been away several \
+                         times lately, and is held back for {} more",
+                        write_duration(pool.held_for().max(Duration::from_millis(1)))
+                    ),
+                    Presence::Present | Presence::NoneHealthy => {
+                        write!(f, "{purpose} in {region} serves again, with {healthy} of {servers} servers healthy")
+                    }
+                }
             }
         }
     }

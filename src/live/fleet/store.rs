@@ -1,15 +1,17 @@
 //! What the fleet remembers, by what it is.
 
-use super::name::DnsName;
+use super::name::{DnsName, Target};
 use super::pool::PoolState;
 use super::purpose::Purpose;
 use super::server::{Server, ServerKey, ServerTls};
 use super::servers::Servers;
 use super::status::Transition;
 use crate::live::memory::{Heritage, ServerMemory};
-use crate::model::{Pool, RegionName, ServerHost};
+use crate::model::{FailoverRules, Pool, PoolServer, Presence, RegionName, ServerHost};
+use crate::resilience::Flapping;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use tokio::sync::watch;
@@ -20,9 +22,11 @@ pub(super) struct Store {
     /// How many tables have come.
     pub(super) generation: u64,
     pub(super) servers: HashMap<ServerKey, Weak<Server>>,
-    pub(super) names: HashMap<Box<str>, Weak<DnsName>>,
+    pub(super) names: HashMap<ServerHost, Weak<DnsName>>,
     /// More than one where a pool was edited and requests still use the older one.
     pub(super) pools: HashMap<(Purpose, RegionName), Vec<Weak<PoolState>>>,
+    /// Whether a pool is held back that will be back without anything else.
+    pub(super) has_flapping: bool,
     /// What another process knew, until this one knows enough itself.
     pub(super) remembered: Remembered,
 }
@@ -56,26 +60,29 @@ impl Store {
         &mut self,
         purpose: &Purpose,
         region: &RegionName,
-        definition: &Pool,
+        (definition, rules): (&Pool, FailoverRules),
         tls: Option<ServerTls>,
         targets: &watch::Sender<u64>,
     ) -> Arc<PoolState> {
         let key = (purpose.clone(), region.clone());
         let known = self.pools.get(&key).into_iter().flatten().filter_map(Weak::upgrade);
         let mut had_servers = false;
+        let mut flapping = Flapping::default();
         for pool in known {
             if pool.definition == *definition && pool.tls == tls {
                 pool.generation.store(self.generation, Ordering::Release);
+                pool.set_rules(rules);
+                self.has_flapping |= pool.presence() == Presence::Flapping;
                 return pool;
             }
             had_servers |= !pool.servers.load().is_empty();
+            flapping = pool.flapping();
         }
         let mut names: Vec<Arc<DnsName>> = Vec::new();
         for server in &definition.servers {
-            if let ServerHost::Name(text) = &server.address.host
-                && !names.iter().any(|name| name.text() == &**text)
-            {
-                names.push(self.name(text));
+            let host = &server.address.host;
+            if !matches!(host, ServerHost::Address(_)) && !names.iter().any(|name| name.host() == host) {
+                names.push(self.name(host));
             }
         }
         let (purpose, region) = key.clone();
@@ -84,21 +91,23 @@ impl Store {
         let pool =
             PoolState::new(purpose, region, (definition, tls), names, had_servers, self.generation, targets.clone());
         let pool = Arc::new(pool);
+        pool.go_on(flapping, rules);
         self.fill(&pool);
         pool.recount();
+        self.has_flapping |= pool.presence() == Presence::Flapping;
         self.pools.entry(key).or_default().push(Arc::downgrade(&pool));
         pool
     }
 
-    fn name(&mut self, text: &str) -> Arc<DnsName> {
-        if let Some(known) = self.names.get(text).and_then(Weak::upgrade) {
+    fn name(&mut self, host: &ServerHost) -> Arc<DnsName> {
+        if let Some(known) = self.names.get(host).and_then(Weak::upgrade) {
             return known;
         }
-        let name = Arc::new(DnsName::new(text));
-        if let Some(addresses) = self.remembered.names.get(text) {
-            name.resolved(addresses.clone());
+        let name = Arc::new(DnsName::new(host.clone()));
+        if let Some(addresses) = self.remembered.names.get(name.text()).filter(|_| !name.is_service()) {
+            name.resolved(addresses.iter().copied().map(Target::from).collect());
         }
-        self.names.insert(text.into(), Arc::downgrade(&name));
+        self.names.insert(host.clone(), Arc::downgrade(&name));
         name
     }
 
@@ -106,15 +115,18 @@ impl Store {
     pub(super) fn fill(&mut self, pool: &PoolState) {
         let mut addresses = Vec::new();
         for server in &pool.definition.servers {
-            let hosts = match &server.address.host {
-                ServerHost::Address(address) => vec![*address],
-                ServerHost::Name(text) => {
-                    let name = pool.names.iter().find(|name| name.text() == &**text);
-                    name.map(|name| name.answer().addresses.clone()).unwrap_or_default()
+            let targets = match &server.address.host {
+                ServerHost::Address(address) => vec![Target::from(*address)],
+                host => {
+                    let name = pool.names.iter().find(|name| name.host() == host);
+                    name.map(|name| name.answer().targets.clone()).unwrap_or_default()
                 }
             };
-            let address = |host: IpAddr| SocketAddr::new(host.to_canonical(), server.address.port);
-            addresses.extend(hosts.into_iter().map(|host| (address(host), server.weight)));
+            let address = |target: &Target| {
+                SocketAddr::new(target.address.to_canonical(), target.port.unwrap_or(server.address.port))
+            };
+            addresses
+                .extend(targets.iter().map(|target| (address(target), weight_of(target, &targets, server.weight))));
         }
         let mut seen = HashSet::new();
         addresses.retain(|(address, _)| seen.insert(*address));
@@ -170,10 +182,24 @@ impl Store {
     }
 
     /// Counts the pool's healthy servers anew. Under the lock, so that the last count sees the last change.
-    pub(super) fn recount(&self, pool: Arc<PoolState>) -> Option<Transition> {
-        let (before, healthy) = pool.recount();
+    pub(super) fn recount(&mut self, pool: Arc<PoolState>) -> Vec<Transition> {
+        let (before, stood) = (pool.any_healthy(), pool.presence());
+        let stands = pool.recount();
+        self.has_flapping |= stands == Presence::Flapping;
+        let healthy = pool.any_healthy();
         let of_newest_table = pool.generation.load(Ordering::Acquire) == self.generation;
-        (before != healthy && of_newest_table).then_some(Transition::Pool { pool, healthy })
+        let counts = (before != healthy).then(|| Transition::Pool { pool: Arc::clone(&pool), healthy });
+        let told = counts.into_iter().chain(Transition::presence(pool, stood, stands));
+        told.filter(|_| of_newest_table).collect()
+    }
+
+    /// Looks whose time it is to be back.
+    pub(super) fn look(&mut self) -> Vec<Transition> {
+        if !std::mem::take(&mut self.has_flapping) {
+            return Vec::new();
+        }
+        let held: Vec<_> = self.live_pools().filter(|pool| pool.presence() == Presence::Flapping).collect();
+        held.into_iter().flat_map(|pool| self.recount(pool)).collect()
     }
 
     /// Lets go of what nothing uses any more.
@@ -185,4 +211,13 @@ impl Store {
         self.names.retain(|_, name| name.strong_count() > 0);
         self.servers.retain(|_, server| server.strong_count() > 0);
     }
+}
+
+/// The weight of one of the `targets` of a name that has `weight` in the table: as many times its own. Where one of them would be
+/// heavier than a server may be, all are made lighter alike.
+fn weight_of(target: &Target, targets: &[Target], weight: NonZeroU16) -> NonZeroU16 {
+    let product = |of: &Target| u32::from(of.weight.get()) * u32::from(weight.get());
+    let heaviest = targets.iter().map(product).max().unwrap_or(1).max(u32::from(PoolServer::HEAVIEST));
+    let light = u64::from(product(target)) * u64::from(PoolServer::HEAVIEST) / u64::from(heaviest);
+    u16::try_from(light).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MIN)
 }

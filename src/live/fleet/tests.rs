@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod balance;
+mod presence;
 
 use super::*;
 use crate::model::{Balancing, Https, Pool, RegionId, Service, ServiceId};
@@ -16,13 +17,28 @@ pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
     RoutingTable::new(parts_of(pools))
 }
 
+/// The same with pools that are made already.
+pub(crate) fn table_of_pools(pools: &[(&str, &str, Pool)]) -> RoutingTable {
+    RoutingTable::new(parts_of_pools(pools))
+}
+
 fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
+    let pool = |servers: &[&str]| Pool {
+        servers: servers.iter().map(|server| server.parse().unwrap()).collect(),
+        tls: None,
+        http2: false,
+        proxy_protocol: None,
+    };
+    let pools: Vec<_> = pools.iter().map(|(service, region, servers)| (*service, *region, pool(servers))).collect();
+    parts_of_pools(&pools)
+}
+
+fn parts_of_pools(pools: &[(&str, &str, Pool)]) -> TableParts {
     let regions = REGIONS.map(|name| Region::named(name.parse().unwrap(), name.parse().unwrap()));
     let mut services: Vec<Service> = Vec::new();
-    for (service, region, servers) in pools {
+    for (service, region, pool) in pools {
+        let pool = pool.clone();
         let region = REGIONS.iter().position(|name| name == region).and_then(RegionId::at).unwrap();
-        let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
-        let pool = Pool { servers, tls: None, http2: false, proxy_protocol: None };
         match services.iter_mut().find(|known| known.name.as_str() == *service) {
             Some(known) => known.pools.push((region, pool)),
             None => services.push(Service {

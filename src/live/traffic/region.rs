@@ -1,11 +1,13 @@
 //! What one region gets from this edge.
 
 use super::latency::{Latencies, WINDOW as LATENCY_WINDOW};
+use super::load::{Load, Room};
 use super::rate::WINDOW as RATE_WINDOW;
 use super::seconds::Seconds;
 use super::streams::{OpenStreams, Stream, StreamKind};
 use crate::live::clock;
 use crate::live::memory::TrafficMemory;
+use crate::resilience::ErrorCount;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub struct RegionTraffic {
     errors: Seconds<SLOTS>,
     latencies: Latencies,
     streams: OpenStreams,
+    load: Load,
     /// The last second in which something was sent there or a stream ended.
     last_used: AtomicU64,
 }
@@ -82,6 +85,7 @@ impl RegionTraffic {
             errors: Seconds::default(),
             latencies: Latencies::default(),
             streams: OpenStreams::default(),
+            load: Load::default(),
             last_used: AtomicU64::new(second),
         }
     }
@@ -94,6 +98,28 @@ impl RegionTraffic {
             self.flops.record(second);
         }
         self.touch(second);
+    }
+
+    /// Counts a new visitor who is at home there and has this point, let in or not.
+    pub fn wanted_at_home(&self, point: f64, is_let_in: bool, second: u64) {
+        self.load.record_at_home(point, is_let_in, second);
+    }
+
+    /// Counts a visitor of another region, let in or not.
+    pub fn wanted_by_others(&self, point: f64, is_let_in: bool, second: u64) {
+        self.load.record_others(point, is_let_in, second);
+    }
+
+    /// The shares of them that there is room for in `second`, where the region can carry `capacity` requests per second.
+    #[must_use]
+    pub fn room(&self, capacity: f64, second: u64) -> Room {
+        self.load.room(capacity, || self.requests_per_second(second), second)
+    }
+
+    /// Requests, and answers that failed, in one full second.
+    #[must_use]
+    pub fn in_second(&self, second: u64) -> ErrorCount {
+        ErrorCount { requests: self.served.in_second(second), errors: self.errors.in_second(second) }
     }
 
     /// Counts an answer by how long it took to begin.

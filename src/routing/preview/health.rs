@@ -1,6 +1,6 @@
 //! Which servers and edges are well, by name, so that it can be said of any table.
 
-use crate::model::{RegionId, ServiceId};
+use crate::model::{Presence, RegionId, ServiceId, Share};
 use crate::routing::{FleetView, RoutingTable};
 use std::collections::BTreeSet;
 
@@ -12,6 +12,8 @@ pub struct FleetHealth {
     pub local: Box<str>,
     /// Services and regions whose pool has no healthy server.
     pub dead_pools: BTreeSet<(Box<str>, Box<str>)>,
+    /// Services and regions whose pool has healthy servers, and is away all the same: too few, or not for long enough.
+    pub held_pools: BTreeSet<(Box<str>, Box<str>)>,
     /// Whether requests are handed to the edges of other regions.
     pub hops: bool,
     /// Services and regions that cannot be reached through the region's edge.
@@ -40,8 +42,11 @@ impl FleetHealth {
                 }
                 // Of pools behind another edge nothing is known here.
                 let is_behind = has_edge && edge.is_some() && table.edge_of(*region).is_some_and(|edge| !edge.direct);
-                if !is_behind && !view.is_healthy(service, *region) {
-                    health.dead_pools.insert(pair());
+                match view.presence(service, *region) {
+                    _ if is_behind => {}
+                    Presence::Present => {}
+                    Presence::NoneHealthy => _ = health.dead_pools.insert(pair()),
+                    Presence::TooFew | Presence::Flapping => _ = health.held_pools.insert(pair()),
                 }
             }
         }
@@ -59,7 +64,13 @@ impl FleetHealth {
             table.services().iter().map(of_service).collect()
         };
         let local = table.region_id(&self.local)?;
-        Some(Seen { local, hops: self.hops, dead_pools: pairs(&self.dead_pools), dead_edges: pairs(&self.dead_edges) })
+        Some(Seen {
+            local,
+            hops: self.hops,
+            dead_pools: pairs(&self.dead_pools),
+            held_pools: pairs(&self.held_pools),
+            dead_edges: pairs(&self.dead_edges),
+        })
     }
 }
 
@@ -70,6 +81,7 @@ pub(super) struct Seen {
     hops: bool,
     /// By service and region.
     dead_pools: Vec<Vec<bool>>,
+    held_pools: Vec<Vec<bool>>,
     dead_edges: Vec<Vec<bool>>,
 }
 
@@ -95,8 +107,23 @@ impl<F: Fn(RegionId) -> bool> FleetView for Loaded<'_, F> {
         !Seen::is_in(&self.seen.dead_pools, service, region)
     }
 
+    fn presence(&self, service: ServiceId, region: RegionId) -> Presence {
+        if !self.is_healthy(service, region) {
+            Presence::NoneHealthy
+        } else if Seen::is_in(&self.seen.held_pools, service, region) {
+            Presence::TooFew
+        } else {
+            Presence::Present
+        }
+    }
+
     fn is_over_capacity(&self, region: RegionId) -> bool {
         (self.is_over)(region)
+    }
+
+    /// While the load runs up, a region that is full takes nobody, and one that is not everybody.
+    fn room_at_home(&self, region: RegionId) -> Share {
+        self.room_for_others(region)
     }
 
     fn is_edge_healthy(&self, service: ServiceId, region: RegionId) -> Option<bool> {

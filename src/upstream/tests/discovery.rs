@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-const QUICK: DiscoveryPace = DiscoveryPace {
+pub(super) const QUICK: DiscoveryPace = DiscoveryPace {
     floor: Duration::from_millis(20),
     ceiling: Duration::from_millis(200),
     first_retry: Duration::from_millis(20),
@@ -15,12 +15,12 @@ const QUICK: DiscoveryPace = DiscoveryPace {
     disbelief: Duration::from_secs(3600),
 };
 
-fn start(watched: &Watched, name_server: SocketAddr, pace: DiscoveryPace) -> JoinHandle<()> {
+pub(super) fn start(watched: &Watched, name_server: SocketAddr, pace: DiscoveryPace) -> JoinHandle<()> {
     let discovery = Discovery::of_servers(&[name_server]).unwrap().with_pace(pace);
     tokio::spawn(discovery.run(watched.fleet.clone(), watched.report(), watched.stop.subscribe()))
 }
 
-async fn name_server() -> NameServer {
+pub(super) async fn name_server() -> NameServer {
     NameServer::at("127.0.0.1:0".parse().unwrap()).await.unwrap()
 }
 

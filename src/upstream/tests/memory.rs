@@ -15,7 +15,7 @@ fn no_answer() -> Said {
 const NOTHING: Said = Said::Nothing("the name has no address");
 
 /// A memory, a clock at a standstill, and the usual pace.
-fn fresh() -> (Memory, Instant, DiscoveryPace) {
+fn fresh() -> (Memory<IpAddr, 2>, Instant, DiscoveryPace) {
     (Memory::default(), crate::live::clock::monotonic(), DiscoveryPace::default())
 }
 

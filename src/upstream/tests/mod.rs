@@ -5,6 +5,7 @@ mod discovery;
 mod memory;
 mod name_server;
 mod probes;
+mod srv;
 
 use super::Report;
 use crate::live::{Fleet, Pools};

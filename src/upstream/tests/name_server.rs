@@ -1,7 +1,8 @@
 //! A name server of a few records, over UDP on loopback.
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::{RData, Record, RecordType};
+use hickory_resolver::proto::rr::rdata::SRV;
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,8 @@ use tokio::task::JoinHandle;
 pub(super) enum Reply {
     /// These addresses, each as A or AAAA, valid for so many seconds.
     Addresses(&'static [&'static str], u32),
+    /// These SRV records: priority, weight, port and target. For A and AAAA there is nothing.
+    Services(&'static [(u16, u16, u16, &'static str)], u32),
     NoSuchName,
     /// A failure for A; for AAAA these addresses.
     BrokenForV4(&'static [&'static str]),
@@ -86,6 +89,16 @@ async fn answer(socket: UdpSocket, zone: Arc<Mutex<HashMap<String, Reply>>>, ask
             }
             Reply::BrokenForV4(texts) => (texts, 0),
             Reply::Addresses(texts, ttl) => (texts, ttl),
+            Reply::Services(services, ttl) => {
+                for (priority, weight, port, target) in services {
+                    let target = Name::from_ascii(format!("{target}.")).unwrap();
+                    let srv = RData::SRV(SRV::new(*priority, *weight, *port, target));
+                    if query.query_type() == RecordType::SRV {
+                        response.add_answer(Record::from_rdata(query.name().clone(), ttl, srv));
+                    }
+                }
+                (&[][..], 0)
+            }
         };
         for address in texts.iter().map(|text| text.parse::<IpAddr>().unwrap()) {
             let record = Record::from_rdata(query.name().clone(), ttl, RData::from(address));

@@ -6,6 +6,7 @@ pub mod edge;
 pub mod edits;
 pub mod fleet;
 pub mod frames;
+pub mod odd;
 pub mod recorder;
 pub mod roaming;
 pub mod steady;
@@ -14,6 +15,7 @@ pub mod stepwise;
 pub use app::App;
 pub use client::Client;
 pub use edge::EdgeProcess;
+pub use odd::{Manner, Odd};
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -7,8 +7,8 @@ use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
 use crate::model::{
-    Balance, BalanceFactor, Continent, Country, HostPattern, LimitKey, Method, Network, PathPrefix, Rate, RegionEdge,
-    RegionName, ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
+    Balance, BalanceFactor, Continent, Country, Fewest, HostPattern, LimitKey, Method, Network, PathPrefix, Rate,
+    RegionEdge, RegionName, ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
 };
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -35,6 +35,7 @@ impl Scalar {
             Self::Degrees(most) => degrees(text, most).map(drop),
             Self::Rate => read::<Rate>(text),
             Self::Share => read::<Share>(text),
+            Self::Fewest => read::<Fewest>(text),
             Self::Duration { zero } => match quantity::duration(text) {
                 Err(bad) => Err(bad.to_string()),
                 Ok(duration) if duration.is_zero() && !zero => Err("nothing happens in no time: write e.g. 1s".into()),
@@ -80,6 +81,7 @@ impl Scalar {
                 Ok(ServerAddress { host: ServerHost::Name(_), .. }) => Ok(()),
                 _ => Err("a DNS name has letters, digits, '-' and dots, e.g. app.internal".into()),
             },
+            Self::ServiceName => ServerAddress::of_service(text).map(drop).map_err(|bad| bad.to_string()),
             Self::CertificateName => certificate_name(text),
             Self::HttpsUrl => {
                 url(text, &[("https://", 443)], "write it in full, e.g. https://acme-v02.api.letsencrypt.org/directory")

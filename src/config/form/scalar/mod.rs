@@ -23,6 +23,8 @@ pub(in crate::config) enum Scalar {
     Degrees(f64),
     Rate,
     Share,
+    /// How many servers: a count or a share.
+    Fewest,
     Duration {
         zero: bool,
     },
@@ -62,6 +64,8 @@ pub(in crate::config) enum Scalar {
     Method,
     /// A DNS name.
     DnsName,
+    /// The DNS name of a service, `_app._tcp` and a domain.
+    ServiceName,
     /// A host that a certificate is asked for.
     CertificateName,
     /// A URL with `https://`.

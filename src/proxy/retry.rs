@@ -1,0 +1,146 @@
+//! Whether a request goes once more, and what its connection is for that.
+
+use super::context::{Decided, RequestContext};
+use super::route::is_open;
+use super::{Proxy, deadline, grpc};
+use crate::live::{clock, entropy};
+use crate::model::Timestamp;
+use crate::resilience::{Mishap, NoRetry, RetryBudget, RetryVerdict, Tried, is_worn, retry};
+use crate::routing::Way;
+use crate::telemetry::{RetryResult, Reused};
+use http::HeaderName;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::Digest;
+use pingora::proxy::Session;
+use pingora::{BError, Error, ErrorSource, ErrorType, RetryType};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+impl Proxy {
+    /// Takes in the connection of a try: counts it, sees how old it is, and begins to wait for its server.
+    pub(super) fn connected(&self, reused: bool, digest: Option<&Digest>, context: &mut RequestContext) {
+        context.attempts.is_reused = reused;
+        context.attempts.is_worn = reused && is_old(digest, context);
+        if let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) {
+            live.meters.connection(decision.service, region, if reused { Reused::Yes } else { Reused::No });
+        }
+        context.begin_to_wait(digest);
+    }
+
+    /// Whether a request goes once more after this `mishap`. Then the next try is counted, and its wait is known.
+    pub(super) fn goes_again(&self, session: &Session, mishap: Mishap, context: &mut RequestContext) -> bool {
+        let is_held = !session.as_ref().retry_buffer_truncated();
+        self.is_tried_again(session.req_header(), mishap, is_held, context)
+    }
+
+    /// Whether this answer is left behind for what it says, and the request goes to another server of the region.
+    pub(super) fn is_tried_elsewhere(
+        &self,
+        request: &RequestHeader,
+        answer: &ResponseHeader,
+        is_held: bool,
+        context: &mut RequestContext,
+    ) -> bool {
+        let mishap = Mishap::Answered { status: answer.status.as_u16(), grpc: grpc::status_in(&answer.headers) };
+        // Where nobody else is left, it is the answer of this region: another one does not know the session.
+        context.decided.as_ref().is_some_and(is_open) && self.is_tried_again(request, mishap, is_held, context)
+    }
+
+    fn is_tried_again(
+        &self,
+        request: &RequestHeader,
+        mishap: Mishap,
+        is_held: bool,
+        context: &mut RequestContext,
+    ) -> bool {
+        let (time_left, attempts) = (context.time_left(), &mut context.attempts);
+        let (Some(decided), Some(region)) = (&context.decided, attempts.region) else { return false };
+        let Decided { live, decision } = decided;
+        let Some(service) = live.table.service(decision.service) else { return false };
+        let rules = &service.resilience.retries;
+        let tried = Tried {
+            mishap,
+            has_answered: attempts.has_answered,
+            is_repeatable: request.method.is_idempotent() || request.headers.contains_key(IDEMPOTENCY_KEY),
+            is_body_held: is_held,
+            is_hop: attempts.way == Some(Way::Edge),
+            // Where the region has just lost its last server, it is another region that would be tried.
+            tries: if is_open(decided) { attempts.in_region } else { 0 },
+            tries_in_all: attempts.count,
+            time_left,
+        };
+        let after = match retry(rules, &tried, entropy::random_u64()) {
+            RetryVerdict::Retry { after } => after,
+            RetryVerdict::PassOn(NoRetry::NotNamed | NoRetry::IsAnotherEdges | NoRetry::HasAnswered) => return false,
+            RetryVerdict::PassOn(_) => {
+                live.meters.retry(decision.service, region, RetryResult::Refused);
+                return false;
+            }
+        };
+        attempts.budgeted_retry = None; // where the try that has failed was a retry, that is over
+        let budget = live.retry_budget(decision.service, region);
+        let granted = budget.and_then(|budget| RetryBudget::acquire(budget, rules.budget, rules.budget_floor));
+        // A server that was not reached has had no work of it, so that trying another multiplies none: it counts where there
+        // is room, and is made in any case.
+        if granted.is_none() && mishap != Mishap::NoConnection {
+            live.meters.retry(decision.service, region, RetryResult::BudgetExhausted);
+            return false;
+        }
+        attempts.budgeted_retry = granted;
+        attempts.wait = after;
+        attempts.retries = attempts.retries.saturating_add(1);
+        true
+    }
+
+    /// Takes in that a try ended by an error, and says in the error whether the request goes once more.
+    pub(super) fn broke_off(
+        &self,
+        session: &Session,
+        mut error: BError,
+        reused: bool,
+        context: &mut RequestContext,
+    ) -> BError {
+        let was_cut = context.is_too_late();
+        if was_cut && error.esource() == &ErrorSource::Upstream {
+            error = deadline::passed();
+        }
+        let mishap = mishap_of(&error, reused);
+        let mishap = mishap.filter(|mishap| self.goes_again(session, *mishap, context));
+        error.set_retry(mishap.is_some());
+        if let Some(mishap) = mishap {
+            self.end_broken(context, &error, mishap);
+        }
+        error
+    }
+}
+
+/// What happened to a try on a connection that was there; `None` where it is not its server that failed.
+fn mishap_of(error: &Error, is_reused: bool) -> Option<Mishap> {
+    if error.esource() != &ErrorSource::Upstream {
+        return None;
+    }
+    Some(match error.etype() {
+        // The engine says so of streams that were refused, and of those that a server's GOAWAY leaves out.
+        ErrorType::H2Error if matches!(error.retry, RetryType::Decided(true)) => Mishap::Refused,
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => Mishap::Silent,
+        // Where the whole head was not written, no server can have acted on it.
+        ErrorType::WriteError if context_of(error).contains("request header") => Mishap::NotSent { is_reused },
+        _ => Mishap::Broken { is_reused },
+    })
+}
+
+fn context_of(error: &Error) -> &str {
+    error.context.as_ref().map_or("", |context| context.as_str())
+}
+
+/// Whether the connection was used for as long as the service says.
+fn is_old(digest: Option<&Digest>, context: &RequestContext) -> bool {
+    let established = digest.and_then(|digest| digest.timing_digest.first()?.as_ref()).map(|at| at.established_ts);
+    let Some(since) = established.and_then(|at| Timestamp::try_from(at).ok()) else { return false };
+    let service = context.decided.as_ref().and_then(|decided| decided.live.table.service(decided.decision.service));
+    let Some(service) = service else { return false };
+    // Where the machine's clock was set back, it is none.
+    let age = clock::now().duration_since(since).try_into().unwrap_or_default();
+    let seed = u64::try_from(since.as_nanosecond()).unwrap_or_default();
+    is_worn(age, service.timeouts.connection_age, seed)
+}
