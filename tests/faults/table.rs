@@ -2,30 +2,29 @@
 
 use crate::client::HOST;
 use crate::record::{PREFIXES, REGIONS};
-use homeward::config::routing_schema;
+use homeward::config::{routing_schema, settings_schema};
 use std::fmt::Write as _;
 
 /// What the service says beside its pools: keys and values.
 #[derive(Debug, Clone)]
 pub struct Service {
     lines: Vec<(&'static str, String)>,
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Service {
     /// As an operator would have it who has read the documentation: what is sensible everywhere.
     pub fn usual() -> Self {
-        let mut service = Self { lines: Vec::new() };
-        for (key, value) in [
-            ("timeouts", "{connect: 250ms}"),
-            ("retries", "{attempts: 3, try_timeout: 1s}"),
-            ("health", "{path: /healthz, interval: 1s}"),
-            ("outliers", "{}"),
-            ("breaker", "{}"),
-            ("failover", "{}"),
-        ] {
-            service = service.with(key, value);
-        }
-        service
+        Self { lines: Vec::new(), settings: Vec::new() }
+            .with("timeouts", "{connect: 250ms}")
+            .with("retries", "{attempts: 3, try_timeout: 1s}")
+            .with("health", "{path: /healthz, interval: 1s}")
+    }
+
+    /// With a further section of the settings.
+    pub fn with_setting(mut self, key: &'static str, value: &str) -> Self {
+        self.settings.push((key, value.to_owned()));
+        self
     }
 
     /// With another value of a key.
@@ -43,7 +42,14 @@ impl Service {
 
     /// The keys of it that this edge does not know.
     pub fn unknown(&self) -> Vec<&'static str> {
-        self.lines.iter().map(|(key, _)| *key).filter(|key| !is_known(key)).collect()
+        let of_service = self.lines.iter().map(|(key, _)| *key).filter(|key| !is_known(key));
+        of_service.chain(self.settings.iter().map(|(key, _)| *key).filter(|key| !is_known_setting(key))).collect()
+    }
+
+    /// The lines of the settings that this edge knows.
+    pub fn settings(&self) -> String {
+        let known = self.settings.iter().filter(|(key, _)| is_known_setting(key));
+        known.map(|(key, value)| format!("{key}: {value}\n")).collect()
     }
 }
 
@@ -52,6 +58,10 @@ pub fn is_known(key: &str) -> bool {
     let schema = routing_schema();
     let services = &schema["properties"]["services"]["additionalProperties"];
     services["properties"][key].is_object()
+}
+
+fn is_known_setting(key: &str) -> bool {
+    settings_schema()["properties"][key].is_object()
 }
 
 /// The table: three regions with these servers, whose visitors without a session come from 10.1, 10.2 and 10.3.

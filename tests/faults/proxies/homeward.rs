@@ -31,12 +31,11 @@ pub fn write_named(
     more: &str,
 ) -> Vec<String> {
     std::fs::write(directory.join("routing.yaml"), table::text(service, pools, more)).unwrap();
-    write_settings(directory, address, admin);
+    write_settings(directory, address, admin, &service.settings());
     ["run", "--config", "homeward.yaml"].map(String::from).to_vec()
 }
 
-/// Writes its settings alone.
-fn write_settings(directory: &Path, address: SocketAddr, admin: SocketAddr) {
+fn write_settings(directory: &Path, address: SocketAddr, admin: SocketAddr, more: &str) {
     let settings = format!(
         "version: 1\n\
          region: {}\n\
@@ -46,7 +45,7 @@ fn write_settings(directory: &Path, address: SocketAddr, admin: SocketAddr) {
          routing: {{file: routing.yaml}}\n\
          access_log: {{format: json, file: /dev/null}}\n\
          state: run\n\
-         threads: 2\n",
+         threads: 2\n{more}",
         REGIONS[1]
     );
     std::fs::write(directory.join("homeward.yaml"), settings).unwrap();

@@ -220,7 +220,7 @@ impl Tries {
 }
 
 /// The sum of a figure in Prometheus' text format.
-fn sum(text: &str, name: &str, wanted: impl Fn(&str) -> bool) -> f64 {
+pub fn sum(text: &str, name: &str, wanted: impl Fn(&str) -> bool) -> f64 {
     let figure = |line: &str| {
         let rest = line.strip_prefix(name)?;
         let (labels, value) = match rest.strip_prefix('{') {
