@@ -34,8 +34,18 @@ fn path(text: &str) -> Box<std::path::Path> {
     std::path::Path::new(text).into()
 }
 
+/// Milliseconds of interval and timeout, rise and fall.
+fn pace((interval, timeout): (u64, u64), (rise, fall): (u8, u8)) -> ProbePace {
+    ProbePace {
+        interval: Duration::from_millis(interval),
+        timeout: Duration::from_millis(timeout),
+        rise: rise.try_into().unwrap(),
+        fall: fall.try_into().unwrap(),
+    }
+}
+
 fn pool(servers: &[&str]) -> Pool {
-    Pool { servers: all(servers), tls: None, http2: false, proxy_protocol: None }
+    Pool { servers: all(servers), tls: None, http2: false, proxy_protocol: None, health: None }
 }
 
 #[test]
@@ -247,7 +257,7 @@ fn services() {
         when_home_is_away: WhenHomeIsAway::Rehome,
         balance: Balancing { by: Balance::Header("x-tenant".into()), ..Balancing::default() },
         timeouts: Timeouts::default(),
-        resilience: Default::default(),
+        resilience: Resilience { outliers: None, ..Resilience::default() },
         largest_body: None,
         https: Https::default(),
         rate_limit: Some(RateLimit { key: LimitKey::Client, rate: Rate::new(0.5).unwrap(), burst: 1 }),
@@ -299,6 +309,60 @@ fn services() {
                 stripes: 64.try_into().unwrap(),
                 settled: 2000.try_into().unwrap(),
             },
+            health: HealthRules {
+                host: Some("probe.example.com".into()),
+                http: Some(HttpProbe {
+                    path: "/healthz?full=1".parse().unwrap(),
+                    expects: Expected {
+                        status: all(&["200", "3xx"]),
+                        contains: Some("all is well".into()),
+                        headers: vec![],
+                    },
+                }),
+                pace: pace((5000, 500), (3, 4)),
+                deep: Some(DeepProbe {
+                    pace: pace((10_000, 5000), (1, 5)),
+                    steps: vec![
+                        ProbeStep {
+                            method: "POST".into(),
+                            path: "/login".parse().unwrap(),
+                            headers: vec![("Content-Type".into(), "application/x-www-form-urlencoded".into())],
+                            body: ProbeBody::Text("user=probe&password=x".into()),
+                            expects: Expected {
+                                status: all(&["302"]),
+                                contains: None,
+                                headers: vec![("location".into(), "/home".into())],
+                            },
+                        },
+                        ProbeStep {
+                            method: "PUT".into(),
+                            path: "/again".parse().unwrap(),
+                            headers: vec![],
+                            body: ProbeBody::File(path("conf/probe.txt")),
+                            expects: Expected::default(),
+                        },
+                        ProbeStep {
+                            method: "GET".into(),
+                            path: "/home".parse().unwrap(),
+                            headers: vec![],
+                            body: ProbeBody::None,
+                            expects: Expected { contains: Some("Welcome probe".into()), ..Expected::default() },
+                        },
+                    ],
+                }),
+            },
+            outliers: Some(OutlierRules {
+                consecutive_failures: 3.try_into().unwrap(),
+                success_rate: SuccessRateRules {
+                    least_requests: 50.try_into().unwrap(),
+                    below: Share::from_ratio(0.1).unwrap(),
+                },
+                interval: Duration::from_secs(20),
+                ejection: Duration::from_mins(1),
+                longest_ejection: Duration::from_mins(10),
+                most_ejected: Share::from_ratio(0.3).unwrap(),
+                panic_below: Share::from_ratio(0.2).unwrap(),
+            }),
             retries: RetryRules {
                 attempts: 5,
                 retry_on: RetryCause::ALL.iter().copied().collect(),
@@ -337,6 +401,7 @@ fn services() {
                     }),
                     http2: true,
                     proxy_protocol: Some(ProxyVersion::V2),
+                    health: Some(HealthRules { pace: pace((7000, 1000), (2, 2)), ..HealthRules::default() }),
                     ..pool(&["app.us-west.internal:8443"])
                 },
             ),

@@ -73,8 +73,13 @@ fn region(at: usize) -> Region {
 }
 
 fn service(regions: usize) -> Service {
-    let pool =
-        || Pool { servers: vec!["127.0.0.1:8080".parse().unwrap()], tls: None, http2: false, proxy_protocol: None };
+    let pool = || Pool {
+        servers: vec!["127.0.0.1:8080".parse().unwrap()],
+        tls: None,
+        http2: false,
+        proxy_protocol: None,
+        health: None,
+    };
     Service {
         name: "portal".parse().unwrap(),
         hosts: vec![HOST.parse().unwrap(), "*.portal.example.com".parse::<HostPattern>().unwrap()],

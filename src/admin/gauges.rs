@@ -87,4 +87,5 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
         servers: pool.servers().len(),
         healthy: pool.healthy(),
     }));
+    metrics.set_ejected(pools.iter().map(|(purpose, pool)| (purpose.as_str(), pool.region().as_str(), pool.ejected())));
 }

@@ -4,7 +4,7 @@ use crate::acme::{Authority, Certifier};
 use crate::admin::{AdminError, AdminServer, GivenSockets};
 use crate::config::{Dns, Problems, Settings};
 use crate::life::{Offer, SocketUse, Sockets, Watchdog};
-use crate::live::{Changes, Edge, Heritage, Secrets, clock, log_transition};
+use crate::live::{Changes, Edge, Heritage, Secrets, clock};
 use crate::model::{SecretSource, Timestamp};
 use crate::otlp::{CannotExport, Exporter};
 use crate::proxy::{BindError, Farewell, ProxyServer};
@@ -13,7 +13,7 @@ use crate::source::{
     SecretFollower, acme_files, collector_token, keep_leases,
 };
 use crate::telemetry::{AccessLog, Destination, Metrics, MetricsError, OpenError, Tracer};
-use crate::upstream::{dns, presence, probe};
+use crate::upstream::{dns, outliers, presence, probe};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -130,11 +130,15 @@ impl RunningEdge {
             .enable_all()
             .build()?;
         let (stop, stopped) = watch::channel(false);
-        let report: crate::upstream::Report = Arc::new(log_transition);
+        let told = Arc::clone(&edge);
+        let report: crate::upstream::Report = Arc::new(move |transition| told.tell(transition));
+        let fleet = || Arc::clone(edge.fleet());
         let discovery = discovery(&settings.dns)?;
-        control.spawn(discovery.run(Arc::clone(edge.fleet()), Arc::clone(&report), stopped.clone()));
-        control.spawn(presence::look_after(Arc::clone(edge.fleet()), Arc::clone(&report), stopped.clone()));
-        control.spawn(probe::Prober::default().run(Arc::clone(edge.fleet()), report, stopped.clone()));
+        control.spawn(discovery.run(fleet(), Arc::clone(&report), stopped.clone()));
+        control.spawn(presence::look_after(fleet(), Arc::clone(&report), stopped.clone()));
+        let prober = probe::Prober::default().counting(Arc::clone(edge.metrics()));
+        control.spawn(prober.run(fleet(), Arc::clone(&report), stopped.clone()));
+        control.spawn(outliers::judge_outliers(fleet(), report, stopped.clone()));
 
         let lease_file = LeaseFile::in_state(&settings.state);
         // Before the table, which is live with its drains from the first request on.

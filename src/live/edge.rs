@@ -511,13 +511,21 @@ impl Edge {
     /// Takes in what a probe or a request saw of a server, and logs what that changed.
     pub fn observe(&self, server: &Arc<super::fleet::Server>, observation: Observation) {
         for transition in self.fleet.observe(server, observation) {
-            log_transition(&transition);
+            self.tell(&transition);
         }
+    }
+
+    /// Says what changed of a server or a pool, in the log and the metrics.
+    pub fn tell(&self, transition: &Transition) {
+        if let Transition::Ejected { server, ejection } = transition {
+            self.metrics.ejection(&server.purpose().to_string(), server.region().as_str(), ejection.why.as_str());
+        }
+        log_transition(transition);
     }
 }
 
 /// Says what changed of a server or a pool.
-pub fn log_transition(transition: &Transition) {
+fn log_transition(transition: &Transition) {
     if transition.healthy() {
         tracing::info!("{transition}");
     } else {

@@ -40,6 +40,15 @@ pub struct ServerMemory {
     /// For how many milliseconds it has stood there.
     #[serde(default)]
     pub standing_for: u64,
+    /// What deep probes say: where it stands, and how much was seen in a row that speaks against that.
+    #[serde(default)]
+    pub deep: Option<(Standing, u8)>,
+    /// For how many milliseconds more it is ejected.
+    #[serde(default)]
+    pub ejected_for: Option<u64>,
+    /// How often it was ejected in a row.
+    #[serde(default)]
+    pub ejections: u32,
     /// For how many milliseconds it has been warmed up; missing where it never was.
     #[serde(default)]
     pub warming_for: Option<u64>,

@@ -32,7 +32,7 @@ pub use challenges::Challenges;
 pub use changes::{
     Announced, Answer, Changes, Desk, GuardStanding, RefusedTable, RollBack, RollBackRefused, RolledBack, WatchedTable,
 };
-pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, Secrets, log_transition};
+pub use edge::{Edge, FileProblem, LocalRegionMissing, PreparedTable, Secrets};
 pub use gate::{GoesAhead, Passage, SessionGate};
 pub use hash_key::HashKey;
 pub use learned::LearnedHomes;
@@ -51,6 +51,6 @@ pub use traffic::{
 pub use trial::Trial;
 
 pub use fleet::{
-    ActiveRequest, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, Purpose, Server, ServerStatus, ServerTls,
-    Target, Transition,
+    ActiveRequest, Care, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, ProbeKind, Purpose, Server,
+    ServerStatus, ServerTls, Target, Transition,
 };

@@ -8,10 +8,12 @@ mod credentials;
 mod drain;
 mod failover;
 mod grpc;
+mod health;
 mod https;
 mod keyring;
 mod limit;
 mod name;
+mod outliers;
 mod place;
 mod pool;
 mod resilience;
@@ -30,12 +32,17 @@ pub use credentials::{IdentityFiles, PeerCredentials, PeerFiles, PeerIdentity};
 pub use drain::{Drain, DrainLayer, DrainedSessions, DrainedStreams};
 pub use failover::{BadFewest, FailoverRules, Fewest, Presence};
 pub use grpc::{GrpcStatus, is_grpc};
+pub use health::{
+    BadProbePath, BadStatus, DeepProbe, Expected, HealthRules, HttpProbe, ProbeBody, ProbePace, ProbePath, ProbeStep,
+    StatusPattern,
+};
 pub use https::{Hsts, Https};
 pub use ipnet::IpNet as Network;
 pub use jiff::Timestamp;
 pub use keyring::{BadKeyring, Keyring, SignedWith};
 pub use limit::{BadLimitKey, BadMethod, ClientRules, LimitKey, Method, RateLimit};
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
+pub use outliers::{OutlierRules, SuccessRateRules};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
 pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, ProxyVersion, RegionEdge, ServerAddress, ServerHost};
 pub use resilience::{GateRules, GatedSessions, Resilience};

@@ -1,6 +1,7 @@
 //! The servers of one service in one region.
 
 use super::credentials::PeerFiles;
+use super::health::HealthRules;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -163,6 +164,8 @@ pub struct Pool {
     pub http2: bool,
     /// With which PROXY protocol header each connection to the servers begins; without one where missing.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// How the servers are probed; as the service says where missing.
+    pub health: Option<HealthRules>,
 }
 
 /// Why a text is not the address of an edge. The message is written for the person who typed it.
@@ -205,6 +208,7 @@ impl FromStr for RegionEdge {
                 return Err(BadEdge("with https:// the host is a name, as the certificate must carry it"));
             }
         };
-        Ok(Self { door: Pool { servers: vec![server.into()], tls, http2: false, proxy_protocol: None }, direct: false })
+        let door = Pool { servers: vec![server.into()], tls, http2: false, proxy_protocol: None, health: None };
+        Ok(Self { door, direct: false })
     }
 }

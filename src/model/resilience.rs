@@ -1,12 +1,12 @@
 //! What a service does where its servers, or a whole region, fail.
 
-use super::RetryRules;
 use super::failover::FailoverRules;
+use super::{HealthRules, OutlierRules, RetryRules};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// How the faults of a service's servers are met. The default holds where a table says nothing.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Resilience {
     /// When its pools are away, and when they are back.
     pub failover: FailoverRules,
@@ -14,6 +14,22 @@ pub struct Resilience {
     pub gate: GateRules,
     /// What is tried again.
     pub retries: RetryRules,
+    /// How its servers are probed, where a pool does not say otherwise.
+    pub health: HealthRules,
+    /// When a server is left out for what requests have seen of it; never where missing.
+    pub outliers: Option<OutlierRules>,
+}
+
+impl Default for Resilience {
+    fn default() -> Self {
+        Self {
+            failover: FailoverRules::default(),
+            gate: GateRules::default(),
+            retries: RetryRules::default(),
+            health: HealthRules::default(),
+            outliers: Some(OutlierRules::default()),
+        }
+    }
 }
 
 /// How the requests of one session reach a server that has to load it first: one of them goes ahead, the others wait until

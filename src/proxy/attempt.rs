@@ -22,6 +22,7 @@ impl Proxy {
             return;
         }
         context.end_try(error);
+        self.judge_server(context, result);
         context.attempts.goes_ahead = None; // the next request of its session goes ahead, where it was not answered
         let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) else {
             return;
@@ -65,6 +66,7 @@ impl Proxy {
 /// How the last attempt of a request ended that is over with `status`.
 pub(super) fn last_result(context: &RequestContext, status: u16, error: Option<&Error>) -> UpstreamResult {
     match error {
+        None if context.attempts.is_declared_failure() => UpstreamResult::DeclaredFailed,
         None if status >= 500 || context.grpc_status.is_some_and(GrpcStatus::is_server_error) => {
             UpstreamResult::ServerError
         }

@@ -3,6 +3,7 @@
 use super::connection::{ConnectionState, Phase};
 use super::deadline::{Cutter, Deadline};
 use super::hop::Forwarded;
+use super::judge::Answered;
 use super::refusal::Refusal;
 use super::replay::Replayed;
 use super::trace::Trace;
@@ -136,6 +137,8 @@ pub(super) struct Attempts {
     pub is_under_way: bool,
     /// Whether it is made on a connection that had been kept from an earlier request.
     pub is_reused: bool,
+    /// What was answered to the last one.
+    pub answered: Option<Answered>,
     /// Whether its connection was used for long enough.
     pub is_worn: bool,
     /// Whether the head of an answer was passed on.

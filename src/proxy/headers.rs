@@ -29,6 +29,11 @@ pub(super) const HOMEWARD_REPLAY: HeaderName = HeaderName::from_static("homeward
 /// What an edge answers to the one that forwarded a request which it cannot serve: why.
 pub(super) const HOMEWARD_HOP_REFUSED: HeaderName = HeaderName::from_static("homeward-hop-refused");
 
+/// What an app calls its own answer, whatever its status.
+pub(super) const HOMEWARD_OUTCOME: HeaderName = HeaderName::from_static("homeward-outcome");
+/// The one thing that it can be called.
+pub(super) const OUTCOME_FAILED: &str = "failed";
+
 /// What is told of a client's certificate; no client's own word gets through.
 pub(super) const CLIENT_CERTIFICATE: [&str; 2] = [ClientIdentity::SUBJECT, ClientIdentity::CERTIFICATE];
 
@@ -176,6 +181,13 @@ pub(super) fn to_client(head: &mut ResponseHeader, kept: Option<&HeaderName>) {
     let own = head.headers.keys().filter(|name| name.as_str().starts_with(OWN_PREFIX) && Some(*name) != kept);
     let own: SmallVec<[HeaderName; 4]> = own.cloned().collect();
     own.iter().for_each(|name| _ = head.remove_header(name));
+}
+
+/// Takes out of trailers what only Homeward sets.
+pub(super) fn strip_own(trailers: &mut HeaderMap) {
+    let own = trailers.keys().filter(|name| name.as_str().starts_with(OWN_PREFIX));
+    let own: SmallVec<[HeaderName; 4]> = own.cloned().collect();
+    own.iter().for_each(|name| _ = trailers.remove(name));
 }
 
 /// Puts the prefix of the region that served in front of the session cookies that its app sets, where the edge mints them.

@@ -20,6 +20,7 @@ mod http1;
 mod http2;
 mod https;
 mod intake;
+mod judge;
 mod layer;
 mod listener;
 mod outcome;
@@ -271,6 +272,7 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
     ) -> Result<()> {
         grpc::take_status(trailers, context);
+        headers::strip_own(trailers);
         Ok(())
     }
 

@@ -44,7 +44,11 @@ pub(super) fn failed(context: &RequestContext, status: u16) -> Option<bool> {
     match status {
         // The client left before there was an answer.
         0 => None,
-        status => Some(status >= 500 || context.grpc_status.is_some_and(GrpcStatus::is_server_error)),
+        status => Some(
+            status >= 500
+                || context.attempts.is_declared_failure()
+                || context.grpc_status.is_some_and(GrpcStatus::is_server_error),
+        ),
     }
 }
 

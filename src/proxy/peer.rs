@@ -123,7 +123,7 @@ fn identity_of(identity: &PeerIdentity) -> CertKey {
     CertKey::new(identity.chain.iter().map(|der| der.to_vec()).collect(), identity.key().to_vec())
 }
 
-/// Nobody else says why such a server gets no request: to a probe, which makes no handshake, it is well.
+/// A request may be the first to see it; the probe after it says the same, and from then on no request comes here.
 pub(super) fn warn_of_certificate(context: &RequestContext, error: &Error) {
     static WARNED: Occasionally = Occasionally::once_in(Duration::from_secs(10));
     let Some(active) = &context.attempts.server else { return };

@@ -217,7 +217,7 @@ impl Proxy {
         attempts.in_region = attempts.in_region.saturating_add(1);
         attempts.budgeted = live.retry_budget(decision.service, region).map(RetryBudget::begin);
         attempts.began = Some(clock::monotonic());
-        (attempts.is_under_way, attempts.is_reused) = (true, false);
+        (attempts.is_under_way, attempts.is_reused, attempts.answered) = (true, false, None);
         let address = server.address();
         attempts.server = Some(server.begin());
         context.begin_try(address, region, way);

@@ -103,6 +103,7 @@ impl RequestContext {
         }
         let broke_off = error.is_some_and(|error| error.esource() == &ErrorSource::Upstream);
         let has_failed = status >= 500
+            || self.attempts.is_declared_failure()
             || self.grpc_status.is_some_and(GrpcStatus::is_server_error)
             || (broke_off && self.refusal.is_none_or(|refusal| refusal.status() >= 500));
         if let (Some(traffic), true) = (decided.traffic(Some(region)), has_failed) {

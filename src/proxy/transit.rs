@@ -2,7 +2,8 @@
 
 use super::Proxy;
 use super::context::{Decided, RequestContext};
-use super::headers::{self, HOMEWARD_HOP_REFUSED, HOMEWARD_REPLAY, Received};
+use super::headers::{self, HOMEWARD_HOP_REFUSED, HOMEWARD_OUTCOME, HOMEWARD_REPLAY, OUTCOME_FAILED, Received};
+use super::judge::{Answered, declares_failure};
 use super::replay::Answer;
 use super::{grpc, hop, https};
 use crate::hop::Claims;
@@ -71,6 +72,11 @@ impl Proxy {
             return self.go_again(context);
         }
         let asks_for_replay = head.headers.contains_key(HOMEWARD_REPLAY);
+        let is_declared_failure = declares_failure(&head.headers);
+        let answered = Some(Answered { status: head.status.as_u16(), is_declared_failure });
+        if !asks_for_replay {
+            context.attempts.answered = answered; // one that asks for a replay says nothing of its server
+        }
         if !asks_for_replay && self.is_tried_elsewhere(request, head, is_held, context) {
             self.end_with_failure(context);
             return self.go_again(context);
@@ -85,6 +91,7 @@ impl Proxy {
                 }
             }
         }
+        context.attempts.answered = answered;
         if let (false, Some(decided)) = (at_edge, &context.decided) {
             for minted in headers::mint(head, decided)? {
                 match minted {
@@ -97,6 +104,10 @@ impl Proxy {
         grpc::take_status(&head.headers, context);
         https::say_hsts(request, head, context)?;
         headers::to_client(head, by_hop.then_some(&HOMEWARD_REPLAY));
+        if by_hop && is_declared_failure {
+            // The edge that the visitor reached counts it too, and keeps it to itself.
+            head.insert_header(HOMEWARD_OUTCOME, OUTCOME_FAILED)?;
+        }
         Ok(())
     }
 

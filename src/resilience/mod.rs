@@ -10,8 +10,10 @@ mod flood;
 mod gate;
 mod health;
 mod offenders;
+mod outlier;
 mod patience;
 mod presence;
+mod probe;
 mod rate_limit;
 mod regression;
 mod retry;
@@ -28,8 +30,13 @@ pub use flood::{Flood, FloodGuard};
 pub use gate::{Crossing, Entry, Gate, GateSize, Ticket};
 pub use health::{Health, HealthLimits, Observation, Standing};
 pub use offenders::Offenders;
+pub use outlier::{
+    Ejection, EjectionWhy, IntervalCounts, Member, OutlierTrack, Seen, eject_for_failures, judge, panics,
+    worse_than_others,
+};
 pub use patience::{Pace, Patience};
 pub use presence::Flapping;
+pub use probe::{ProbeAnswer, ProbeFailure, ProbeResult, Script, StepRequest};
 pub use rate_limit::{LimitPace, RateTable, Verdict};
 pub use regression::{Comparison, ErrorCount, Regression, RegressionLimits, WINDOW};
 pub use retry::{Mishap, NoRetry, RetryVerdict, Tried, retry};

@@ -2,6 +2,7 @@
 
 use super::names;
 use super::series::Series;
+use super::servers::ServerMeters;
 use super::standing::Standing;
 use super::words::{
     AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GeoLookup, GuardResult, HandoverResult, HopResult, MintResult,
@@ -85,6 +86,7 @@ pub(super) struct Families {
     handovers: Vec<IntCounter>,
     stalled: Series<IntGauge>,
     pub(super) standing: Standing,
+    pub(super) servers_seen: ServerMeters,
 }
 
 /// What is shown of one region.
@@ -214,6 +216,7 @@ impl Metrics {
             handovers: each(counters(names::HANDOVERS)?, &mut HandoverResult::ALL.iter().map(|word| word.as_str())),
             stalled: gauges(names::RUNTIME_STALLED)?,
             standing: Standing::new(&registry)?,
+            servers_seen: ServerMeters::new(&registry)?,
         };
         Ok(Self { registry, families: Arc::new(families) })
     }

@@ -7,6 +7,7 @@
 //! | `metrics` | all metrics of one edge, and their text form |
 //! | `spans` | spans of traces, handed to whoever sends them |
 //! | `standing` | those that say how the edge itself stands, what regions can carry and when drains end |
+//! | `servers` | probes and ejections of servers |
 //! | `request_meters` | the counters of requests, found without writing a label |
 //! | `words` | the label values that are results: of an upstream request, a retry, a look-up |
 //! | `access_log` | one line a request, handed to a writer that never holds a request up |
@@ -27,6 +28,7 @@ mod printable;
 mod process_log;
 mod request_meters;
 mod series;
+mod servers;
 mod spans;
 mod standing;
 mod words;
@@ -42,5 +44,6 @@ pub use request_meters::RequestMeters;
 pub use spans::{Span, SpanKind, SpanValue, Spans, TraceContext, Tracer};
 pub use words::{
     AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GatePassage, GeoLookup, GuardResult, HandoverResult,
-    HopResult, MintResult, ReplayResult, RetryResult, Reused, SpanResult, TlsReload, UpstreamResult,
+    HopResult, MintResult, ProbeOutcome, ProbeWord, ReplayResult, RetryResult, Reused, SpanResult, TlsReload,
+    UpstreamResult,
 };

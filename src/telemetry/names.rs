@@ -126,6 +126,13 @@ metrics! {
         "Healthy servers of a service in a region.";
     UPSTREAM_SERVERS: Gauge "upstream_servers" {service, region}
         "Servers of a service in a region that are known, healthy or not.";
+    UPSTREAM_EJECTED: Gauge "upstream_ejected" {service, region}
+        "Servers of a service in a region that get no new requests for a while, as theirs ended worse than those of the others.";
+    UPSTREAM_EJECTIONS: Counter "upstream_ejections_total" {service, region, why}
+        "Ejections of a service's servers in a region, by why: consecutive_failures or success_rate.";
+    PROBES: Counter "probes_total" {service, region, kind, result}
+        "Probes of a service's servers in a region, by kind (connection, http or deep) and result: passed, failed or not_made \
+         (by a fault of this machine).";
     TABLE: Gauge "routing_table_info" {revision}
         "1 for the revision of the routing table that is live.";
     TABLE_RELOADS: Counter "routing_reloads_total" {result}

@@ -48,6 +48,32 @@ words! {
         ClientLeft = "client_left",
         /// In some other way.
         Failed = "failed",
+        /// With an answer that calls itself a failure.
+        DeclaredFailed = "declared_failed",
+    }
+}
+
+words! {
+    /// A kind of probe.
+    ProbeWord {
+        /// A connection.
+        Connection = "connection",
+        /// One request.
+        Http = "http",
+        /// The steps of a visitor.
+        Deep = "deep",
+    }
+}
+
+words! {
+    /// How a probe ended.
+    ProbeOutcome {
+        /// The server is well.
+        Passed = "passed",
+        /// It is not.
+        Failed = "failed",
+        /// It was not made, by a fault of this machine, and says nothing.
+        NotMade = "not_made",
     }
 }
 

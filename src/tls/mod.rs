@@ -13,6 +13,7 @@
 //! | `client_identity` | what an app is told of a client's certificate |
 //! | `peer` | what is believed of servers, and shown to them, out of PEM bytes |
 //! | `connector` | TLS toward an edge that the program itself asks |
+//! | `server_connector` | TLS toward the servers of a pool, for probes |
 //! | `profile` | versions and suites |
 //! | `listener` | the configuration of a listener, whose certificates can change under it |
 
@@ -28,6 +29,7 @@ mod listener;
 mod pair;
 mod peer;
 mod profile;
+mod server_connector;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -43,3 +45,4 @@ pub use flaw::{Flaw, Part, Warning};
 pub use listener::{ListenerTls, TlsOptions, Unusable};
 pub use pair::Pair;
 pub use peer::{Authorities, read_authorities, read_identity};
+pub use server_connector::ServerConnector;

@@ -4,20 +4,23 @@
 //! the fleet: what a new table brings is looked up and probed at once, what no table needs any more is let go.
 
 pub mod dns;
+mod exchange;
 mod lookup;
 mod memory;
+pub mod outliers;
 pub mod presence;
 pub mod probe;
 mod srv;
 mod tend;
 #[cfg(test)]
 mod tests;
+mod visit;
 
 use crate::live::Transition;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Who hears of the transitions that discovery and probes cause, e.g. [`crate::live::log_transition`].
+/// Who hears of the transitions that discovery and probes cause, e.g. [`crate::live::Edge::tell`].
 pub type Report = Arc<dyn Fn(&Transition) + Send + Sync>;
 
 /// Completes when the signal says `true`, or nobody is left who could say it.

@@ -1,109 +1,163 @@
-//! Probes: a connection to every server now and then, so that a dead one is seen, and a recovered one comes back,
+//! Probes: a look at every server now and then, so that one that is not well is seen, and a recovered one comes back,
 //! without a request paying for it.
 
 use super::Report;
+use super::exchange::tls_of;
 use super::tend::tend;
-use crate::live::{Fleet, Server, entropy};
-use crate::resilience::Observation;
-use std::io;
-use std::net::SocketAddr;
+use super::visit::{NotMade, Visited};
+use crate::live::{Fleet, ProbeKind, Server, clock, entropy};
+use crate::resilience::{ProbeResult, Standing};
+use crate::telemetry::{Metrics, Occasionally, ProbeOutcome, ProbeWord};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time;
 
-/// How often servers are probed, and for how long one probe may take.
+/// The longest time between two probes of an unhealthy server.
+const UNHEALTHY: Duration = Duration::from_secs(1);
+
+/// How probes are spread. How often a server is probed is for its pool to say.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ProbePace {
-    /// Between two probes of a server that is not known to be unhealthy.
-    pub healthy: Duration,
-    /// Between two probes of an unhealthy server.
-    pub unhealthy: Duration,
-    /// By how much of themselves both intervals are moved at random, so that edges do not probe in step.
+pub struct ProbeSpread {
+    /// By how much of themselves intervals are moved at random, so that edges do not probe in step.
     pub jitter: f64,
-    /// How long a connection may take to be made.
-    pub timeout: Duration,
-    /// How many probes are under way at once, at most; above it they queue.
+    /// How many probes of a kind are under way at once, at most; above it they queue.
     pub at_once: usize,
 }
 
-impl Default for ProbePace {
+impl Default for ProbeSpread {
     fn default() -> Self {
-        Self {
-            healthy: Duration::from_secs(2),
-            unhealthy: Duration::from_secs(1),
-            jitter: 0.2,
-            timeout: Duration::from_secs(1),
-            at_once: 64,
-        }
+        Self { jitter: 0.2, at_once: 128 }
     }
 }
 
-/// Probes the servers of a fleet by making a TCP connection and closing it.
-#[derive(Debug, Clone, Default)]
+/// Probes the servers of a fleet, as their pools say.
+#[derive(Clone, Default)]
 pub struct Prober {
-    pace: ProbePace,
+    spread: ProbeSpread,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Prober {
-    /// A prober of this pace.
+    /// A prober that spreads its probes like this.
     #[must_use]
-    pub fn new(pace: ProbePace) -> Self {
-        Self { pace }
+    pub fn new(spread: ProbeSpread) -> Self {
+        Self { spread, metrics: None }
+    }
+
+    /// The same, which counts how its probes end.
+    #[must_use]
+    pub fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// Probes every server of the fleet until `shutdown` says `true` or its sender is gone: a new one at once, one that
     /// a request found unhealthy soon after. Runs on a tokio runtime with time and I/O.
     pub async fn run(self, fleet: Arc<Fleet>, report: Report, shutdown: watch::Receiver<bool>) {
-        let permits = Arc::new(Semaphore::new(self.pace.at_once.clamp(1, Semaphore::MAX_PERMITS)));
-        let look_after = |server| watch_over(server, self.pace, fleet.clone(), report.clone(), permits.clone());
+        let permits = || Semaphore::new(self.spread.at_once.clamp(1, Semaphore::MAX_PERMITS));
+        let shared = Arc::new(Shared {
+            fleet: Arc::clone(&fleet),
+            report,
+            // Deep probes that hang do not keep others from being seen.
+            permits: [permits(), permits()],
+            jitter: self.spread.jitter,
+            metrics: self.metrics,
+        });
+        let look_after = |server| watch_over(server, Arc::clone(&shared));
         tend(|| fleet.servers(), fleet.targets_changed(), look_after, shutdown).await;
     }
 }
 
-async fn watch_over(server: Arc<Server>, pace: ProbePace, fleet: Arc<Fleet>, report: Report, permits: Arc<Semaphore>) {
-    loop {
-        {
-            let Ok(_permit) = permits.acquire().await else { return };
-            if let Some(observation) = probe(server.address(), pace.timeout).await {
-                fleet.observe(&server, observation).iter().for_each(|transition| report(transition));
+struct Shared {
+    fleet: Arc<Fleet>,
+    report: Report,
+    /// By kind.
+    permits: [Semaphore; 2],
+    jitter: f64,
+    metrics: Option<Arc<Metrics>>,
+}
+
+async fn watch_over(server: Arc<Server>, shared: Arc<Shared>) {
+    let tls = tls_of(&server);
+    let visited = Visited { server: &server, tls: tls.as_ref() };
+    tokio::join!(shared.look_at(&server, visited), shared.walk_through(&server, visited));
+}
+
+impl Shared {
+    /// Makes plain probes for ever.
+    async fn look_at(&self, server: &Arc<Server>, visited: Visited<'_>) {
+        loop {
+            let care = server.care();
+            let word = if care.health.http.is_some() { ProbeWord::Http } else { ProbeWord::Connection };
+            {
+                let Ok(_permit) = self.permits[0].acquire().await else { return };
+                self.take(server, ProbeKind::Plain, word, visited.look(&care).await);
+            }
+            let interval = care.health.pace.interval;
+            let soon = || time::sleep(entropy::jitter(interval.min(UNHEALTHY), self.jitter));
+            if server.standing_by(ProbeKind::Plain) == Standing::Unhealthy {
+                soon().await;
+            } else {
+                tokio::select! {
+                    () = time::sleep(entropy::jitter(interval, self.jitter)) => {},
+                    () = server.stirred(ProbeKind::Plain) => soon().await,
+                }
             }
         }
-        if server.is_healthy() {
-            tokio::select! {
-                () = time::sleep(entropy::jitter(pace.healthy, pace.jitter)) => {},
-                () = server.fell() => time::sleep(entropy::jitter(pace.unhealthy, pace.jitter)).await,
+    }
+
+    /// Makes deep probes for ever, where there are any: at their interval, however the server is, so that an account that
+    /// they log in with is asked for as often as its owner knows.
+    async fn walk_through(&self, server: &Arc<Server>, visited: Visited<'_>) {
+        loop {
+            let care = server.care();
+            let Some(deep) = &care.health.deep else {
+                server.stirred(ProbeKind::Deep).await;
+                continue;
+            };
+            {
+                let Ok(_permit) = self.permits[1].acquire().await else { return };
+                self.take(server, ProbeKind::Deep, ProbeWord::Deep, visited.walk(deep, &care).await);
             }
-        } else {
-            time::sleep(entropy::jitter(pace.unhealthy, pace.jitter)).await;
+            let next = time::sleep(entropy::jitter(deep.pace.interval, self.jitter));
+            tokio::pin!(next);
+            loop {
+                tokio::select! {
+                    () = &mut next => break,
+                    () = server.stirred(ProbeKind::Deep) => {
+                        if !Arc::ptr_eq(&server.care(), &care) {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&self, server: &Arc<Server>, kind: ProbeKind, word: ProbeWord, result: Result<ProbeResult, NotMade>) {
+        let (result, outcome) = match result {
+            Ok(ProbeResult::Passed) => (Some(Ok(())), ProbeOutcome::Passed),
+            Ok(ProbeResult::Failed(why)) => (Some(Err(why)), ProbeOutcome::Failed),
+            Err(why) => {
+                warn(server, &why);
+                (None, ProbeOutcome::NotMade)
+            }
+        };
+        if let Some(metrics) = &self.metrics {
+            metrics.probe(&server.purpose().to_string(), server.region().as_str(), word, outcome);
+        }
+        if let Some(result) = result {
+            self.fleet.probed(server, kind, result).iter().for_each(|transition| (self.report)(transition));
         }
     }
 }
 
-/// Connects and closes. `None` where the fault is this machine's own and says nothing of the server.
-async fn probe(address: SocketAddr, timeout: Duration) -> Option<Observation> {
-    match time::timeout(timeout, TcpStream::connect(address)).await {
-        Ok(Ok(stream)) if connected_to_itself(&stream) => Some(Observation::Unreachable),
-        Ok(Ok(_)) => Some(Observation::Reached),
-        Ok(Err(error)) if is_our_own(&error) => {
-            tracing::warn!("cannot probe {address}: {error}; its health stays as it is");
-            None
-        }
-        Ok(Err(_)) | Err(_) => Some(Observation::Unreachable),
+fn warn(server: &Server, why: &NotMade) {
+    static WARNED: Occasionally = Occasionally::once_in(Duration::from_secs(10));
+    if let Some(more) = WARNED.at(clock::now()) {
+        let (address, purpose) = (server.address(), server.purpose());
+        tracing::warn!(
+            "cannot probe {address} of {purpose}: {why}; its health stays as it is ({more} more since the last warning)"
+        );
     }
-}
-
-/// On loopback, where nobody listens, the kernel may choose the very port as our own and connect us to ourselves.
-fn connected_to_itself(stream: &TcpStream) -> bool {
-    matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
-}
-
-/// No file handle or no memory left here: the server may be as well as ever, and losing all of them over it would turn a
-/// shortage into an outage.
-fn is_our_own(error: &io::Error) -> bool {
-    const ENFILE: i32 = 23;
-    const EMFILE: i32 = 24;
-    const ENOBUFS: i32 = 105;
-    error.kind() == io::ErrorKind::OutOfMemory || matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS))
 }

@@ -25,6 +25,7 @@ mod floods;
 mod gate;
 mod grpc;
 mod heads;
+mod health;
 mod history;
 mod hops;
 mod hops_many;

@@ -184,6 +184,49 @@ fn both_of(one: &Authority, other: &Authority) -> String {
 
 /// A service that believes an authority keeps a connection to the server; others that do not must not get it.
 #[tokio::test]
+async fn a_server_with_a_wrong_certificate_is_unhealthy_and_stays_so() {
+    let (block, good, other) = (Block::new(), Authority::new("Internal CA"), Authority::new("Other CA"));
+    let app = SecureApp::start(SocketAddr::new(block.address(2), 8443), other.issue("app.internal"), None).await;
+    let well = SecureApp::start(SocketAddr::new(block.address(3), 8443), good.issue("app.internal"), None).await;
+    let pool = |app: &SecureApp, more: &str| {
+        format!(
+            "servers: [\"{}\"], tls: {{sni: app.internal, ca_file: ca.pem}}, health: {{interval: 50ms{more}}}",
+            app.address
+        )
+    };
+    let pools = [
+        ("wrong", pool(&app, "")),
+        ("right", pool(&well, ", path: /healthz, body: HTTP/1.1 app.internal nothing")),
+        ("newer", format!("{}, http2: true", pool(&well, ", path: /healthz, body: HTTP/2.0 app.internal nothing"))),
+    ];
+    let world = World::start(&block, &[("ca.pem", good.pem())], &pools).await;
+    let status = world
+        .edge
+        .status_where("an unhealthy server", |status| {
+            let services = status["regions"][0]["services"].as_array().unwrap();
+            services.iter().any(|service| service["service"] == "wrong" && service["healthy"] == 0)
+        })
+        .await;
+    assert!(status.to_string().contains("its certificate is not believed: UnknownIssuer"), "{status}");
+    // More probes than it would take it to come back, and requests among them.
+    let failures = "homeward_probes_total{kind=\"connection\",region=\"us-east\",result=\"failed\",service=\"wrong\"} ";
+    eventually("many probes", async || {
+        is_refused(&world.ask("wrong").await);
+        let metrics = world.edge.admin("/metrics").await.body;
+        let count = metrics.lines().find_map(|line| line.strip_prefix(failures)?.parse::<u64>().ok());
+        count.filter(|count| *count >= 10)
+    })
+    .await;
+    let log = world.edge.log();
+    let of_it = format!("server {} of wrong in us-east is ", app.address);
+    assert_eq!(log.matches(&of_it).count(), 1, "{log}");
+    for service in ["right", "newer"] {
+        assert_eq!(world.ask(service).await.status, 200, "{service}");
+        assert!(!log.contains(&format!("of {service} in us-east is unhealthy")), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn connections_are_never_shared_by_services_that_believe_or_show_something_else() {
     let (block, good, other) = (Block::new(), Authority::new("Internal CA"), Authority::new("Other CA"));
     let address = SocketAddr::new(block.address(2), 8443);

@@ -277,7 +277,9 @@ fn services(regions: usize) -> impl Strategy<Value = Vec<Service>> {
                 methods: None,
                 pools: pools
                     .into_iter()
-                    .map(|r| (r, Pool { servers: server(), tls: None, http2: false, proxy_protocol: None }))
+                    .map(|r| {
+                        (r, Pool { servers: server(), tls: None, http2: false, proxy_protocol: None, health: None })
+                    })
                     .collect(),
             }
         };

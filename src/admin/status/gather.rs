@@ -5,13 +5,13 @@ mod traffic;
 use super::{
     AcmeStatus, AdminStatus, AdviceStatus, AwayStatus, CertificateStatus, DrainStatus, FileStatus, GuardStatus,
     HistoryStatus, HopsStatus, LocationStatus, PlacesStatus, RegionStatus, RemainderStatus, ServiceStatus, Status,
-    TableStatus, TrafficStatus,
+    TableStatus, TrafficStatus, UnwellStatus,
 };
 use crate::admin::standing::Standing;
 use crate::config::write_duration;
 use crate::live::{
     AcmeStanding, Advice, CertificateUse, Edge, FileProblem, Lease, LiveCertificate, LiveTable, Origin, PoolStatus,
-    Purpose, clock,
+    Purpose, ServerStatus, clock,
 };
 use crate::model::{Drain, DrainedStreams, RegionId, ServiceId, Timestamp};
 use crate::resilience::StandsOut;
@@ -189,12 +189,45 @@ impl ServiceStatus {
             let since = name.failing_since.map(|since| format!(" since {since}")).unwrap_or_default();
             Some(format!("DNS fails for {}{since}: {error}", name.name))
         });
+        let unwell = pool.servers.iter().filter_map(UnwellStatus::of).take(Self::MOST_UNWELL);
+        let unwell: Vec<_> = unwell.collect();
         Self {
             service: pool.purpose.to_string(),
             servers: pool.servers.len(),
             healthy: pool.healthy,
-            problems: failing.collect(),
+            ejected: pool.servers.iter().filter(|server| server.ejected_until.is_some()).count(),
+            problems: failing.chain(unwell.iter().map(UnwellStatus::text)).collect(),
+            unwell,
         }
+    }
+}
+
+impl UnwellStatus {
+    /// `None` where it is well.
+    fn of(server: &ServerStatus) -> Option<Self> {
+        let healthy = server.standing != crate::resilience::Standing::Unhealthy;
+        (!healthy || server.ejected_until.is_some()).then(|| Self {
+            address: server.address.to_string(),
+            healthy,
+            since: server.since,
+            why: server.why.as_deref().map(str::to_owned),
+            ejected_until: server.ejected_until,
+            ejected_why: server.ejected_why.map(str::to_owned),
+        })
+    }
+
+    /// The same for people.
+    fn text(&self) -> String {
+        let mut said = Vec::new();
+        if !self.healthy {
+            let why = self.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            said.push(format!("unhealthy since {}{why}", self.since));
+        }
+        if let Some(until) = self.ejected_until {
+            let why = self.ejected_why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            said.push(format!("ejected until {until}{why}"));
+        }
+        format!("server {} is {}", self.address, said.join("; it is "))
     }
 }
 

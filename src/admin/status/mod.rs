@@ -308,8 +308,36 @@ pub struct ServiceStatus {
     pub servers: usize,
     /// How many of them are not known to be unhealthy.
     pub healthy: usize,
-    /// DNS names that cannot be resolved at the moment, and why.
+    /// How many of them get no new requests for a while, for how theirs ended.
+    #[serde(default)]
+    pub ejected: usize,
+    /// The servers that are unhealthy or ejected: the first [`ServiceStatus::MOST_UNWELL`] of them.
+    #[serde(default)]
+    pub unwell: Vec<UnwellStatus>,
+    /// DNS names that cannot be resolved at the moment, and servers that are not well, and why.
     pub problems: Vec<String>,
+}
+
+impl ServiceStatus {
+    /// How many servers are named that are not well.
+    pub const MOST_UNWELL: usize = 20;
+}
+
+/// A server that is unhealthy or ejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnwellStatus {
+    /// Where it is.
+    pub address: String,
+    /// Whether its probes say that it is well.
+    pub healthy: bool,
+    /// Since when it is healthy or unhealthy without a break.
+    pub since: Timestamp,
+    /// Why its last probe failed, where it is unhealthy and that is known.
+    pub why: Option<String>,
+    /// Until when it is ejected, where it is.
+    pub ejected_until: Option<Timestamp>,
+    /// Why it is ejected, where it is.
+    pub ejected_why: Option<String>,
 }
 
 /// A drain of the table.

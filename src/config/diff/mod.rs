@@ -8,6 +8,7 @@
 //! | `words` | how the parts of a table are said |
 
 mod failover;
+mod health;
 mod homes;
 mod resilience;
 mod retries;

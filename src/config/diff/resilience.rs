@@ -6,10 +6,12 @@ use crate::config::quantity::write_duration;
 use crate::model::{GateRules, GatedSessions, Resilience};
 
 pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
-    let Resilience { failover: falls, gate: rules, retries } = resilience;
+    let Resilience { failover: falls, gate: rules, retries, health, outliers } = resilience;
     failover(says, falls);
     gate(says, rules);
     super::retries::retries(says, retries);
+    super::health::health(says, "", health);
+    super::health::outliers(says, outliers.as_ref());
 }
 
 fn gate(says: &mut Says, rules: &GateRules) {

@@ -220,6 +220,9 @@ pub(super) fn service(service: &Service, names: Names<'_>) -> Says {
         let aspect = format!("pool in {}", names.of(*region));
         says.set(&aspect, pool.servers.iter().map(weighted));
         of_door(&mut says, &aspect, pool);
+        if let Some(health) = &pool.health {
+            super::health::health(&mut says, &format!("{aspect}: "), health);
+        }
     }
     says
 }

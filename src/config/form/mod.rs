@@ -8,6 +8,8 @@ mod check;
 mod dns;
 mod failover;
 mod guard;
+mod health;
+mod outliers;
 mod pools;
 mod reference;
 mod regions;

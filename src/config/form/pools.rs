@@ -1,5 +1,6 @@
 //! The form of `pools:`.
 
+use super::health::HEALTH;
 use super::routing::NOT_THIS_ONE;
 use super::{Choice, Else, Form, Key, Named, Or, Record, Required, Scalar, list};
 use crate::model::PoolServer;
@@ -74,6 +75,7 @@ static POOL: Record = Record {
             "The PROXY protocol header that each connection to them begins with: it names the visitor's address. \
              Connections are then shared by the requests of one visitor only.",
         ),
+        HEALTH,
     ],
 };
 

@@ -1,6 +1,8 @@
 //! The form of `services:`.
 
 use super::failover::FAILOVER;
+use super::health::HEALTH;
+use super::outliers::OUTLIERS;
 use super::pools::NAMED_POOLS;
 use super::resilience::GATE;
 use super::retries::RETRIES;
@@ -75,6 +77,8 @@ pub(super) static SERVICE: Record = Record {
         RETRIES,
         FAILOVER,
         GATE,
+        HEALTH,
+        OUTLIERS,
         Key::new(
             "largest_body",
             Form::Scalar(Scalar::Size { least: 1, most: 1 << 40 }),

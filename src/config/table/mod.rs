@@ -2,6 +2,7 @@
 
 mod drains;
 mod failover;
+mod health;
 mod homes;
 mod reachability;
 mod regions;

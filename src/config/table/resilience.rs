@@ -1,10 +1,10 @@
 //! What a service says of faults.
 
-use super::{failover, retries};
+use super::{failover, health, retries};
 use crate::config::problem::Findings;
 use crate::config::quantity;
 use crate::config::yaml::Node;
-use crate::model::{GateRules, GatedSessions, Resilience};
+use crate::model::{GateRules, GatedSessions, HealthRules, Resilience};
 use std::time::Duration;
 
 /// Reads what stands at a service; reports what contradicts itself.
@@ -13,6 +13,8 @@ pub(super) fn read(service: &Node<'_>, findings: &mut Findings) -> Resilience {
         failover: failover::read(service.get("failover"), findings),
         gate: gate(service.get("gate")),
         retries: retries::read(service.get("retries"), findings),
+        health: service.get("health").map_or_else(HealthRules::default, |node| health::health(node, findings)),
+        outliers: health::outliers(service.get("outliers"), findings),
     }
 }
 

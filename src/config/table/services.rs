@@ -1,6 +1,6 @@
 //! `services:`
 
-use super::{RegionNames, resilience, tls};
+use super::{RegionNames, health, resilience, tls};
 use crate::config::form;
 use crate::config::problem::{Findings, quoted};
 use crate::config::quantity;
@@ -249,6 +249,7 @@ fn pool(node: &Node<'_>, findings: &mut Findings) -> Pool {
             Some("v2") => Some(ProxyVersion::V2),
             _ => None,
         },
+        health: node.get("health").map(|node| health::health(node, findings)),
     }
 }
 

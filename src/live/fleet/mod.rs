@@ -4,7 +4,9 @@
 //! the health that an older one left, and forgets those that no table and no request uses any more. It does no I/O:
 //! probes and requests tell it what they saw, discovery tells it what DNS said.
 
+mod care;
 mod name;
+mod outliers;
 mod pool;
 mod purpose;
 mod server;
@@ -14,16 +16,17 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use care::Care;
 pub use name::{DnsName, Target};
 pub use pool::{PoolState, Pools};
 pub use purpose::Purpose;
-pub use server::{ActiveRequest, Server, ServerTls};
+pub use server::{ActiveRequest, ProbeKind, Server, ServerTls};
 pub use servers::Servers;
 pub use status::{NameStatus, PoolStatus, ServerStatus, Transition};
 
 use super::memory::{Heritage, NameMemory};
 use crate::model::{FailoverRules, Pool, RegionId};
-use crate::resilience::{HealthLimits, Observation, Standing};
+use crate::resilience::{Observation, ProbeFailure, Standing};
 use crate::routing::RoutingTable;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -34,7 +37,6 @@ use tokio::sync::watch;
 /// The servers and names of all tables that are in use. One for the life of the process, shared by everyone.
 #[derive(Debug)]
 pub struct Fleet {
-    limits: HealthLimits,
     store: Mutex<Store>,
     /// Counts the changes of what has to be resolved and probed.
     targets: watch::Sender<u64>,
@@ -44,18 +46,12 @@ pub struct Fleet {
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self::new(HealthLimits::default())
+        let (targets, progress) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { store: Mutex::default(), targets, progress }
     }
 }
 
 impl Fleet {
-    /// A fleet without a server, which judges by `limits`.
-    #[must_use]
-    pub fn new(limits: HealthLimits) -> Self {
-        let (targets, progress) = (watch::Sender::new(0), watch::Sender::new(0));
-        Self { limits, store: Mutex::default(), targets, progress }
-    }
-
     /// The pools of a table that is about to go live. What is known already of a pool, a server or a name is found
     /// again; probes and discovery hear of what is new at once.
     ///
@@ -77,8 +73,8 @@ impl Fleet {
         store.generation += 1;
         let edges = table.regions_by_id().map(|(id, region)| {
             let edge = edge_of(id)?;
-            let rules = FailoverRules::default();
-            Some(store.pool(&Purpose::Edge, &region.name, (&edge.door, rules), tls(&edge.door), &self.targets))
+            let (door, said) = ((&edge.door, FailoverRules::default()), (tls(&edge.door), Care::default()));
+            Some(store.pool(&Purpose::Edge, &region.name, door, said, &self.targets))
         });
         let edges = edges.collect();
         for (service_id, service) in table.services_by_id() {
@@ -89,8 +85,9 @@ impl Fleet {
                 }
                 let slot = pools.get_mut(service_id.index() * regions + region_id.index());
                 if let (Some(slot), Some(region)) = (slot, table.region(*region_id)) {
-                    let (rules, tls) = (service.resilience.failover, tls(definition));
-                    *slot = Some(store.pool(&purpose, &region.name, (definition, rules), tls, &self.targets));
+                    let rules = service.resilience.failover;
+                    let said = (tls(definition), Care::of(service, definition));
+                    *slot = Some(store.pool(&purpose, &region.name, (definition, rules), said, &self.targets));
                 }
             }
         }
@@ -100,11 +97,20 @@ impl Fleet {
         Pools::new(pools, edges, self.progress.subscribe())
     }
 
-    /// Takes in what was seen of a server, and says what that changed: usually nothing, which takes no lock and writes
-    /// nothing.
+    /// Takes in what a request saw of a server, and says what that changed: usually nothing, which takes no lock and
+    /// writes nothing.
     #[must_use = "transitions are for the log and the metrics"]
     pub fn observe(&self, server: &Arc<Server>, observation: Observation) -> Vec<Transition> {
-        let (before, after) = server.observe(observation, self.limits);
+        self.changed(server, server.observe(observation))
+    }
+
+    /// Takes in how a probe of a server ended, and says what that changed.
+    #[must_use = "transitions are for the log and the metrics"]
+    pub fn probed(&self, server: &Arc<Server>, kind: ProbeKind, result: Result<(), ProbeFailure>) -> Vec<Transition> {
+        self.changed(server, server.probed(kind, result))
+    }
+
+    fn changed(&self, server: &Arc<Server>, (before, after): (Standing, Standing)) -> Vec<Transition> {
         let mut transitions = Vec::new();
         if (before == Standing::Unhealthy) != (after == Standing::Unhealthy) {
             let mut store = self.store();

@@ -1,6 +1,7 @@
 //! The servers of one service in one region, or of a region's edge, as they are at the moment; and the index of all pools
 //! of a table.
 
+use super::care::Care;
 use super::name::DnsName;
 use super::purpose::Purpose;
 use super::server::{Server, ServerTls};
@@ -9,7 +10,7 @@ use super::status::PoolStatus;
 use crate::balance::{Candidate, KeyHash, Rule, Weight, choose};
 use crate::live::clock;
 use crate::model::{Balancing, FailoverRules, Pool, Presence, RegionId, RegionName, ServiceId};
-use crate::resilience::{Flapping, Standing};
+use crate::resilience::{Flapping, panics};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -27,6 +28,8 @@ pub struct PoolState {
     pub(super) definition: Pool,
     /// What the definition says of TLS, with what was in the files that it names.
     pub(super) tls: Option<ServerTls>,
+    /// How its table wants its servers to be looked after.
+    pub(super) care: Arc<Care>,
     /// Held so that the fleet goes on resolving them.
     pub(super) names: Vec<Arc<DnsName>>,
     pub(super) servers: ArcSwap<Servers>,
@@ -34,6 +37,10 @@ pub struct PoolState {
     /// fleet's lock only.
     pub(super) is_filled: AtomicBool,
     pub(super) healthy: AtomicUsize,
+    /// The millisecond of [`clock::elapsed`] from which on none of its servers is ejected, as far as is known now.
+    ejected_until: AtomicU64,
+    /// The millisecond at which its servers were last held against each other.
+    pub(super) judged_at: AtomicU64,
     /// How it stands, as [`Presence::to_bits`] says it.
     presence: AtomicU8,
     /// Whether it comes and goes. Locked under the fleet's lock only, so that nobody waits.
@@ -48,7 +55,7 @@ impl PoolState {
     pub(super) fn new(
         purpose: Purpose,
         region: RegionName,
-        (definition, tls): (Pool, Option<ServerTls>),
+        (definition, tls, care): (Pool, Option<ServerTls>, Arc<Care>),
         names: Vec<Arc<DnsName>>,
         is_filled: bool,
         generation: u64,
@@ -59,10 +66,13 @@ impl PoolState {
             region,
             definition,
             tls,
+            care,
             names,
             servers: ArcSwap::default(),
             is_filled: AtomicBool::new(is_filled),
             healthy: AtomicUsize::new(0),
+            ejected_until: AtomicU64::new(0),
+            judged_at: AtomicU64::new(millis(clock::elapsed())),
             presence: AtomicU8::new(Presence::NoneHealthy.to_bits()),
             flapping: Mutex::default(),
             generation: AtomicU64::new(generation),
@@ -119,10 +129,10 @@ impl PoolState {
         self.servers.load_full()
     }
 
-    /// The server for the next attempt of a request that has this `key`: a healthy one without those in `tried`, as
-    /// `balancing` says.
+    /// The server for the next attempt of a request that has this `key`: an open one without those in `tried`, as
+    /// `balancing` says. Where too few are open, ejections are ignored.
     ///
-    /// Where no healthy one is left it is an unhealthy one: a request comes here because the pool had a healthy server
+    /// Where no open one is left it is a healthy one that is ejected, and at the last an unhealthy one: a request comes here because the pool had a healthy server
     /// a moment ago ([`PoolState::any_healthy`]), and then an attempt is better than an error. `None` only where every
     /// server was tried, or none is there. Of attempts that are made at the same moment none sees the others: together they
     /// may exceed a bound on load by one for each thread.
@@ -136,10 +146,8 @@ impl PoolState {
             self.turn.load(Ordering::Relaxed)
         };
         let rule = Rule::new(balancing, key);
-        // The clock is asked only where somebody wants to know.
-        let slow_start = balancing.slow_start;
-        let now = if slow_start.is_zero() { Duration::ZERO } else { clock::elapsed() };
-        let open = servers.weighted().enumerate().filter(|(_, (server, _))| !tried.contains(&server.address()));
+        let (slow_start, now) = (balancing.slow_start, clock::elapsed());
+        let untried = servers.weighted().enumerate().filter(|(_, (server, _))| !tried.contains(&server.address()));
         let candidate = |(place, (server, weight)): (usize, (&Arc<Server>, NonZeroU16))| Candidate {
             place,
             hash: server.hash(),
@@ -148,9 +156,38 @@ impl PoolState {
         };
         // Only those that may get it are counted, which keeps turns even: going on from an unhealthy server would double
         // its neighbour's load.
-        let healthy = open.clone().filter(|(_, (server, _))| server.is_healthy());
-        let place = choose(rule, turn, healthy.map(candidate)).or_else(|| choose(rule, turn, open.map(candidate)))?;
+        let healthy = untried.clone().filter(|(_, (server, _))| server.is_healthy());
+        let open = healthy.clone().filter(|(_, (server, _))| server.is_open(now));
+        let open = if self.ignores_ejections(&servers, now) { None } else { choose(rule, turn, open.map(candidate)) };
+        let place = open
+            .or_else(|| choose(rule, turn, healthy.map(candidate)))
+            .or_else(|| choose(rule, turn, untried.map(candidate)))?;
         servers.get(place).map(Arc::clone)
+    }
+
+    /// Whether so few of its servers are open that ejections do not count. One atomic load, where none is ejected.
+    fn ignores_ejections(&self, servers: &Servers, now: Duration) -> bool {
+        let Some(rules) =
+            self.care.outliers.as_ref().filter(|_| self.ejected_until.load(Ordering::Relaxed) > millis(now))
+        else {
+            return false;
+        };
+        panics(servers.len(), servers.iter().filter(|server| server.is_open(now)).count(), rules)
+    }
+
+    /// Takes in until when its servers are ejected.
+    pub(super) fn note_ejections(&self) {
+        let now = clock::elapsed();
+        let servers = self.servers.load();
+        let last = servers.iter().filter_map(|server| server.outlier.ejection(now)).map(|(until, _)| until);
+        self.ejected_until.store(last.max().map_or(0, millis), Ordering::Relaxed);
+    }
+
+    /// How many of its servers are ejected at the moment.
+    #[must_use]
+    pub fn ejected(&self) -> usize {
+        let now = clock::elapsed();
+        self.servers.load().iter().filter(|server| server.outlier.is_ejected(now)).count()
     }
 
     /// Whether a request with this key is at a server that is not the first in the key's order only because the first is
@@ -212,9 +249,12 @@ impl PoolState {
 
     /// Whether each name was asked for and each server was tried, at least once.
     fn is_settled(&self) -> bool {
-        self.names.iter().all(|name| name.answer().asked)
-            && self.servers.load().iter().all(|server| server.standing() != Standing::Untried)
+        self.names.iter().all(|name| name.answer().asked) && self.servers.load().iter().all(|server| server.is_tried())
     }
+}
+
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Drop for PoolState {

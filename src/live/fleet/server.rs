@@ -1,12 +1,14 @@
 //! One server, as the edge knows it.
 
+use super::care::Care;
 use super::purpose::Purpose;
 use crate::balance::{ServerHash, Weight};
 use crate::live::clock;
 use crate::live::memory::ServerMemory;
 use crate::model::{PeerCredentials, PoolTls, ProxyVersion, RegionName, Timestamp};
-use crate::resilience::{Health, HealthLimits, Observation, Standing};
+use crate::resilience::{EjectionWhy, Health, HealthLimits, Observation, OutlierTrack, ProbeFailure, Standing};
 use crate::routing::Credentials;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -50,8 +52,15 @@ impl ServerTls {
 pub struct Server {
     key: ServerKey,
     hash: ServerHash,
-    /// [`Health::to_bits`].
+    care: ArcSwap<Care>,
+    /// [`Health::to_bits`], by what probes and connections say.
     health: AtomicU32,
+    /// The same by what deep probes say.
+    deep: AtomicU32,
+    /// Why the last probe of either kind failed that failed.
+    reasons: [ArcSwapOption<ProbeFailure>; 2],
+    /// What requests say.
+    pub(super) outlier: OutlierTrack,
     /// Unix time in milliseconds of the last change between healthy and unhealthy.
     since: AtomicI64,
     /// Whether it was healthy when its last change was told.
@@ -61,23 +70,41 @@ pub struct Server {
     falls: AtomicU32,
     /// When it last began to be warmed up, in milliseconds of [`clock::elapsed`]; [`Server::WARM`] where it never did.
     warming_since: AtomicU64,
-    fell: Notify,
+    stirred: [Notify; 2],
+}
+
+/// Which of the two verdicts on a server somebody speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbeKind {
+    /// A connection, or one request.
+    Plain,
+    /// What a visitor does.
+    Deep,
+}
+
+impl ProbeKind {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Plain, Self::Deep];
 }
 
 impl Server {
     const WARM: u64 = u64::MAX;
 
-    pub(super) fn new(key: ServerKey) -> Self {
+    pub(super) fn new(key: ServerKey, care: Arc<Care>) -> Self {
         Self {
             hash: ServerHash::of(key.address),
             key,
+            care: ArcSwap::new(care),
             health: AtomicU32::new(Health::UNTRIED.to_bits()),
+            deep: AtomicU32::new(Health::UNTRIED.to_bits()),
+            reasons: Default::default(),
+            outlier: OutlierTrack::default(),
             since: AtomicI64::new(clock::now().as_millisecond()),
             told: AtomicBool::new(true),
             active: AtomicUsize::new(0),
             falls: AtomicU32::new(0),
             warming_since: AtomicU64::new(Self::WARM),
-            fell: Notify::new(),
+            stirred: Default::default(),
         }
     }
 
@@ -121,16 +148,88 @@ impl Server {
         self.key.proxy_protocol
     }
 
-    /// What is known of its health.
+    /// How the newest table that has it wants it to be looked after.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        Health::from_bits(self.health.load(Ordering::Acquire)).standing()
+    pub fn care(&self) -> Arc<Care> {
+        self.care.load_full()
     }
 
-    /// Whether requests may go there: it is not known to be unhealthy.
+    /// What is known of its health: what probes say, unless deep ones say that it is unhealthy.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let (plain, deep) = (self.standing_by(ProbeKind::Plain), self.standing_by(ProbeKind::Deep));
+        if deep == Standing::Unhealthy { deep } else { plain }
+    }
+
+    /// What one kind of probe says of it. Of a kind that is not made nothing is known.
+    #[must_use]
+    pub fn standing_by(&self, kind: ProbeKind) -> Standing {
+        Health::from_bits(self.verdict(kind).load(Ordering::Acquire)).standing()
+    }
+
+    /// Whether every kind of probe that is made has said something.
+    pub(super) fn is_tried(&self) -> bool {
+        let has_deep = self.care.load().health.deep.is_some();
+        self.standing_by(ProbeKind::Plain) != Standing::Untried
+            && (!has_deep || self.standing_by(ProbeKind::Deep) != Standing::Untried)
+    }
+
+    fn verdict(&self, kind: ProbeKind) -> &AtomicU32 {
+        match kind {
+            ProbeKind::Plain => &self.health,
+            ProbeKind::Deep => &self.deep,
+        }
+    }
+
+    /// Whether it is fit for requests: no kind of probe knows it to be unhealthy. Two atomic loads.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.standing() != Standing::Unhealthy
+        ProbeKind::ALL.iter().all(|kind| self.standing_by(*kind) != Standing::Unhealthy)
+    }
+
+    /// Whether new requests should go there at `now` of [`clock::elapsed`]: it is healthy, and not ejected.
+    #[must_use]
+    pub fn is_open(&self, now: Duration) -> bool {
+        self.is_healthy() && !self.outlier.is_ejected(now)
+    }
+
+    /// Why it is unhealthy, where it is and a probe has said why.
+    #[must_use]
+    pub fn reason(&self) -> Option<Arc<ProbeFailure>> {
+        let failing = ProbeKind::ALL.into_iter().rev().find(|kind| self.standing_by(*kind) == Standing::Unhealthy)?;
+        self.reasons.get(failing as usize)?.load_full()
+    }
+
+    /// Why it is ejected, and when that ends; `None` where it is not.
+    #[must_use]
+    pub fn ejection(&self) -> Option<(Timestamp, EjectionWhy)> {
+        let now = clock::elapsed();
+        let (until, why) = self.outlier.ejection(now)?;
+        let left = i64::try_from(until.saturating_sub(now).as_millis()).unwrap_or(i64::MAX);
+        let end = clock::now().as_millisecond().saturating_add(left);
+        Some((Timestamp::from_millisecond(end).unwrap_or_default(), why))
+    }
+
+    /// Is looked after as `care` says from now on. Whether it is healthy or unhealthy by that where it was not before.
+    pub(super) fn take_care(&self, care: &Arc<Care>) -> bool {
+        let before = self.care.swap(Arc::clone(care));
+        if Arc::ptr_eq(&before, care) || *before == **care {
+            return false;
+        }
+        let was_healthy = self.is_healthy();
+        if care.health.deep.is_none() {
+            self.deep.store(Health::UNTRIED.to_bits(), Ordering::Release);
+        }
+        if care.outliers.is_none() {
+            self.outlier.pardon();
+        }
+        self.stirred.iter().for_each(Notify::notify_one);
+        let changed = self.is_healthy() != was_healthy;
+        if changed {
+            self.warm_up(clock::elapsed());
+            let _ = self.take_change(); // a table that takes a probe away says so itself
+        }
+        changed
     }
 
     /// Since when it is healthy or unhealthy without a break; where it never changed, since it came.
@@ -157,9 +256,11 @@ impl Server {
     }
 
     /// It is cold from now on: it was just found healthy again, or has just come to a pool that had servers before.
-    pub(super) fn warm_up(&self) {
-        let now = u64::try_from(clock::elapsed().as_millis()).unwrap_or(Self::WARM);
-        self.warming_since.store(now, Ordering::Relaxed);
+    ///
+    /// `from` is a moment of [`clock::elapsed`], and may lie ahead, where an ejection ends then.
+    pub(super) fn warm_up(&self, from: Duration) {
+        let from = u64::try_from(from.as_millis()).unwrap_or(Self::WARM);
+        self.warming_since.store(from, Ordering::Relaxed);
     }
 
     /// What is known of it, for another process; `None` where that is nothing.
@@ -169,6 +270,8 @@ impl Server {
         let elapsed = i64::try_from(clock::elapsed().as_millis()).unwrap_or(i64::MAX);
         let changed = u64::try_from(self.since.load(Ordering::Relaxed)).unwrap_or(0);
         let warming = self.warming_since.load(Ordering::Relaxed);
+        let deep = Health::from_bits(self.deep.load(Ordering::Acquire));
+        let ejected = self.outlier.ejection(clock::elapsed()).map(|(until, _)| until.saturating_sub(clock::elapsed()));
         (health != Health::UNTRIED).then(|| ServerMemory {
             purpose: self.purpose().to_string(),
             region: self.region().to_string(),
@@ -176,6 +279,9 @@ impl Server {
             standing: health.standing(),
             against: health.against(),
             standing_for: since(changed, clock::now().as_millisecond()),
+            deep: (deep != Health::UNTRIED).then(|| (deep.standing(), deep.against())),
+            ejected_for: ejected.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            ejections: self.outlier.ejections(),
             warming_for: (warming != Self::WARM).then(|| since(warming, elapsed)),
         })
     }
@@ -184,7 +290,17 @@ impl Server {
     pub(super) fn recall(&self, memory: &ServerMemory) {
         let health = Health::recalled(memory.standing, memory.against);
         self.health.store(health.to_bits(), Ordering::Release);
-        self.told.store(health.is_healthy(), Ordering::Relaxed);
+        if let (Some((standing, against)), true) = (memory.deep, self.care.load().health.deep.is_some()) {
+            self.deep.store(Health::recalled(standing, against).to_bits(), Ordering::Release);
+        }
+        if let Some(outliers) = self.care.load().outliers {
+            let longest = outliers.longest_ejection.max(outliers.ejection);
+            let until = memory.ejected_for.map_or(Duration::ZERO, |left| {
+                clock::elapsed().saturating_add(Duration::from_millis(left).min(longest))
+            });
+            self.outlier.recall(until, memory.ejections);
+        }
+        self.told.store(self.is_healthy(), Ordering::Relaxed);
         let standing_for = i64::try_from(memory.standing_for).unwrap_or(i64::MAX);
         self.since.store(clock::now().as_millisecond().saturating_sub(standing_for).max(0), Ordering::Relaxed);
         if let Some(warming_for) = memory.warming_for {
@@ -208,27 +324,67 @@ impl Server {
         ActiveRequest(Arc::clone(self))
     }
 
-    /// Completes when the server becomes unhealthy, for the one task that probes it; at once where it became so since
-    /// the last time.
-    pub async fn fell(&self) {
-        self.fell.notified().await;
+    /// Completes when the server becomes unhealthy, or is to be looked after in another way, for the one task that makes
+    /// probes of this kind; at once where it became so since the last time.
+    pub async fn stirred(&self, kind: ProbeKind) {
+        if let Some(stirred) = self.stirred.get(kind as usize) {
+            stirred.notified().await;
+        }
     }
 
-    /// Takes in an observation; the standing before and after. Where nothing changes, nothing is written.
-    pub(super) fn observe(&self, observation: Observation, limits: HealthLimits) -> (Standing, Standing) {
-        let mut bits = self.health.load(Ordering::Acquire);
+    /// Takes in what a request saw; the standing before and after. A connection says nothing where a probe asks for more:
+    /// the answer to that is not known. Where nothing changes, nothing is written.
+    pub(super) fn observe(&self, observation: Observation) -> (Standing, Standing) {
+        let care = self.care.load();
+        if observation == Observation::Reached && !care.is_satisfied_by_connections() {
+            let standing = self.standing_by(ProbeKind::Plain);
+            return (standing, standing);
+        }
+        let change = self.judge(ProbeKind::Plain, observation, (&care.health.pace).into());
+        if change.0 != change.1 && change.1 == Standing::Unhealthy {
+            self.give_reason(ProbeKind::Plain, None);
+        }
+        change
+    }
+
+    /// Takes in how a probe ended; the standing before and after.
+    pub(super) fn probed(&self, kind: ProbeKind, result: Result<(), ProbeFailure>) -> (Standing, Standing) {
+        let care = self.care.load();
+        let limits = match (kind, &care.health.deep) {
+            (ProbeKind::Plain, _) => &care.health.pace,
+            (ProbeKind::Deep, Some(deep)) => &deep.pace,
+            // It was under way when a table came that has none.
+            (ProbeKind::Deep, None) => return (Standing::Untried, Standing::Untried),
+        };
+        match result {
+            Ok(()) => self.judge(kind, Observation::Reached, limits.into()),
+            Err(why) => {
+                self.give_reason(kind, Some(why));
+                self.judge(kind, Observation::Unreachable, limits.into())
+            }
+        }
+    }
+
+    fn give_reason(&self, kind: ProbeKind, why: Option<ProbeFailure>) {
+        if let Some(reason) = self.reasons.get(kind as usize) {
+            reason.store(why.map(Arc::new));
+        }
+    }
+
+    fn judge(&self, kind: ProbeKind, observation: Observation, limits: HealthLimits) -> (Standing, Standing) {
+        let verdict = self.verdict(kind);
+        let mut bits = verdict.load(Ordering::Acquire);
         loop {
             let before = Health::from_bits(bits);
             let after = before.observe(observation, limits);
             if before == after {
                 return (before.standing(), after.standing());
             }
-            let exchanged =
-                self.health.compare_exchange_weak(bits, after.to_bits(), Ordering::AcqRel, Ordering::Acquire);
+            let exchanged = verdict.compare_exchange_weak(bits, after.to_bits(), Ordering::AcqRel, Ordering::Acquire);
             match exchanged {
                 Ok(_) => {
                     if after.is_healthy() && !before.is_healthy() {
-                        self.warm_up();
+                        self.warm_up(clock::elapsed());
                     }
                     if before.is_healthy() && !after.is_healthy() {
                         self.falls.fetch_add(1, Ordering::Relaxed);
@@ -249,7 +405,7 @@ impl Server {
         }
         self.since.store(clock::now().as_millisecond(), Ordering::Relaxed);
         if !healthy {
-            self.fell.notify_one();
+            self.stirred.iter().for_each(Notify::notify_one);
         }
         Some(healthy)
     }

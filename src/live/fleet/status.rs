@@ -5,7 +5,7 @@ use super::purpose::Purpose;
 use super::server::Server;
 use crate::config::write_duration;
 use crate::model::{Presence, RegionName, Timestamp};
-use crate::resilience::Standing;
+use crate::resilience::{Ejection, EjectionWhy, Standing};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,6 +39,12 @@ pub struct ServerStatus {
     pub since: Timestamp,
     /// How many requests it serves for this edge.
     pub active: usize,
+    /// Why it is unhealthy, where it is and a probe has said why.
+    pub why: Option<Box<str>>,
+    /// Until when it is ejected, where it is.
+    pub ejected_until: Option<Timestamp>,
+    /// Why it is ejected, where it is.
+    pub ejected_why: Option<&'static str>,
 }
 
 /// A DNS name at one moment.
@@ -70,7 +76,16 @@ impl PoolStatus {
 
 impl ServerStatus {
     fn of(server: &Server) -> Self {
-        Self { address: server.address(), standing: server.standing(), since: server.since(), active: server.active() }
+        let (ejected_until, ejected_why) = server.ejection().unzip();
+        Self {
+            address: server.address(),
+            standing: server.standing(),
+            since: server.since(),
+            active: server.active(),
+            why: server.reason().map(|why| why.as_str().into()),
+            ejected_until,
+            ejected_why: ejected_why.map(EjectionWhy::text),
+        }
     }
 }
 
@@ -83,6 +98,18 @@ pub enum Transition {
         server: Arc<Server>,
         /// What it became.
         healthy: bool,
+    },
+    /// A server is left out for a while, for what requests have seen of it.
+    Ejected {
+        /// Which.
+        server: Arc<Server>,
+        /// For how long, and why.
+        ejection: Ejection,
+    },
+    /// The ejection of a server has ended.
+    Returned {
+        /// Which.
+        server: Arc<Server>,
     },
     /// A pool of the newest table got its first healthy server or lost its last one.
     Pool {
@@ -113,6 +140,8 @@ impl Transition {
     pub fn healthy(&self) -> bool {
         match self {
             Self::Server { healthy, .. } | Self::Pool { healthy, .. } => *healthy,
+            Self::Ejected { .. } => false,
+            Self::Returned { .. } => true,
             Self::Presence { stands, .. } => *stands == Presence::Present,
         }
     }
@@ -124,7 +153,20 @@ impl fmt::Display for Transition {
             Self::Server { server, healthy } => {
                 let (address, purpose, region) = (server.address(), server.purpose(), server.region());
                 let now = if *healthy { "healthy" } else { "unhealthy" };
-                write!(f, "server {address} of {purpose} in {region} is {now}")
+                write!(f, "server {address} of {purpose} in {region} is {now}")?;
+                match server.reason().filter(|_| !healthy) {
+                    Some(why) => write!(f, ": {why}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Ejected { server, ejection: Ejection { why, length } } => {
+                let (address, purpose, region) = (server.address(), server.purpose(), server.region());
+                let (length, why) = (write_duration(*length), why.text());
+                write!(f, "server {address} of {purpose} in {region} is ejected for {length}: {why}")
+            }
+            Self::Returned { server } => {
+                let (address, purpose, region) = (server.address(), server.purpose(), server.region());
+                write!(f, "server {address} of {purpose} in {region} is no longer ejected")
             }
             Self::Pool { pool, healthy: true } => {
                 write!(f, "{} in {} has a healthy server again", pool.purpose, pool.region)

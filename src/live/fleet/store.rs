@@ -1,11 +1,13 @@
 //! What the fleet remembers, by what it is.
 
+use super::care::Care;
 use super::name::{DnsName, Target};
 use super::pool::PoolState;
 use super::purpose::Purpose;
 use super::server::{Server, ServerKey, ServerTls};
 use super::servers::Servers;
 use super::status::Transition;
+use crate::live::clock;
 use crate::live::memory::{Heritage, ServerMemory};
 use crate::model::{FailoverRules, Pool, PoolServer, Presence, RegionName, ServerHost};
 use crate::resilience::Flapping;
@@ -61,7 +63,7 @@ impl Store {
         purpose: &Purpose,
         region: &RegionName,
         (definition, rules): (&Pool, FailoverRules),
-        tls: Option<ServerTls>,
+        (tls, care): (Option<ServerTls>, Care),
         targets: &watch::Sender<u64>,
     ) -> Arc<PoolState> {
         let key = (purpose.clone(), region.clone());
@@ -69,10 +71,11 @@ impl Store {
         let mut had_servers = false;
         let mut flapping = Flapping::default();
         for pool in known {
-            if pool.definition == *definition && pool.tls == tls {
+            if pool.definition == *definition && pool.tls == tls && *pool.care == care {
                 pool.generation.store(self.generation, Ordering::Release);
                 pool.set_rules(rules);
                 self.has_flapping |= pool.presence() == Presence::Flapping;
+                self.hand_care(&pool); // another table may have said otherwise in between
                 return pool;
             }
             had_servers |= !pool.servers.load().is_empty();
@@ -88,8 +91,8 @@ impl Store {
         let (purpose, region) = key.clone();
         // An edited pool goes on where the older one is: what is new in it is new beside servers that are warm.
         let definition = definition.clone();
-        let pool =
-            PoolState::new(purpose, region, (definition, tls), names, had_servers, self.generation, targets.clone());
+        let said = (definition, tls, Arc::new(care));
+        let pool = PoolState::new(purpose, region, said, names, had_servers, self.generation, targets.clone());
         let pool = Arc::new(pool);
         pool.go_on(flapping, rules);
         self.fill(&pool);
@@ -140,24 +143,37 @@ impl Store {
                 http2: pool.definition.http2,
                 proxy_protocol: pool.definition.proxy_protocol,
             };
-            (self.server(key, is_filled), weight)
+            (self.server(key, &pool.care, is_filled), weight)
         });
         let servers: Servers = servers.collect();
         if !servers.is_empty() && pool.names.iter().all(|name| name.answer().asked) {
             pool.is_filled.store(true, Ordering::Relaxed);
         }
         pool.servers.store(Arc::new(servers));
+        if pool.generation.load(Ordering::Acquire) == self.generation {
+            self.hand_care(pool);
+        }
+        pool.note_ejections();
+    }
+
+    /// Has the pool's servers looked after as the pool says: its table is the newest.
+    fn hand_care(&self, pool: &PoolState) {
+        let servers = pool.servers.load();
+        let changed = servers.iter().filter(|server| server.take_care(&pool.care)).count() > 0;
+        for pool in servers.first().filter(|_| changed).into_iter().flat_map(|server| self.pools_around(server)) {
+            pool.recount();
+        }
     }
 
     /// The server as it is known already, or a new one, which may have to warm up.
-    fn server(&mut self, key: ServerKey, is_cold: bool) -> Arc<Server> {
+    fn server(&mut self, key: ServerKey, care: &Arc<Care>, is_cold: bool) -> Arc<Server> {
         if let Some(known) = self.servers.get(&key).and_then(Weak::upgrade) {
             return known;
         }
-        let server = Arc::new(Server::new(key));
+        let server = Arc::new(Server::new(key, Arc::clone(care)));
         match self.remembered.server(&server) {
             Some(memory) => server.recall(memory),
-            None if is_cold => server.warm_up(),
+            None if is_cold => server.warm_up(clock::elapsed()),
             None => {}
         }
         self.servers.insert(server.key().clone(), Arc::downgrade(&server));

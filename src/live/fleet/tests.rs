@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod balance;
+mod health;
 mod presence;
 
 use super::*;
-use crate::model::{Balancing, Https, Pool, RegionId, Service, ServiceId};
+use crate::model::{Balancing, HealthRules, Https, Pool, RegionId, Service, ServiceId};
 use crate::routing::{HomeCondition, HomeRule, HomeTarget, Region, TableParts};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,13 @@ const REGIONS: [&str; 3] = ["us-east", "us-central", "us-west"];
 /// A table with these pools: service, region (`us-east`, `us-central` or `us-west`) and servers.
 pub(crate) fn table_of(pools: &[(&str, &str, &[&str])]) -> RoutingTable {
     RoutingTable::new(parts_of(pools))
+}
+
+/// The same, whose services say this of their health.
+pub(crate) fn table_with(pools: &[(&str, &str, &[&str])], health: &HealthRules) -> RoutingTable {
+    let mut parts = parts_of(pools);
+    parts.services.iter_mut().for_each(|service| service.resilience.health = health.clone());
+    RoutingTable::new(parts)
 }
 
 /// The same with pools that are made already.
@@ -27,7 +35,7 @@ fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
         servers: servers.iter().map(|server| server.parse().unwrap()).collect(),
         tls: None,
         http2: false,
-        proxy_protocol: None,
+        proxy_protocol: None, health: None
     };
     let pools: Vec<_> = pools.iter().map(|(service, region, servers)| (*service, *region, pool(servers))).collect();
     parts_of_pools(&pools)

@@ -1,25 +1,20 @@
 use super::{Watched, until};
-use crate::live::fleet::tests::table_of;
+use crate::live::fleet::tests::table_with;
 use crate::live::{Pools, Server};
-use crate::model::Balancing;
+use crate::model::{Balancing, HealthRules, ProbePace};
 use crate::resilience::{Observation, Standing};
-use crate::upstream::probe::{ProbePace, Prober};
+use crate::upstream::probe::{ProbeSpread, Prober};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
-const QUICK: ProbePace = ProbePace {
-    healthy: Duration::from_millis(20),
-    unhealthy: Duration::from_millis(10),
-    jitter: 0.2,
-    timeout: Duration::from_secs(1),
-    at_once: 64,
-};
+const QUICK: Duration = Duration::from_millis(20);
+const HOURS: Duration = Duration::from_secs(3600);
 
-fn start(watched: &Watched, pace: ProbePace) -> JoinHandle<()> {
-    tokio::spawn(Prober::new(pace).run(watched.fleet.clone(), watched.report(), watched.stop.subscribe()))
+fn start(watched: &Watched, spread: ProbeSpread) -> JoinHandle<()> {
+    tokio::spawn(Prober::new(spread).run(watched.fleet.clone(), watched.report(), watched.stop.subscribe()))
 }
 
 /// A listener on an address that no other test uses, so that it can come back at the same port.
@@ -29,10 +24,14 @@ async fn listener(address: &str) -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-fn pools(watched: &Watched, addresses: &[SocketAddr]) -> Pools {
+fn every(interval: Duration) -> HealthRules {
+    HealthRules { pace: ProbePace { interval, ..ProbePace::default() }, ..HealthRules::default() }
+}
+
+fn pools(watched: &Watched, rules: HealthRules, addresses: &[SocketAddr]) -> Pools {
     let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    watched.fleet.pools_for(&table_of(&[("portal", "us-east", &texts)]), None)
+    watched.fleet.pools_for(&table_with(&[("portal", "us-east", &texts)], &rules), None)
 }
 
 fn servers(pools: &Pools) -> Vec<Arc<Server>> {
@@ -43,8 +42,8 @@ fn servers(pools: &Pools) -> Vec<Arc<Server>> {
 async fn a_dead_server_is_seen_and_comes_back() {
     let watched = Watched::new();
     let (up, at) = listener("127.80.1.1").await;
-    start(&watched, QUICK);
-    let pools = pools(&watched, &[at]);
+    start(&watched, ProbeSpread::default());
+    let pools = pools(&watched, every(QUICK), &[at]);
     let server = servers(&pools).remove(0);
     pools.settled().await;
     assert_eq!(server.standing(), Standing::Healthy);
@@ -55,7 +54,7 @@ async fn a_dead_server_is_seen_and_comes_back() {
     let _up = TcpListener::bind(at).await.unwrap();
     until("it is back", || watched.told().len() == 4).await;
     let expected = [
-        format!("server {at} of portal in us-east is unhealthy"),
+        format!("server {at} of portal in us-east is unhealthy: connection refused"),
         "portal in us-east has no healthy server".into(),
         format!("server {at} of portal in us-east is healthy"),
         "portal in us-east has a healthy server again".into(),
@@ -69,11 +68,10 @@ async fn the_first_probe_comes_at_once_and_decides() {
     let (_up, alive) = listener("127.80.2.1").await;
     let (down, dead) = listener("127.80.2.2").await;
     drop(down);
-    let hours = Duration::from_secs(3600);
-    start(&watched, ProbePace { healthy: hours, unhealthy: hours, ..QUICK });
-    let first = pools(&watched, &[alive]);
+    start(&watched, ProbeSpread::default());
+    let first = pools(&watched, every(HOURS), &[alive]);
     first.settled().await;
-    let second = pools(&watched, &[dead, alive]); // a new server of a later table, just as soon
+    let second = pools(&watched, every(HOURS), &[dead, alive]); // a new server of a later table, just as soon
     second.settled().await;
     let standings: Vec<_> = servers(&second).iter().map(|server| server.standing()).collect();
     assert_eq!(standings, [Standing::Unhealthy, Standing::Healthy]);
@@ -86,8 +84,8 @@ async fn the_first_probe_comes_at_once_and_decides() {
 async fn what_a_request_found_unhealthy_is_probed_soon() {
     let watched = Watched::new();
     let (_up, at) = listener("127.80.3.1").await;
-    start(&watched, ProbePace { healthy: Duration::from_secs(3600), ..QUICK });
-    let pools = pools(&watched, &[at]);
+    start(&watched, ProbeSpread::default());
+    let pools = pools(&watched, every(HOURS), &[at]);
     pools.settled().await;
     let server = servers(&pools).remove(0);
     let told: Vec<_> = (0..2).flat_map(|_| watched.fleet.observe(&server, Observation::Unreachable)).collect();
@@ -101,11 +99,11 @@ async fn what_no_table_has_is_probed_no_more() {
     let watched = Watched::new();
     let (_up, kept) = listener("127.80.4.1").await;
     let (gone_up, gone) = listener("127.80.4.2").await;
-    let task = start(&watched, QUICK);
-    let old = pools(&watched, &[kept, gone]);
+    let task = start(&watched, ProbeSpread::default());
+    let old = pools(&watched, every(QUICK), &[kept, gone]);
     old.settled().await;
     let gone = Arc::downgrade(&servers(&old)[1]);
-    let new = pools(&watched, &[kept]);
+    let new = pools(&watched, every(QUICK), &[kept]);
     drop(old);
     until("nobody holds it", || gone.upgrade().is_none()).await;
     drop(gone_up);
@@ -121,9 +119,9 @@ async fn more_servers_than_probes_at_once_all_get_their_turn() {
     for _ in 0..100 {
         up.push(listener("127.80.5.1").await);
     }
-    start(&watched, ProbePace { at_once: 3, ..QUICK });
+    start(&watched, ProbeSpread { at_once: 3, ..ProbeSpread::default() });
     let addresses: Vec<_> = up.iter().map(|(_, address)| *address).collect();
-    let pools = pools(&watched, &addresses);
+    let pools = pools(&watched, every(QUICK), &addresses);
     pools.settled().await;
     assert_eq!(pools.iter().map(|pool| pool.healthy()).sum::<usize>(), 100);
     assert!(servers(&pools).iter().all(|server| server.standing() == Standing::Healthy));
@@ -141,8 +139,9 @@ async fn a_server_that_does_not_answer_in_time_is_unhealthy() {
         queued.push(connection.unwrap());
     }
     let watched = Watched::new();
-    start(&watched, ProbePace { timeout: Duration::from_millis(50), ..QUICK });
-    let pools = pools(&watched, &[at]);
+    start(&watched, ProbeSpread::default());
+    let pace = ProbePace { timeout: Duration::from_millis(50), ..ProbePace::default() };
+    let pools = pools(&watched, HealthRules { pace, ..HealthRules::default() }, &[at]);
     pools.settled().await;
     assert_eq!(servers(&pools)[0].standing(), Standing::Unhealthy);
 }

@@ -122,7 +122,7 @@ async fn srv_records_say_ports_and_weights() {
     start(&watched, dns.address(), QUICK);
     let address = ServerAddress::of_service("_app._tcp.internal").unwrap();
     let server = PoolServer { address, weight: 2.try_into().unwrap() };
-    let pool = Pool { servers: vec![server], tls: None, http2: false, proxy_protocol: None };
+    let pool = Pool { servers: vec![server], tls: None, http2: false, proxy_protocol: None, health: None };
     let pools = watched.fleet.pools_for(&table_of_pools(&[("portal", "us-east", pool)]), None);
     until("all targets are in", || servers(&pools) == ["10.0.0.1:81 6", "10.0.0.2:81 6", "10.0.0.3:82 2"]).await;
 

@@ -42,7 +42,7 @@ struct Shared {
 
 /// An app server of one region. It answers each request with its own name, and:
 /// `/size/N` answers with N bytes, `/drip/N` with N pieces, a hundred a second, `/count` with the number of bytes that it got, `/hold` waits until it is let go,
-/// `/status/N` answers with that status, `/secret` sets headers that no client may see. Whatever the path, each `x-set` line
+/// `/status/N` answers with that status, `/outcome/X` says that in `Homeward-Outcome`, `/secret` sets headers that no client may see. Whatever the path, each `x-set` line
 /// of the request comes back as `Set-Cookie`, and `x-replay` as `Homeward-Replay` from every region but the one it names.
 pub struct App {
     pub address: SocketAddr,
@@ -151,6 +151,9 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     }
     if let Some(status) = path.strip_prefix("/status/") {
         return (StatusCode::from_u16(status.parse().unwrap()).unwrap(), "as asked").into_response();
+    }
+    if let Some(outcome) = path.strip_prefix("/outcome/") {
+        return ([("homeward-outcome", outcome)], shared.name.to_string()).into_response();
     }
     match path.as_str() {
         "/count" => count(body).await.to_string().into_response(),

@@ -1,14 +1,15 @@
 //! Whether a text is a value of its kind.
 
 use super::words::size_text;
-use super::{LONGEST_NOTE, Scalar};
+use super::{LONGEST_BODY, LONGEST_FIELD, LONGEST_NOTE, Scalar};
 use crate::config::masking;
 use crate::config::problem::quoted;
 use crate::config::quantity;
 use crate::geo;
 use crate::model::{
-    Balance, BalanceFactor, Continent, Country, Fewest, HostPattern, LimitKey, Method, Network, PathPrefix, Rate,
-    RegionEdge, RegionName, ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, Subdivision, Timestamp,
+    Balance, BalanceFactor, Continent, Country, Fewest, HostPattern, LimitKey, Method, Network, PathPrefix, ProbePath,
+    Rate, RegionEdge, RegionName, ServerAddress, ServerHost, ServiceName, SessionPrefix, Share, StatusPattern,
+    Subdivision, Timestamp,
 };
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -73,6 +74,19 @@ impl Scalar {
             Self::Word(words) => word(text, words),
             Self::Server => read::<ServerAddress>(text),
             Self::EdgeUrl => read::<RegionEdge>(text),
+            Self::Status => read::<StatusPattern>(text),
+            Self::ProbePath => read::<ProbePath>(text),
+            Self::FieldName if is_token(text) => Ok(()),
+            Self::FieldName => {
+                Err("it has up to 128 letters, digits and '-', '_' and the like, e.g. Content-Type".into())
+            }
+            Self::FieldValue if text.len() > LONGEST_FIELD => Err(format!("it has at most {LONGEST_FIELD} bytes")),
+            Self::FieldValue if !text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') => {
+                Err("it is one line of ASCII, without control characters".into())
+            }
+            Self::FieldValue => Ok(()),
+            Self::Body if (1..=LONGEST_BODY).contains(&text.len()) => Ok(()),
+            Self::Body => Err("it has 1 byte to 16 KiB; what is longer goes into a body_file".into()),
             Self::Balance => balance(text),
             Self::BalanceFactor => balance_factor(text),
             Self::LimitKey => read::<LimitKey>(text),

@@ -55,6 +55,16 @@ pub(in crate::config) enum Scalar {
     Server,
     /// The URL of an edge.
     EdgeUrl,
+    /// A status code, or a class of them.
+    Status,
+    /// A path with a query.
+    ProbePath,
+    /// The name of any header.
+    FieldName,
+    /// The value of a header.
+    FieldValue,
+    /// What a request carries.
+    Body,
     /// A way of balancing.
     Balance,
     BalanceFactor,
@@ -86,6 +96,12 @@ pub(in crate::config) enum Scalar {
     /// A line of text for people.
     Note,
 }
+
+/// The longest body that a table holds, in bytes.
+const LONGEST_BODY: usize = 16 << 10;
+
+/// The longest value of a header that a table holds, in bytes.
+const LONGEST_FIELD: usize = 4 << 10;
 
 /// The longest note, in bytes: it goes into logs, metrics and pages.
 const LONGEST_NOTE: usize = 500;

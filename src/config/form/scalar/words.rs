@@ -1,6 +1,6 @@
 //! What the kinds of values are called: in messages, in the JSON schema and in the reference.
 
-use super::{LONGEST_NOTE, Scalar};
+use super::{LONGEST_BODY, LONGEST_FIELD, LONGEST_NOTE, Scalar};
 use crate::model::{Balance, Continent};
 use serde_json::{Value as Json, json};
 
@@ -35,6 +35,11 @@ impl Scalar {
             Self::Word(_) => "one of the words for this key",
             Self::Server => "a server",
             Self::EdgeUrl => "the URL of an edge",
+            Self::Status => "a status",
+            Self::ProbePath => "a path",
+            Self::FieldName => "the name of a header",
+            Self::FieldValue => "the value of a header",
+            Self::Body => "a body",
             Self::Balance => "a way of balancing",
             Self::BalanceFactor => "a balance factor",
             Self::LimitKey => "what requests are counted by",
@@ -84,6 +89,11 @@ impl Scalar {
             Self::Word(words) => json!({"enum": words.iter().map(|(word, _)| word).collect::<Vec<_>>()}),
             Self::Server | Self::SocketAddress => json!({"type": "string", "pattern": ":[0-9]{1,5}$"}),
             Self::EdgeUrl => json!({"type": "string", "pattern": "^https?://"}),
+            Self::Status => json!({"type": ["string", "integer"], "pattern": "^([2-5]xx|[2-5][0-9]{2})$"}),
+            Self::ProbePath => json!({"type": "string", "pattern": "^/[^# ]*$", "maxLength": 1024}),
+            Self::FieldName => json!({"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"}),
+            Self::FieldValue => json!({"type": "string", "maxLength": LONGEST_FIELD}),
+            Self::Body => json!({"type": "string", "minLength": 1, "maxLength": LONGEST_BODY}),
             Self::Balance => {
                 let words = Balance::WORDS.join("|");
                 json!({"type": "string", "pattern": format!("^({words}|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{{1,128}})$")})
@@ -148,6 +158,11 @@ impl Scalar {
             }
             Self::Server => "`host:port` with an IP address or a DNS name".into(),
             Self::EdgeUrl => "URL without a path".into(),
+            Self::Status => "code, `200` to `599`, or class: `2xx`, `3xx`, `4xx` or `5xx`".into(),
+            Self::ProbePath => "path with a query, starts with `/`".into(),
+            Self::FieldName => "name of a header".into(),
+            Self::FieldValue => "text of visible characters and spaces".into(),
+            Self::Body => "text up to 16 KiB".into(),
             Self::Balance => "`round_robin` (in turn), `least_requests` (the least busy one), or by a key: `session`, `client` (the visitor's address), `header:NAME`, `cookie:NAME`".into(),
             Self::LimitKey => {
                 "`client` (the visitor's address: IPv4, or an IPv6 /64), `session` (its key) or `header:NAME`".into()
