@@ -6,7 +6,7 @@
 
 use super::metrics::{Families, Metrics};
 use super::series::OTHER;
-use super::words::{GatePassage, RetryResult, Reused, UpstreamResult};
+use super::words::{GatePassage, Rejection, RetryResult, Reused, UpstreamResult};
 use crate::model::{GrpcStatus, RegionId, ServiceId};
 use crate::routing::{Arrived, Away, Decision, HomeBy, RoutingTable, SessionKey, SessionState};
 use prometheus::{Histogram, IntCounter};
@@ -70,6 +70,7 @@ struct Route {
 struct PoolMeters {
     requests: [OnceLock<IntCounter>; UpstreamResult::ALL.len()],
     retries: [OnceLock<IntCounter>; RetryResult::ALL.len()],
+    rejected: [OnceLock<IntCounter>; Rejection::ALL.len()],
     connections: [OnceLock<IntCounter>; Reused::ALL.len()],
     grpc: [OnceLock<IntCounter>; GrpcStatus::ALL.len()],
 }
@@ -150,6 +151,14 @@ impl RequestMeters {
         count(self.pool(service, region).and_then(|pool| pool.retries.get(result as usize)), || {
             let labels = [self.service_name(service), self.region_name(region), result.as_str()];
             self.families.upstream_retries.get(&labels)
+        });
+    }
+
+    /// Counts a request that was kept from the servers of `service` in `region`.
+    pub fn rejected(&self, service: ServiceId, region: RegionId, why: Rejection) {
+        count(self.pool(service, region).and_then(|pool| pool.rejected.get(why as usize)), || {
+            let labels = [self.service_name(service), self.region_name(region), why.as_str()];
+            self.families.overload.rejected.get(&labels)
         });
     }
 
@@ -280,6 +289,7 @@ fn class_of(status: u16) -> usize {
 #[cfg(test)]
 mod tests {
     use super::super::metrics::{DrainRow, PoolRow, RegionRow};
+    use super::super::words::{ProbeOutcome, ProbeWord};
     use super::*;
     use crate::model::{Https, PathPrefix, Service, Share, Timeouts, Timestamp, WhenHomeIsAway};
     use crate::routing::{HomeBy, Matched, Outcome, Region, TableParts, Way};
@@ -471,6 +481,11 @@ mod tests {
         meters.grpc(service(), region(2), GrpcStatus::Ok);
         meters.gate(service(), GatePassage::Ahead);
         metrics.set_gates([("portal", 1)]);
+        metrics.set_retry_budgets([("portal", "r1", 0.5)]);
+        meters.connection(service(), region(2), Reused::No);
+        metrics.probe("portal", "r1", ProbeWord::Deep, ProbeOutcome::Failed);
+        metrics.ejection("portal", "r1", "success_rate");
+        metrics.set_ejected([("portal", "r1", 1)]);
         metrics.rate_limited("portal");
         metrics.stalled("control", false);
         metrics.set_edge("r1", true);

@@ -35,7 +35,8 @@ fn parts_of(pools: &[(&str, &str, &[&str])]) -> TableParts {
         servers: servers.iter().map(|server| server.parse().unwrap()).collect(),
         tls: None,
         http2: false,
-        proxy_protocol: None, health: None
+        proxy_protocol: None,
+        health: None,
     };
     let pools: Vec<_> = pools.iter().map(|(service, region, servers)| (*service, *region, pool(servers))).collect();
     parts_of_pools(&pools)
