@@ -289,6 +289,7 @@ fn class_of(status: u16) -> usize {
 #[cfg(test)]
 mod tests {
     use super::super::metrics::{DrainRow, PoolRow, RegionRow};
+    use super::super::words::{ProbeOutcome, ProbeWord};
     use super::*;
     use crate::model::{Https, PathPrefix, Service, Share, Timeouts, Timestamp, WhenHomeIsAway};
     use crate::routing::{HomeBy, Matched, Outcome, Region, TableParts, Way};
@@ -480,6 +481,11 @@ mod tests {
         meters.grpc(service(), region(2), GrpcStatus::Ok);
         meters.gate(service(), GatePassage::Ahead);
         metrics.set_gates([("portal", 1)]);
+        metrics.set_retry_budgets([("portal", "r1", 0.5)]);
+        meters.connection(service(), region(2), Reused::No);
+        metrics.probe("portal", "r1", ProbeWord::Deep, ProbeOutcome::Failed);
+        metrics.ejection("portal", "r1", "success_rate");
+        metrics.set_ejected([("portal", "r1", 1)]);
         metrics.rate_limited("portal");
         metrics.stalled("control", false);
         metrics.set_edge("r1", true);

@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -56,13 +56,16 @@ impl SecureApp {
                 let (acceptor, handshakes, requests) = (acceptor.clone(), handshakes.clone(), requests.clone());
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(tcp).await else { return };
-                    handshakes.fetch_add(1, Ordering::SeqCst);
+                    let is_counted = AtomicBool::new(false); // a probe's handshake is none that a request needed
                     let (_, tls) = stream.get_ref();
                     let shown = if tls.peer_certificates().is_some() { "shown" } else { "nothing" };
                     let name = tls.server_name().unwrap_or("-").to_owned();
                     let is_h2 = tls.alpn_protocol() == Some(b"h2");
                     let answer = service_fn(|request: Request<hyper::body::Incoming>| {
                         let text = format!("{:?} {name} {shown}", request.version());
+                        if !is_counted.swap(true, Ordering::SeqCst) {
+                            handshakes.fetch_add(1, Ordering::SeqCst);
+                        }
                         requests.lock().unwrap().push(request.uri().path().to_owned());
                         async move { Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from(text)))) }
                     });

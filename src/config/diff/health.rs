@@ -60,7 +60,8 @@ fn step(step: &ProbeStep) -> String {
 pub(super) fn outliers(says: &mut Says, rules: Option<&OutlierRules>) {
     let usual = OutlierRules::default();
     says.word_beside("outliers", if rules.is_some() { "on" } else { "off" }, "on");
-    let Some(rules) = rules else { return };
+    // Of what is off there is nothing more to say.
+    let rules = rules.unwrap_or(&usual);
     let percent = |share: Share| share.to_string();
     says.word_beside("failures that eject", rules.consecutive_failures, usual.consecutive_failures);
     let (rate, usual_rate) = (rules.success_rate, usual.success_rate);

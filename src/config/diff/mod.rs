@@ -2,6 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `health` | how servers are probed, and when they are ejected |
 //! | `homes` | home rules, which have no names |
 //! | `limits` | when requests are kept from what fails, and how many a pool has at once |
 //! | `resilience` | what a service does where its servers fail |

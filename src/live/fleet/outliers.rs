@@ -15,8 +15,7 @@ impl Fleet {
     /// Takes in how a request ended that a server had. In the usual case that is a few atomics and nothing else.
     #[must_use = "transitions are for the log and the metrics"]
     pub fn ended(&self, server: &Arc<Server>, seen: Seen) -> Option<Transition> {
-        let care = server.care();
-        let rules = care.outliers.as_ref()?;
+        let rules = &server.outlier_rules()?;
         let now = clock::elapsed();
         if !server.outlier.record(seen, now, rules) {
             return None;

@@ -3,7 +3,7 @@
 use super::ProbeResult;
 use super::cookies::CookieJar;
 use super::expect::{ProbeAnswer, ProbeFailure, check};
-use crate::model::{Expected, HttpProbe, ProbeStep};
+use crate::model::{HttpProbe, ProbeStep};
 
 /// One run of a deep probe at one server.
 #[derive(Debug)]
@@ -69,14 +69,6 @@ impl HttpProbe {
     #[must_use]
     pub fn failed(&self, why: &str) -> ProbeResult {
         ProbeResult::Failed(failure("GET", self.path.as_str(), why))
-    }
-}
-
-impl Expected {
-    /// Whether anything is expected of a body.
-    #[must_use]
-    pub fn looks_into_bodies(&self) -> bool {
-        self.contains.is_some()
     }
 }
 
