@@ -1,10 +1,10 @@
 //! The metrics that show a state rather than count events: brought up to date whenever they are read.
 
 use super::standing::Standing;
-use crate::live::{Edge, LiveTable, clock};
+use crate::live::{Edge, LiveTable, Purpose, clock};
 use crate::model::Timestamp;
 use crate::routing::Away;
-use crate::telemetry::{DrainRow, PoolRow, RegionRow};
+use crate::telemetry::{DrainRow, LoadRow, PoolRow, RegionRow};
 
 /// Why `edge` should get no requests now, as a line of text; `None` where it should.
 pub(super) fn hindrance(edge: &Edge) -> Option<&'static str> {
@@ -88,4 +88,18 @@ pub(super) fn refresh(edge: &Edge, now: Timestamp) {
         healthy: pool.healthy(),
     }));
     metrics.set_ejected(pools.iter().map(|(purpose, pool)| (purpose.as_str(), pool.region().as_str(), pool.ejected())));
+    // Another edge counts its own.
+    let of_apps = pools.iter().filter(|(_, pool)| *pool.purpose() != Purpose::Edge);
+    metrics.set_loads(of_apps.map(|(purpose, pool)| {
+        let entrance = pool.entrance();
+        LoadRow {
+            service: purpose,
+            region: pool.region().as_str(),
+            active: entrance.active(),
+            pending: entrance.pending(),
+            limit: entrance.limit(),
+            breaker: entrance.breaker_state().number(),
+            open_servers: pool.cut_servers(),
+        }
+    }));
 }

@@ -51,6 +51,6 @@ pub use traffic::{
 pub use trial::Trial;
 
 pub use fleet::{
-    ActiveRequest, Care, DnsName, Fleet, NameStatus, PoolState, PoolStatus, Pools, ProbeKind, Purpose, Server,
-    ServerStatus, ServerTls, Target, Transition,
+    ActiveRequest, Care, DnsName, Entered, Entrance, Fleet, Heard, Judged, NameStatus, Place, PoolState, PoolStatus,
+    Pools, ProbeKind, Purpose, Server, ServerStatus, ServerTls, Target, Transition, Waiter,
 };

@@ -97,14 +97,14 @@ impl LiveTable {
     #[must_use]
     pub fn can_serve(&self, service: ServiceId, region: RegionId) -> bool {
         self.pools.edge(region).is_some_and(|edge| edge.any_healthy())
-            || self.pools.get(service, region).is_some_and(|pool| pool.any_healthy())
+            || self.pools.get(service, region).is_some_and(|pool| pool.is_open())
     }
 
     /// Whether `region` serves `service` now: it can, and is not away.
     #[must_use]
     pub fn is_present(&self, service: ServiceId, region: RegionId) -> bool {
         self.pools.edge(region).is_some_and(|edge| edge.any_healthy())
-            || self.pools.get(service, region).is_some_and(|pool| pool.presence() == Presence::Present)
+            || self.pools.get(service, region).is_some_and(|pool| pool.presence_now() == Presence::Present)
     }
 
     /// Why `region` cannot serve, with the service where that holds for one alone; nothing where it can.
@@ -116,7 +116,7 @@ impl LiveTable {
         // Where the edge is there, nobody needs to know of the pools behind it.
         let services = self.table.services_by_id().filter(move |_| !is_reached);
         let services = services.filter_map(move |(service, _)| {
-            let why = match self.pools.get(service, region)?.presence() {
+            let why = match self.pools.get(service, region)?.presence_now() {
                 Presence::Present => return None,
                 Presence::NoneHealthy => Away::NoHealthyServer,
                 Presence::TooFew => Away::TooFewHealthyServers,
@@ -256,11 +256,11 @@ impl FleetView for View<'_> {
     }
 
     fn is_healthy(&self, service: ServiceId, region: RegionId) -> bool {
-        self.live.pools.get(service, region).is_some_and(|pool| pool.any_healthy())
+        self.live.pools.get(service, region).is_some_and(|pool| pool.is_open())
     }
 
     fn presence(&self, service: ServiceId, region: RegionId) -> Presence {
-        self.live.pools.get(service, region).map_or(Presence::NoneHealthy, |pool| pool.presence())
+        self.live.pools.get(service, region).map_or(Presence::NoneHealthy, |pool| pool.presence_now())
     }
 
     fn room_at_home(&self, region: RegionId) -> Share {

@@ -1,7 +1,7 @@
 //! What a service does where its servers, or a whole region, fail.
 
 use super::failover::FailoverRules;
-use super::{HealthRules, OutlierRules, RetryRules};
+use super::{BreakerRules, HealthRules, Limits, OutlierRules, RetryRules};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -12,6 +12,10 @@ pub struct Resilience {
     pub failover: FailoverRules,
     /// How the requests of a session that was moved are let through.
     pub gate: GateRules,
+    /// When requests are kept from what fails.
+    pub breaker: BreakerRules,
+    /// How many requests a pool has at once.
+    pub limits: Limits,
     /// What is tried again.
     pub retries: RetryRules,
     /// How its servers are probed, where a pool does not say otherwise.
@@ -25,6 +29,8 @@ impl Default for Resilience {
         Self {
             failover: FailoverRules::default(),
             gate: GateRules::default(),
+            breaker: BreakerRules::default(),
+            limits: Limits::default(),
             retries: RetryRules::default(),
             health: HealthRules::default(),
             outliers: Some(OutlierRules::default()),

@@ -17,6 +17,10 @@ impl Share {
     pub const NONE: Self = Self(0.0);
     /// Everybody.
     pub const ALL: Self = Self(1.0);
+    /// Every second one.
+    pub const HALF: Self = Self(0.5);
+    /// Four of five.
+    pub const FOUR_FIFTHS: Self = Self(0.8);
 
     /// The share that is `ratio` of all, e.g. 0.3 for 30 %.
     ///
@@ -42,6 +46,12 @@ impl Share {
         } else {
             self
         }
+    }
+
+    /// The share, or `ratio` where that is more; cut to everybody.
+    #[must_use]
+    pub fn max(self, ratio: f64) -> Self {
+        Self(self.0.max(ratio).min(1.0))
     }
 
     /// The smaller of two shares.

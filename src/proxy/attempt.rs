@@ -23,6 +23,7 @@ impl Proxy {
         }
         context.end_try(error);
         self.judge_server(context, result);
+        context.attempts.judged = None; // where nothing was heard yet, nothing is said
         context.attempts.goes_ahead = None; // the next request of its session goes ahead, where it was not answered
         let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) else {
             return;
@@ -32,6 +33,7 @@ impl Proxy {
 
     /// Takes in that no connection could be made to the server of the attempt.
     pub(super) fn end_without_connection(&self, context: &mut RequestContext, failure: UpstreamFailure) {
+        context.hear_failure(failure);
         self.end_attempt(context, upstream_result(failure), Some(failure.as_str()));
         let Some(active) = context.attempts.server.take() else { return };
         let server = active.server();
@@ -47,6 +49,7 @@ impl Proxy {
     /// that a kept connection was at its end.
     pub(super) fn end_broken(&self, context: &mut RequestContext, error: &Error, mishap: Mishap) {
         let failure = failure_of(error);
+        context.hear_failure(failure);
         self.end_attempt(context, upstream_result(failure), Some(failure.as_str()));
         let Some(active) = context.attempts.server.take() else { return };
         if !matches!(mishap, Mishap::Broken { is_reused: true } | Mishap::NotSent { is_reused: true }) {

@@ -7,7 +7,7 @@ use super::judge::Answered;
 use super::refusal::Refusal;
 use super::replay::Replayed;
 use super::trace::Trace;
-use crate::live::{ActiveRequest, Edge, GoesAhead, LiveTable, OpenStream, clock};
+use crate::live::{ActiveRequest, Edge, GoesAhead, Judged, LiveTable, OpenStream, Place, clock};
 use crate::model::{GrpcStatus, RegionId, RegionName, Timestamp};
 use crate::resilience::{BudgetedRequest, BudgetedRetry, Patience};
 use crate::routing::{Decision, Reasons, SessionState, Way};
@@ -50,6 +50,8 @@ pub(crate) struct RequestContext {
     pub(super) trace: Option<Box<Trace>>,
     /// Where it was tried.
     pub(super) attempts: Attempts,
+    /// Its place in the pool that it goes to.
+    pub(super) place: Option<Place>,
     /// That its app asked for it to be replayed in another region.
     pub(super) replay: Option<Box<Replayed>>,
     /// Whether the answer that was just left is no failure, and the request goes once more.
@@ -131,6 +133,8 @@ pub(super) struct Attempts {
     pub way: Option<Way>,
     /// The server that is tried or that answered.
     pub server: Option<ActiveRequest>,
+    /// The last one, until something is heard of the server.
+    pub judged: Option<Judged>,
     /// What holds back other requests of its session until it is answered.
     pub goes_ahead: Option<GoesAhead>,
     /// Whether the last one is not over yet.
@@ -167,6 +171,7 @@ impl RequestContext {
             is_lost: false,
             trace: None,
             attempts: Attempts::default(),
+            place: None,
             replay: None,
             goes_again: false,
             is_carried: false,

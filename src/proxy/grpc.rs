@@ -65,6 +65,10 @@ fn status_of(refusal: Refusal) -> GrpcStatus {
             GrpcStatus::ResourceExhausted
         }
         Refusal::BodyTooSlow => GrpcStatus::Cancelled,
-        Refusal::SessionWaits { .. } | Refusal::NoRegion { .. } | Refusal::Upstream(_) => GrpcStatus::Unavailable,
+        Refusal::SessionWaits { .. }
+        | Refusal::NoRegion { .. }
+        | Refusal::Overloaded { .. }
+        | Refusal::BreakerOpen { .. }
+        | Refusal::Upstream(_) => GrpcStatus::Unavailable,
     }
 }

@@ -2,6 +2,7 @@
 //! own and knows as little of the engine as can be.
 
 mod admission;
+mod admit_upstream;
 mod answer;
 mod attempt;
 mod body;
@@ -57,7 +58,7 @@ use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
-use refusal::UpstreamFailure;
+use refusal::{Refusal, UpstreamFailure};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,15 +148,14 @@ impl ProxyHttp for Proxy {
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
+        self.keep_way(session.req_header(), context).or_else(|refusal| give_up(context, refusal))?;
+        self.take_place(session, context).await?;
         match self.next_server(session.req_header(), context) {
             Ok(peer) => {
                 self.pass_gate(session.req_header(), context).await;
                 Ok(Box::new(peer))
             }
-            Err(refusal) => {
-                context.refusal = Some(refusal);
-                Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")
-            }
+            Err(refusal) => give_up(context, refusal),
         }
     }
 
@@ -169,6 +169,11 @@ impl ProxyHttp for Proxy {
         let failure = answer::failure_of(&error);
         if failure == UpstreamFailure::Certificate {
             peer::warn_of_certificate(context, &error);
+        }
+        if failure == UpstreamFailure::ConnectionTimeout && context.time_left().is_some_and(|left| left.is_zero()) {
+            // The server may have had less than its time for it, and is not to blame.
+            context.attempts.server = None;
+            return deadline::passed();
         }
         self.end_without_connection(context, failure);
         let again = self.goes_again(session, Mishap::NoConnection, context);
@@ -233,7 +238,8 @@ impl ProxyHttp for Proxy {
         head: &mut ResponseHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
-        if !head.status.is_informational() && context.is_too_late() {
+        let is_final = !head.status.is_informational() || head.status == http::StatusCode::SWITCHING_PROTOCOLS;
+        if is_final && context.is_too_late() {
             return Err(deadline::passed());
         }
         context.attempts.first_byte = context.attempts.began.map(|began| clock::monotonic().duration_since(began));
@@ -245,7 +251,7 @@ impl ProxyHttp for Proxy {
         }
         let is_held = !session.as_ref().retry_buffer_truncated();
         self.take(session.req_header(), head, is_held, context)?;
-        if !head.status.is_informational() || head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+        if is_final {
             context.attempts.has_answered = true;
             context.answer_begins(session.req_header(), head);
         }
@@ -326,6 +332,12 @@ impl ProxyHttp for Proxy {
     ) -> bool {
         true // the attempts are in the access log and the metrics
     }
+}
+
+/// No server is asked, and the edge answers.
+fn give_up<T>(context: &mut RequestContext, refusal: Refusal) -> Result<T> {
+    context.refusal = Some(refusal);
+    Error::e_explain(ErrorType::HTTPStatus(refusal.status()), "no server to try")
 }
 
 /// The connection that a request came on.

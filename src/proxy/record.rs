@@ -23,6 +23,7 @@ impl Proxy {
     pub(super) fn record(&self, session: &Session, error: Option<&Error>, context: &mut RequestContext) {
         let duration = clock::monotonic().duration_since(context.began);
         let status = session.response_written().map_or(0, |head| head.status.as_u16());
+        context.hear_end(error);
         self.end_attempt(context, last_result(context, status, error), error_word(context, error));
         match &context.decided {
             Some(decided) => {

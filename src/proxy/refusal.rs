@@ -28,6 +28,10 @@ pub(super) enum Refusal {
     SessionWaits { retry_after: u32 },
     /// No region can serve.
     NoRegion { retry_after: u32 },
+    /// All places of the pool are taken.
+    Overloaded { retry_after: u32 },
+    /// The pool gives no answers, and is asked by a few requests only to see whether it does again.
+    BreakerOpen { retry_after: u32 },
     /// The request has passed this fleet's edges too often.
     Circle,
     /// The app asked for a replay that cannot be.
@@ -127,7 +131,11 @@ impl Refusal {
             Self::BodyTooLarge => 413,
             Self::BodyTooSlow => 408,
             Self::NoService => 404,
-            Self::SessionWaits { .. } | Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => 503,
+            Self::SessionWaits { .. }
+            | Self::NoRegion { .. }
+            | Self::Overloaded { .. }
+            | Self::BreakerOpen { .. }
+            | Self::Replay(ReplayProblem::RegionIsAway) => 503,
             Self::Circle => 508,
             Self::Replay(_) => 502,
             Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => 504,
@@ -141,6 +149,8 @@ impl Refusal {
         match self {
             Self::SessionWaits { retry_after }
             | Self::NoRegion { retry_after }
+            | Self::Overloaded { retry_after }
+            | Self::BreakerOpen { retry_after }
             | Self::TooManyRequests { retry_after } => Some(retry_after),
             Self::Replay(ReplayProblem::RegionIsAway) => Some(5),
             Self::Upstream(UpstreamFailure::ConnectionRefused | UpstreamFailure::ConnectionTimeout) => Some(1),
@@ -159,9 +169,11 @@ impl Refusal {
             | Self::BodyTooSlow => "http_request_error",
             Self::Denied | Self::TooManyRequests { .. } => "http_request_denied",
             Self::NoService => "destination_not_found",
-            Self::SessionWaits { .. } | Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => {
-                "destination_unavailable"
-            }
+            Self::SessionWaits { .. }
+            | Self::NoRegion { .. }
+            | Self::BreakerOpen { .. }
+            | Self::Replay(ReplayProblem::RegionIsAway) => "destination_unavailable",
+            Self::Overloaded { .. } => "connection_limit_reached",
             Self::Circle => "proxy_loop_detected",
             Self::Replay(_) => "http_protocol_error",
             Self::Upstream(failure) => failure.as_str(),
@@ -176,6 +188,8 @@ impl Refusal {
             Self::NoService
                 | Self::SessionWaits { .. }
                 | Self::NoRegion { .. }
+                | Self::Overloaded { .. }
+                | Self::BreakerOpen { .. }
                 | Self::MethodOfService
                 | Self::Denied
                 | Self::TooManyRequests { .. }
@@ -193,7 +207,10 @@ impl Refusal {
             Self::BodyTooSlow => "Request timeout",
             Self::NoService => "Not found",
             Self::SessionWaits { .. } => "Back in a moment",
-            Self::NoRegion { .. } | Self::Replay(ReplayProblem::RegionIsAway) => "Service unavailable",
+            Self::NoRegion { .. }
+            | Self::Overloaded { .. }
+            | Self::BreakerOpen { .. }
+            | Self::Replay(ReplayProblem::RegionIsAway) => "Service unavailable",
             Self::Circle => "Loop detected",
             Self::Replay(_) => "Bad gateway",
             Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => "Gateway timeout",
@@ -222,7 +239,12 @@ impl Refusal {
             }
             Self::Circle => "This request goes round in circles between servers.",
             Self::Replay(problem) => problem.detail(),
-            Self::NoRegion { .. } => "The service cannot be reached just now. Please try again in a moment.",
+            Self::Overloaded { .. } => {
+                "The service has more requests just now than it can answer. Please try again in a moment."
+            }
+            Self::NoRegion { .. } | Self::BreakerOpen { .. } => {
+                "The service cannot be reached just now. Please try again in a moment."
+            }
             Self::Upstream(UpstreamFailure::ConnectionTimeout | UpstreamFailure::ResponseTimeout) => {
                 "The service did not answer in time. Please try again."
             }
@@ -282,7 +304,7 @@ fn wants_json(accept: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 23] = [
+    const ALL: [Refusal; 25] = [
         Refusal::BadRequest("Why."),
         Refusal::Method,
         Refusal::MethodOfService,
@@ -294,6 +316,8 @@ mod tests {
         Refusal::NoService,
         Refusal::SessionWaits { retry_after: 60 },
         Refusal::NoRegion { retry_after: 5 },
+        Refusal::Overloaded { retry_after: 1 },
+        Refusal::BreakerOpen { retry_after: 5 },
         Refusal::Circle,
         Refusal::Replay(ReplayProblem::RegionIsAway),
         Refusal::Replay(ReplayProblem::BodyNotHeld),
@@ -328,7 +352,7 @@ mod tests {
             let (_, html) = refusal.body(b"text/html", "abc");
             assert!(html.contains(refusal.title()) && html.contains(refusal.detail()) && html.contains("abc"));
             assert!((400..600).contains(&refusal.status()));
-            assert_eq!(refusal.status() == 503, matches!(refusal.retry_after(), Some(5..)), "{refusal}");
+            assert!(refusal.status() != 503 || refusal.retry_after().is_some(), "{refusal}");
         }
     }
 }

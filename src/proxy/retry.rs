@@ -123,8 +123,9 @@ fn mishap_of(error: &Error, is_reused: bool) -> Option<Mishap> {
         // The engine says so of streams that were refused, and of those that a server's GOAWAY leaves out.
         ErrorType::H2Error if matches!(error.retry, RetryType::Decided(true)) => Mishap::Refused,
         ErrorType::ReadTimedout | ErrorType::WriteTimedout => Mishap::Silent,
-        // Where the whole head was not written, no server can have acted on it.
+        // Where the whole head was not written, no server can have acted on it. In HTTP/2, no stream was opened then.
         ErrorType::WriteError if context_of(error).contains("request header") => Mishap::NotSent { is_reused },
+        ErrorType::H2Error if context_of(error) == "while sending request" => Mishap::NotSent { is_reused },
         _ => Mishap::Broken { is_reused },
     })
 }

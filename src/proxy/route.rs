@@ -11,7 +11,7 @@ use super::request_id;
 use crate::balance::KeyHash;
 use crate::client::{client_address, client_of_forwarded, is_trusted};
 use crate::config::ForwardedHeader;
-use crate::live::{CountingFinder, LiveTable, PoolState, clock, entropy};
+use crate::live::{CountingFinder, Judged, LiveTable, PoolState, clock, entropy};
 use crate::model::{Balance, Balancing, RegionId, RetryRules, ServiceId};
 use crate::resilience::RetryBudget;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
@@ -160,28 +160,43 @@ impl Proxy {
         })
     }
 
-    /// The server for the next attempt.
+    /// Sees to it that the way of the next attempt leads somewhere.
     ///
     /// Where the region's last healthy server has just failed, the decision is made anew from the same table: to the view
     /// of the fleet, home is away now.
     ///
     /// # Errors
     /// The answer that the edge gives itself.
-    pub(super) fn next_server(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<HttpPeer, Refusal> {
+    pub(super) fn keep_way(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<(), Refusal> {
         if context.attempts.count > 0 && !context.decided.as_ref().is_some_and(is_open) {
             if context.replay.as_ref().is_some_and(|replayed| !replayed.has_failed) {
                 self.give_replay_back(context)?;
             }
             if !context.decided.as_ref().is_some_and(is_open) {
-                let decided = context.decided.as_ref().ok_or(Refusal::Internal)?;
-                let live = Arc::clone(&decided.live);
-                let host = host(head)?;
-                let decision = self.decision(&live, head, host, context).ok_or(Refusal::Internal)?;
-                let outcome = decision.outcome;
-                context.decided = Some(Decided { live, decision });
-                refused(outcome)?;
+                self.decide_anew(head, context)?;
             }
         }
+        Ok(())
+    }
+
+    /// Decides anew, from the same table.
+    ///
+    /// # Errors
+    /// The answer that the edge gives itself.
+    pub(super) fn decide_anew(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<(), Refusal> {
+        let decided = context.decided.as_ref().ok_or(Refusal::Internal)?;
+        let live = Arc::clone(&decided.live);
+        let decision = self.decision(&live, head, host(head)?, context).ok_or(Refusal::Internal)?;
+        let outcome = decision.outcome;
+        context.decided = Some(Decided { live, decision });
+        refused(outcome)
+    }
+
+    /// The server for the next attempt.
+    ///
+    /// # Errors
+    /// The answer that the edge gives itself.
+    pub(super) fn next_server(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<HttpPeer, Refusal> {
         let key = self.affinity_key(head, context);
         let time_left = context.time_left();
         if time_left.is_some_and(|left| left.is_zero()) {
@@ -203,7 +218,8 @@ impl Proxy {
             attempts.failed.clear();
             pool.pick(balancing, key, &attempts.failed)
         });
-        let server = server.ok_or(Refusal::NoRegion { retry_after: 1 })?;
+        let Some(server) = server else { return Err(self.no_server(context)) };
+        attempts.judged = (way != Way::Edge).then(|| Judged::begin(&server, pool.entrance()));
         let mut peer = self.credentials.peer_of(&server, service, head.headers.contains_key(UPGRADE));
         let retries = &service.resilience.retries;
         let has_deadline = retries.timeout.is_some() || retries.try_timeout.is_some();
@@ -272,7 +288,7 @@ pub(super) fn is_open(Decided { live, decision }: &Decided) -> bool {
 }
 
 /// The servers at the end of a way.
-fn servers(live: &LiveTable, service: ServiceId, region: RegionId, way: Way) -> Option<&Arc<PoolState>> {
+pub(super) fn servers(live: &LiveTable, service: ServiceId, region: RegionId, way: Way) -> Option<&Arc<PoolState>> {
     match way {
         Way::Edge => live.pools.edge(region),
         Way::Local | Way::Pool => live.pools.get(service, region),

@@ -65,6 +65,7 @@ impl Proxy {
             return Ok(());
         }
         context.try_answered(head.status.as_u16());
+        context.hear_status(head.status.as_u16());
         context.gate_answered(head.status);
         let by_hop = context.forwarded.is_some();
         let at_edge = context.attempts.way == Some(Way::Edge);

@@ -1,8 +1,11 @@
 //! Floor 2: small machines that keep trouble small. They are handed what happened and, where it matters, the time;
 //! they read no clock, do no I/O and know nothing of each other.
 
+mod admission;
 mod auto_drain;
 mod back_off;
+mod breaker;
+mod concurrency;
 mod connection_age;
 mod connection_rate;
 mod connections;
@@ -21,8 +24,11 @@ mod retry_budget;
 mod spill;
 mod standout;
 
+pub use admission::{Admission, Asked, Class, NoPlace, Places};
 pub use auto_drain::{AutoDrainLimits, Objection, Situation};
 pub use back_off::back_off;
+pub use breaker::{AttemptEnd, Breaker, BreakerChange, BreakerState, Pass, TrickleTicket};
+pub use concurrency::Concurrency;
 pub use connection_age::{is_worn, period};
 pub use connection_rate::ConnectionRate;
 pub use connections::{ConnectionLimits, Connections, OpenConnection, TooManyConnections};

@@ -241,10 +241,13 @@ impl<'a, V: FleetView> Question<'a, V> {
         // There is nothing to wait for where the service has no servers at home at all.
         let refuses = self.service.when_home_is_away == WhenHomeIsAway::Refuse;
         let waits = is_session && refuses && why != Away::NoPool;
-        // Caution makes nobody wait: what could serve a session before there was any can serve it now.
-        if waits && why.is_caution() && self.drain_that_excludes(home, true).is_none() {
-            return self.serve(home, Despite::Caution);
-        }
+        // Caution makes nobody wait: what could serve a session before there was any can serve it now, unless a drain says
+        // otherwise.
+        let why = match (waits && why.is_caution()).then(|| self.drain_that_excludes(home, true)).flatten() {
+            Some(drained) => drained,
+            None if waits && why.is_caution() => return self.serve(home, Despite::Caution),
+            None => why,
+        };
         if waits && !matches!(why, Away::Drained { .. }) {
             return Outcome::Wait { retry_after: USUAL_WAIT };
         }
@@ -284,7 +287,7 @@ impl<'a, V: FleetView> Question<'a, V> {
             of_home.or_else(substitute)
         };
         if let Some(region) = cautious(false) {
-            return self.serve(region, Despite::Caution);
+            return if waits { self.wait_for(why) } else { self.serve(region, Despite::Caution) };
         }
 
         // A drain never makes a service unreachable: the last healthy region ignores its own.

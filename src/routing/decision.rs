@@ -278,7 +278,7 @@ pub enum Despite {
     },
     /// Its capacity: every other region is away or over its capacity too.
     Capacity,
-    /// That its servers are few, or come and go: no other region has any.
+    /// That its servers are few, or come and go: no other region may serve, and some are healthy.
     Caution,
 }
 

@@ -256,7 +256,10 @@ impl Teller<'_> {
                 format!("{} serves over its capacity, as every other one is away or over it too", self.name(region))
             }
             Outcome::Serve { region, despite: Some(Despite::Caution), .. } => {
-                format!("{} serves all the same, as no other region has healthy servers", self.name(region))
+                format!(
+                    "{} serves all the same, as a server is healthy there and no other region may serve",
+                    self.name(region)
+                )
             }
             Outcome::Serve { region, despite: None, .. } => format!("{} serves instead", self.name(region)),
             Outcome::Wait { .. } => "the service's sessions wait for their home".to_owned(),

@@ -42,8 +42,8 @@ pub enum Reason {
     LastHealthyRegionIgnoresItsDrain(usize),
     /// Every region that is not away is over its capacity.
     EverySubstituteIsOverCapacity,
-    /// Every other region is away, so that one serves whose servers are few, or come and go.
-    NoOtherRegionHasHealthyServers,
+    /// One serves whose servers are few, or come and go, as no other one may.
+    HeldRegionServes,
     /// The service's sessions wait for their home.
     SessionWaitsForItsHome,
     /// There is no region that could serve.
@@ -96,7 +96,7 @@ impl<'a> Reasons<'a> {
                 let despite = despite.map(|despite| match despite {
                     Despite::Drain { drain } => Reason::LastHealthyRegionIgnoresItsDrain(drain),
                     Despite::Capacity => Reason::EverySubstituteIsOverCapacity,
-                    Despite::Caution => Reason::NoOtherRegionHasHealthyServers,
+                    Despite::Caution => Reason::HeldRegionServes,
                 });
                 ((region != decision.home && !is_told).then_some(Reason::SubstituteServes(region)), despite)
             }
@@ -170,7 +170,7 @@ impl fmt::Display for Named<'_> {
                 write!(f, "LastHealthyRegionIgnoresItsDrain;drain={}", drain + 1)
             }
             Reason::EverySubstituteIsOverCapacity => f.write_str("EverySubstituteIsOverCapacity"),
-            Reason::NoOtherRegionHasHealthyServers => f.write_str("NoOtherRegionHasHealthyServers"),
+            Reason::HeldRegionServes => f.write_str("HeldRegionServes"),
             Reason::SessionWaitsForItsHome => f.write_str("SessionWaitsForItsHome"),
             Reason::NoRegionCanServe => f.write_str("NoRegionCanServe"),
         }

@@ -1,6 +1,7 @@
 //! All metrics of one edge.
 
 use super::names;
+use super::overload::Overload;
 use super::series::Series;
 use super::servers::ServerMeters;
 use super::standing::Standing;
@@ -65,6 +66,7 @@ pub(super) struct Families {
     pub(super) upstream_connections: Series<IntCounter>,
     retry_budget: Series<Gauge>,
     pub(super) grpc_calls: Series<IntCounter>,
+    pub(super) overload: Overload,
     pub(super) gate: Series<IntCounter>,
     healthy: Series<IntGauge>,
     servers: Series<IntGauge>,
@@ -191,6 +193,7 @@ impl Metrics {
             upstream_retries: counters(names::UPSTREAM_RETRIES)?,
             upstream_connections: counters(names::UPSTREAM_CONNECTIONS)?,
             grpc_calls: counters(names::GRPC_CALLS)?,
+            overload: Overload::new(&registry)?,
             gate: counters(names::GATE)?,
             retry_budget: reals(names::RETRY_BUDGET)?,
             healthy: gauges(names::UPSTREAM_HEALTHY)?,

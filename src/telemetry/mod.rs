@@ -5,6 +5,7 @@
 //! | `names` | every metric's name, labels and help |
 //! | `series` | the series of one metric by label values, with a bound on their number |
 //! | `metrics` | all metrics of one edge, and their text form |
+//! | `overload` | what pools have at once, what is kept from them, and where their breakers stand |
 //! | `spans` | spans of traces, handed to whoever sends them |
 //! | `standing` | those that say how the edge itself stands, what regions can carry and when drains end |
 //! | `servers` | probes and ejections of servers |
@@ -24,6 +25,7 @@ mod entry;
 mod metrics;
 pub mod names;
 mod occasionally;
+mod overload;
 mod printable;
 mod process_log;
 mod request_meters;
@@ -38,12 +40,13 @@ pub use access_log::{AccessLog, Destination, OpenError};
 pub use entry::Entry;
 pub use metrics::{DrainRow, Metrics, MetricsError, Open, PoolRow, RegionRow};
 pub use occasionally::Occasionally;
+pub use overload::LoadRow;
 pub use printable::Printable;
 pub use process_log::{ProcessLogError, init as init_process_log};
 pub use request_meters::RequestMeters;
 pub use spans::{Span, SpanKind, SpanValue, Spans, TraceContext, Tracer};
 pub use words::{
     AcmeResult, AdminRefusal, ConnectionRefusal, CutOff, GatePassage, GeoLookup, GuardResult, HandoverResult,
-    HopResult, MintResult, ProbeOutcome, ProbeWord, ReplayResult, RetryResult, Reused, SpanResult, TlsReload,
-    UpstreamResult,
+    HopResult, MintResult, ProbeOutcome, ProbeWord, Rejection, ReplayResult, RetryResult, Reused, SpanResult,
+    TlsReload, UpstreamResult,
 };

@@ -108,6 +108,19 @@ metrics! {
         "What a region can carry, as the routing table says; no series where it does not.";
     UPSTREAM_REQUESTS: Counter "upstream_requests_total" {service, region, result}
         "Requests sent to a service's servers in a region, each try counted, by result.";
+    UPSTREAM_REJECTED: Counter "upstream_rejected_total" {service, region, why}
+        "Requests that were kept from a service's servers in a region and got 503, by why: requests (all places taken), pending \
+         (too many waited), waited (for too long), shed (new visitors behind sessions), servers (each full) or breaker_open.";
+    UPSTREAM_ACTIVE: Gauge "upstream_active" {service, region}
+        "Requests that a service's servers in a region have from this edge now.";
+    UPSTREAM_PENDING: Gauge "upstream_pending" {service, region}
+        "Requests that wait for a place among a service's servers in a region.";
+    UPSTREAM_LIMIT: Gauge "upstream_limit" {service, region}
+        "How many requests a service's servers in a region may have from this edge; no series where there is no limit.";
+    BREAKER_STATE: Gauge "breaker_state" {service, region}
+        "The breaker of a service's pool in a region: 0 closed, 1 half open, 2 open.";
+    BREAKER_OPEN_SERVERS: Gauge "breaker_open_servers" {service, region}
+        "Servers of a service in a region whose own breaker is not closed.";
     GRPC_CALLS: Counter "grpc_calls_total" {service, region, status}
         "gRPC calls by the status that they ended with, by service and serving region.";
     UPSTREAM_RETRIES: Counter "upstream_retries_total" {service, region, result}

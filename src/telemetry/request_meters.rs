@@ -6,7 +6,7 @@
 
 use super::metrics::{Families, Metrics};
 use super::series::OTHER;
-use super::words::{GatePassage, RetryResult, Reused, UpstreamResult};
+use super::words::{GatePassage, Rejection, RetryResult, Reused, UpstreamResult};
 use crate::model::{GrpcStatus, RegionId, ServiceId};
 use crate::routing::{Arrived, Away, Decision, HomeBy, RoutingTable, SessionKey, SessionState};
 use prometheus::{Histogram, IntCounter};
@@ -70,6 +70,7 @@ struct Route {
 struct PoolMeters {
     requests: [OnceLock<IntCounter>; UpstreamResult::ALL.len()],
     retries: [OnceLock<IntCounter>; RetryResult::ALL.len()],
+    rejected: [OnceLock<IntCounter>; Rejection::ALL.len()],
     connections: [OnceLock<IntCounter>; Reused::ALL.len()],
     grpc: [OnceLock<IntCounter>; GrpcStatus::ALL.len()],
 }
@@ -150,6 +151,14 @@ impl RequestMeters {
         count(self.pool(service, region).and_then(|pool| pool.retries.get(result as usize)), || {
             let labels = [self.service_name(service), self.region_name(region), result.as_str()];
             self.families.upstream_retries.get(&labels)
+        });
+    }
+
+    /// Counts a request that was kept from the servers of `service` in `region`.
+    pub fn rejected(&self, service: ServiceId, region: RegionId, why: Rejection) {
+        count(self.pool(service, region).and_then(|pool| pool.rejected.get(why as usize)), || {
+            let labels = [self.service_name(service), self.region_name(region), why.as_str()];
+            self.families.overload.rejected.get(&labels)
         });
     }
 

@@ -78,6 +78,24 @@ words! {
 }
 
 words! {
+    /// Why a request was kept from the servers that it was for.
+    Rejection {
+        /// All places of the pool were taken, and none may wait.
+        Requests = "requests",
+        /// Too many waited for a place already.
+        Pending = "pending",
+        /// It waited for a place for as long as it may.
+        Waited = "waited",
+        /// It is of a new visitor, and sessions waited.
+        Shed = "shed",
+        /// Each server had as many as it may have.
+        Servers = "servers",
+        /// The pool's breaker was open.
+        BreakerOpen = "breaker_open",
+    }
+}
+
+words! {
     /// Whether a connection to a server had been kept from an earlier request.
     Reused {
         /// It was made for this one.

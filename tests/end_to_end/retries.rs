@@ -2,7 +2,9 @@
 
 use crate::support::client::Answer;
 use crate::support::fleet::{EAST, Fleet, Reach, WEST};
-use crate::support::{App, Block, Client, EdgeProcess, Manner, Odd, edge, eventually};
+use crate::support::odd::{Manner, Odd};
+use crate::support::stepwise::{Spoken, Stepwise};
+use crate::support::{App, Block, Client, EdgeProcess, edge, eventually};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -72,11 +74,11 @@ async fn an_answer_of_failure_is_tried_at_another_server_where_that_is_safe() {
             assert_eq!((answer.status, answer.body.as_str()), (200, "4"), "{method}: its body too");
         }
     }
-    assert_eq!(world.retries("succeeded").await as usize, odd.asked() - 2);
-    assert_eq!(world.retries("refused").await as usize, 2, "the two that were passed on");
     let log = eventually("the whole log", async || Some(world.edge.access_log()).filter(|log| log.len() == 12)).await;
     let retried = log.iter().filter(|line| line["attempts"] == 2 && line["status"] == 200).count();
     assert_eq!(retried, odd.asked() - 2);
+    assert_eq!(world.retries("succeeded").await as usize, odd.asked() - 2);
+    assert_eq!(world.retries("refused").await as usize, 2, "the two that were passed on");
 }
 
 #[tokio::test]
@@ -135,6 +137,25 @@ async fn a_silent_server_is_left_in_time_and_a_slow_body_is_not_cut() {
     world.edge.adopt(&edge::table(&[slow.address], &[], &[], limits)).await;
     let answer = world.send("GET", "/", &[], "").await;
     assert_eq!((answer.status, answer.body.as_str(), slow.asked()), (200, "slowbody", 1));
+}
+
+#[tokio::test]
+async fn a_connection_that_became_a_websocket_has_no_deadline() {
+    let block = Block::new();
+    let mut server = Stepwise::start(at(&block, 2)).await;
+    let world = World::start(&block, &[server.address], "    retries: {try_timeout: 200ms, timeout: 300ms}\n").await;
+    let mut client = Spoken::connect(world.edge.address, edge::NEW_YORK).await;
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    let key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    client.say(&format!("GET / HTTP/1.1\r\nHost: portal.example.com\r\n{upgrade}{key}\r\n")).await;
+    let mut asked = server.next().await;
+    asked.say(&format!("HTTP/1.1 101 Switching Protocols\r\n{upgrade}\r\n")).await;
+    client.hear("\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(500)).await; // longer than it would have had
+    asked.say("still there").await;
+    client.hear("still there").await;
+    client.say("here too").await;
+    asked.hear("here too").await;
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::live::{
     Purpose, ServerStatus, clock,
 };
 use crate::model::{Drain, DrainedStreams, RegionId, ServiceId, Timestamp};
-use crate::resilience::StandsOut;
+use crate::resilience::{BreakerState, StandsOut};
 use crate::routing::{Away, Region};
 use std::time::Duration;
 
@@ -191,12 +191,30 @@ impl ServiceStatus {
         });
         let unwell = pool.servers.iter().filter_map(UnwellStatus::of).take(Self::MOST_UNWELL);
         let unwell: Vec<_> = unwell.collect();
+        let open_servers = pool.servers.iter().filter(|server| server.breaker != BreakerState::Closed).count();
+        let of_pool = (pool.breaker != BreakerState::Closed).then(|| {
+            format!("the breaker of {} is {}: nine of ten attempts got no answer", pool.purpose, pool.breaker.as_str())
+        });
+        let of_servers = (open_servers > 0).then(|| {
+            format!("breakers of {open_servers} of {} servers of {} are open", pool.servers.len(), pool.purpose)
+        });
+        let full = pool.limit.filter(|_| pool.pending > 0).map(|limit| {
+            format!("all {limit} places of {} are taken, and {} requests wait", pool.purpose, pool.pending)
+        });
         Self {
             service: pool.purpose.to_string(),
             servers: pool.servers.len(),
             healthy: pool.healthy,
             ejected: pool.servers.iter().filter(|server| server.ejected_until.is_some()).count(),
-            problems: failing.chain(unwell.iter().map(UnwellStatus::text)).collect(),
+            breaker: (pool.purpose != Purpose::Edge).then_some(pool.breaker),
+            open_servers,
+            active: pool.active,
+            pending: pool.pending,
+            limit: pool.limit,
+            problems: {
+                let unwell = unwell.iter().map(UnwellStatus::text);
+                failing.chain(unwell).chain(of_pool).chain(of_servers).chain(full).collect()
+            },
             unwell,
         }
     }

@@ -8,6 +8,7 @@ mod guard;
 pub use guard::{GuardFigures, GuardStatus, HistoryStatus, RefusedStatus, WatchedStatus};
 
 use crate::model::Timestamp;
+use crate::resilience::BreakerState;
 use serde::{Deserialize, Serialize};
 
 /// One edge at one moment.
@@ -314,7 +315,23 @@ pub struct ServiceStatus {
     /// The servers that are unhealthy or ejected: the first [`ServiceStatus::MOST_UNWELL`] of them.
     #[serde(default)]
     pub unwell: Vec<UnwellStatus>,
-    /// DNS names that cannot be resolved at the moment, and servers that are not well, and why.
+    /// Where the breaker of the pool stands: `closed`, `half_open` or `open`; missing for an edge.
+    #[serde(default)]
+    pub breaker: Option<BreakerState>,
+    /// How many of its servers have a breaker that is not closed.
+    #[serde(default)]
+    pub open_servers: usize,
+    /// How many requests it has from this edge.
+    #[serde(default)]
+    pub active: usize,
+    /// How many requests wait for a place.
+    #[serde(default)]
+    pub pending: usize,
+    /// How many requests it may have; missing where there is no limit.
+    #[serde(default)]
+    pub limit: Option<u32>,
+    /// DNS names that cannot be resolved at the moment, servers that are not well, breakers that are open and places that are
+    /// all taken, in words.
     pub problems: Vec<String>,
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `health` | how servers are probed, and when they are ejected |
 //! | `homes` | home rules, which have no names |
+//! | `limits` | when requests are kept from what fails, and how many a pool has at once |
 //! | `resilience` | what a service does where its servers fail |
 //! | `retries` | what is tried again |
 //! | `words` | how the parts of a table are said |
@@ -11,6 +12,7 @@
 mod failover;
 mod health;
 mod homes;
+mod limits;
 mod resilience;
 mod retries;
 mod words;

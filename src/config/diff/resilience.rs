@@ -1,17 +1,20 @@
 //! How it is said what a service does where its servers fail.
 
 use super::failover::failover;
+use super::limits;
 use super::words::Says;
 use crate::config::quantity::write_duration;
 use crate::model::{GateRules, GatedSessions, Resilience};
 
 pub(super) fn resilience(says: &mut Says, resilience: &Resilience) {
-    let Resilience { failover: falls, gate: rules, retries, health, outliers } = resilience;
+    let Resilience { failover: falls, gate: rules, retries, health, outliers, breaker, limits: of_pool } = resilience;
     failover(says, falls);
     gate(says, rules);
     super::retries::retries(says, retries);
     super::health::health(says, "", health);
     super::health::outliers(says, outliers.as_ref());
+    limits::breaker(says, breaker);
+    limits::limits(says, of_pool);
 }
 
 fn gate(says: &mut Says, rules: &GateRules) {

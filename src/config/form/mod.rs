@@ -9,6 +9,7 @@ mod dns;
 mod failover;
 mod guard;
 mod health;
+mod limits;
 mod outliers;
 mod pools;
 mod reference;
@@ -186,6 +187,6 @@ mod tests {
                 }
             }
         });
-        assert_eq!(count, 13);
+        assert_eq!(count, 16);
     }
 }

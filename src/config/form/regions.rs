@@ -34,7 +34,8 @@ pub(super) static REGION: Record = Record {
             Form::Scalar(Scalar::Rate),
             Else("no limit is known"),
             "1200/s",
-            "How many requests it can carry. A substitute over its capacity is taken only where no other is left.",
+            "How many requests it can carry, by this edge's count. What comes above it goes on to the next region that has room, new visitors \
+             only; [failover.md](../failover.md#a-region-that-is-full) tells more.",
         ),
         Key::new(
             "failover",

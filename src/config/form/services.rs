@@ -2,6 +2,7 @@
 
 use super::failover::FAILOVER;
 use super::health::HEALTH;
+use super::limits::{BREAKER, LIMITS};
 use super::outliers::OUTLIERS;
 use super::pools::NAMED_POOLS;
 use super::resilience::GATE;
@@ -79,6 +80,8 @@ pub(super) static SERVICE: Record = Record {
         GATE,
         HEALTH,
         OUTLIERS,
+        BREAKER,
+        LIMITS,
         Key::new(
             "largest_body",
             Form::Scalar(Scalar::Size { least: 1, most: 1 << 40 }),

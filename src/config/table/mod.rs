@@ -4,6 +4,7 @@ mod drains;
 mod failover;
 mod health;
 mod homes;
+mod limits;
 mod reachability;
 mod regions;
 mod resilience;

@@ -1,6 +1,6 @@
 //! What a service says of faults.
 
-use super::{failover, health, retries};
+use super::{failover, health, limits, retries};
 use crate::config::problem::Findings;
 use crate::config::quantity;
 use crate::config::yaml::Node;
@@ -15,6 +15,8 @@ pub(super) fn read(service: &Node<'_>, findings: &mut Findings) -> Resilience {
         retries: retries::read(service.get("retries"), findings),
         health: service.get("health").map_or_else(HealthRules::default, |node| health::health(node, findings)),
         outliers: health::outliers(service.get("outliers"), findings),
+        breaker: limits::breaker(service.get("breaker"), findings),
+        limits: limits::limits(service.get("limits"), findings),
     }
 }
 

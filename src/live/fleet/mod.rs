@@ -5,6 +5,8 @@
 //! probes and requests tell it what they saw, discovery tells it what DNS said.
 
 mod care;
+mod entrance;
+mod judged;
 mod name;
 mod outliers;
 mod pool;
@@ -17,6 +19,8 @@ mod store;
 pub(crate) mod tests;
 
 pub use care::Care;
+pub use entrance::{Entered, Entrance, Place, Waiter};
+pub use judged::{Heard, Judged};
 pub use name::{DnsName, Target};
 pub use pool::{PoolState, Pools};
 pub use purpose::Purpose;
@@ -87,7 +91,9 @@ impl Fleet {
                 if let (Some(slot), Some(region)) = (slot, table.region(*region_id)) {
                     let rules = service.resilience.failover;
                     let said = (tls(definition), Care::of(service, definition));
-                    *slot = Some(store.pool(&purpose, &region.name, (definition, rules), said, &self.targets));
+                    let pool = store.pool(&purpose, &region.name, (definition, rules), said, &self.targets);
+                    pool.follow(&service.resilience);
+                    *slot = Some(pool);
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! of a table.
 
 use super::care::Care;
+use super::entrance::Entrance;
 use super::name::DnsName;
 use super::purpose::Purpose;
 use super::server::{Server, ServerTls};
@@ -9,8 +10,8 @@ use super::servers::Servers;
 use super::status::PoolStatus;
 use crate::balance::{Candidate, KeyHash, Rule, Weight, choose};
 use crate::live::clock;
-use crate::model::{Balancing, FailoverRules, Pool, Presence, RegionId, RegionName, ServiceId};
-use crate::resilience::{Flapping, panics};
+use crate::model::{Balancing, FailoverRules, Pool, Presence, RegionId, RegionName, Resilience, ServiceId};
+use crate::resilience::{BreakerState, Flapping, panics};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -47,6 +48,8 @@ pub struct PoolState {
     flapping: Mutex<(Flapping, FailoverRules)>,
     /// The newest table that has this pool, as a count of tables.
     pub(super) generation: AtomicU64,
+    /// Shared with the pools that were here before it was edited.
+    pub(super) entrance: Arc<Entrance>,
     turn: AtomicUsize,
     targets: watch::Sender<u64>,
 }
@@ -57,10 +60,11 @@ impl PoolState {
         region: RegionName,
         (definition, tls, care): (Pool, Option<ServerTls>, Arc<Care>),
         names: Vec<Arc<DnsName>>,
-        is_filled: bool,
-        generation: u64,
+        entrance: Option<Arc<Entrance>>,
+        (is_filled, generation): (bool, u64),
         targets: watch::Sender<u64>,
     ) -> Self {
+        let entrance = entrance.unwrap_or_else(|| Arc::new(Entrance::new(purpose.clone(), region.clone())));
         Self {
             purpose,
             region,
@@ -76,6 +80,7 @@ impl PoolState {
             presence: AtomicU8::new(Presence::NoneHealthy.to_bits()),
             flapping: Mutex::default(),
             generation: AtomicU64::new(generation),
+            entrance,
             turn: AtomicUsize::new(0),
             targets,
         }
@@ -104,6 +109,42 @@ impl PoolState {
         self.healthy.load(Ordering::Acquire) > 0
     }
 
+    /// Whether requests may go there: a server is there that is not known to be unhealthy, and the pool's breaker lets one
+    /// pass. Usually two atomic loads.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.any_healthy() && !self.entrance.is_cut()
+    }
+
+    /// Where requests get their places, and whether any may go there.
+    #[must_use]
+    pub fn entrance(&self) -> &Arc<Entrance> {
+        &self.entrance
+    }
+
+    /// Does from now on what the service says of faults.
+    pub(super) fn follow(&self, resilience: &Resilience) {
+        self.entrance.follow(resilience);
+        if !resilience.breaker.servers {
+            self.servers.load().iter().for_each(|server| server.breaker.reset());
+        }
+    }
+
+    /// How many of its servers have a breaker that is not closed.
+    #[must_use]
+    pub fn cut_servers(&self) -> usize {
+        let servers = self.servers.load();
+        servers.iter().filter(|server| server.breaker_state() != BreakerState::Closed).count()
+    }
+
+    /// Whether every server that may be asked has as many requests as it may have.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let most = self.entrance.most_of_server();
+        let servers = self.servers.load();
+        !servers.is_empty() && servers.iter().all(|server| server.active() >= most)
+    }
+
     /// How many servers are there that are not known to be unhealthy. One atomic load.
     #[must_use]
     pub fn healthy(&self) -> usize {
@@ -114,6 +155,12 @@ impl PoolState {
     #[must_use]
     pub fn presence(&self) -> Presence {
         Presence::from_bits(self.presence.load(Ordering::Acquire))
+    }
+
+    /// How it stands to a decision: as without a healthy server too where its breaker lets nothing pass.
+    #[must_use]
+    pub fn presence_now(&self) -> Presence {
+        if self.entrance.is_cut() { Presence::NoneHealthy } else { self.presence() }
     }
 
     /// For how long it is still held back, if nothing changes; zero where it is not.
@@ -134,8 +181,8 @@ impl PoolState {
     ///
     /// Where no open one is left it is a healthy one that is ejected, and at the last an unhealthy one: a request comes here because the pool had a healthy server
     /// a moment ago ([`PoolState::any_healthy`]), and then an attempt is better than an error. `None` only where every
-    /// server was tried, or none is there. Of attempts that are made at the same moment none sees the others: together they
-    /// may exceed a bound on load by one for each thread.
+    /// server was tried or has as many requests as it may have, or none is there. Of attempts that are made at the same
+    /// moment none sees the others: together they may exceed a bound on load by one for each thread.
     #[must_use]
     pub fn pick(&self, balancing: &Balancing, key: Option<KeyHash>, tried: &[SocketAddr]) -> Option<Arc<Server>> {
         let servers = self.servers.load();
@@ -147,7 +194,9 @@ impl PoolState {
         };
         let rule = Rule::new(balancing, key);
         let (slow_start, now) = (balancing.slow_start, clock::elapsed());
-        let untried = servers.weighted().enumerate().filter(|(_, (server, _))| !tried.contains(&server.address()));
+        let most = self.entrance.most_of_server();
+        let may = |server: &Server| !tried.contains(&server.address()) && server.active() < most;
+        let untried = servers.weighted().enumerate().filter(|(_, (server, _))| may(server));
         let candidate = |(place, (server, weight)): (usize, (&Arc<Server>, NonZeroU16))| Candidate {
             place,
             hash: server.hash(),
@@ -157,9 +206,12 @@ impl PoolState {
         // Only those that may get it are counted, which keeps turns even: going on from an unhealthy server would double
         // its neighbour's load.
         let healthy = untried.clone().filter(|(_, (server, _))| server.is_healthy());
-        let open = healthy.clone().filter(|(_, (server, _))| server.is_open(now));
+        // Breakers cut off all of them but the last: whether that goes on is for the pool's own to say.
+        let passing = healthy.clone().filter(|(_, (server, _))| !server.is_cut());
+        let open = passing.clone().filter(|(_, (server, _))| server.is_open(now));
         let open = if self.ignores_ejections(&servers, now) { None } else { choose(rule, turn, open.map(candidate)) };
         let place = open
+            .or_else(|| choose(rule, turn, passing.map(candidate)))
             .or_else(|| choose(rule, turn, healthy.map(candidate)))
             .or_else(|| choose(rule, turn, untried.map(candidate)))?;
         servers.get(place).map(Arc::clone)

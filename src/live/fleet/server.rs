@@ -10,7 +10,7 @@ use crate::balance::{ServerHash, Weight};
 use crate::live::clock;
 use crate::live::memory::ServerMemory;
 use crate::model::{PeerCredentials, PoolTls, ProxyVersion, RegionName, Timestamp};
-use crate::resilience::{Health, OutlierTrack, ProbeFailure};
+use crate::resilience::{Breaker, BreakerState, Health, OutlierTrack, ProbeFailure};
 use crate::routing::Credentials;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::net::SocketAddr;
@@ -74,6 +74,8 @@ pub struct Server {
     falls: AtomicU32,
     /// When it last began to be warmed up, in milliseconds of [`clock::elapsed`]; [`Server::WARM`] where it never did.
     warming_since: AtomicU64,
+    /// Whether requests are kept from it, as too many of them fail.
+    pub(super) breaker: Breaker,
     stirred: [Notify; 2],
 }
 
@@ -94,6 +96,7 @@ impl Server {
             active: AtomicUsize::new(0),
             falls: AtomicU32::new(0),
             warming_since: AtomicU64::new(Self::WARM),
+            breaker: Breaker::default(),
             stirred: Default::default(),
         }
     }
@@ -142,6 +145,18 @@ impl Server {
     #[must_use]
     pub fn care(&self) -> Arc<Care> {
         self.care.load_full()
+    }
+
+    /// Whether its breaker keeps requests from it now. While that is closed one atomic load.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.breaker.is_cut(clock::elapsed)
+    }
+
+    /// Where its breaker stands.
+    #[must_use]
+    pub fn breaker_state(&self) -> BreakerState {
+        self.breaker.state(clock::elapsed())
     }
 
     /// Since when it is healthy or unhealthy without a break; where it never changed, since it came.

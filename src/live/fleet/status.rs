@@ -5,7 +5,7 @@ use super::purpose::Purpose;
 use super::server::Server;
 use crate::config::write_duration;
 use crate::model::{Presence, RegionName, Timestamp};
-use crate::resilience::{Ejection, EjectionWhy, Standing};
+use crate::resilience::{BreakerState, Ejection, EjectionWhy, Standing};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +20,14 @@ pub struct PoolStatus {
     pub region: RegionName,
     /// How many of its servers are not known to be unhealthy.
     pub healthy: usize,
+    /// Where its breaker stands.
+    pub breaker: BreakerState,
+    /// How many requests are in it.
+    pub active: usize,
+    /// How many requests wait for a place in it.
+    pub pending: usize,
+    /// How many requests may be in it; `None` where there is no limit.
+    pub limit: Option<u32>,
     /// Whether that is enough for it to serve.
     pub presence: Presence,
     /// Its servers in the order of the table.
@@ -45,6 +53,8 @@ pub struct ServerStatus {
     pub ejected_until: Option<Timestamp>,
     /// Why it is ejected, where it is.
     pub ejected_why: Option<&'static str>,
+    /// Where its breaker stands.
+    pub breaker: BreakerState,
 }
 
 /// A DNS name at one moment.
@@ -70,7 +80,11 @@ impl PoolStatus {
         });
         let names = names.collect();
         let (purpose, region) = (pool.purpose.clone(), pool.region.clone());
-        Self { purpose, region, healthy: pool.healthy(), presence: pool.presence(), servers, names }
+        let presence = pool.presence();
+        let entrance = pool.entrance();
+        let (breaker, active) = (entrance.breaker_state(), entrance.active());
+        let (pending, limit) = (entrance.pending(), entrance.limit());
+        Self { purpose, region, healthy: pool.healthy(), presence, breaker, active, pending, limit, servers, names }
     }
 }
 
@@ -85,6 +99,7 @@ impl ServerStatus {
             why: server.reason().map(|why| why.as_str().into()),
             ejected_until,
             ejected_why: ejected_why.map(EjectionWhy::text),
+            breaker: server.breaker_state(),
         }
     }
 }

@@ -68,7 +68,7 @@ impl Store {
     ) -> Arc<PoolState> {
         let key = (purpose.clone(), region.clone());
         let known = self.pools.get(&key).into_iter().flatten().filter_map(Weak::upgrade);
-        let mut had_servers = false;
+        let (mut had_servers, mut entrance) = (false, None);
         let mut flapping = Flapping::default();
         for pool in known {
             if pool.definition == *definition && pool.tls == tls && *pool.care == care {
@@ -79,6 +79,7 @@ impl Store {
                 return pool;
             }
             had_servers |= !pool.servers.load().is_empty();
+            entrance.get_or_insert_with(|| Arc::clone(&pool.entrance));
             flapping = pool.flapping();
         }
         let mut names: Vec<Arc<DnsName>> = Vec::new();
@@ -91,8 +92,8 @@ impl Store {
         let (purpose, region) = key.clone();
         // An edited pool goes on where the older one is: what is new in it is new beside servers that are warm.
         let definition = definition.clone();
-        let said = (definition, tls, Arc::new(care));
-        let pool = PoolState::new(purpose, region, said, names, had_servers, self.generation, targets.clone());
+        let (said, targets) = ((definition, tls, Arc::new(care)), targets.clone());
+        let pool = PoolState::new(purpose, region, said, names, entrance, (had_servers, self.generation), targets);
         let pool = Arc::new(pool);
         pool.go_on(flapping, rules);
         self.fill(&pool);

@@ -6,8 +6,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -38,6 +39,10 @@ struct Shared {
     seen: Arc<Mutex<Vec<Seen>>>,
     release: watch::Receiver<bool>,
     fails: Arc<AtomicBool>,
+    /// The status of all answers, where it is none of 0.
+    status: Arc<AtomicU16>,
+    /// How long it takes for an answer, in milliseconds.
+    slowness: Arc<AtomicU64>,
 }
 
 /// An app server of one region. It answers each request with its own name, and:
@@ -57,7 +62,14 @@ impl App {
     pub async fn start(name: &str, address: SocketAddr) -> Self {
         let (release, released) = watch::channel(false);
         let (stop, _) = watch::channel(false);
-        let shared = Shared { name: name.into(), seen: Arc::default(), release: released, fails: Arc::default() };
+        let shared = Shared {
+            name: name.into(),
+            seen: Arc::default(),
+            release: released,
+            fails: Arc::default(),
+            status: Arc::default(),
+            slowness: Arc::default(),
+        };
         let mut app = Self { address, shared, release, task: None, stop };
         app.restart().await;
         app
@@ -104,6 +116,16 @@ impl App {
         self.shared.fails.store(fails, Ordering::Relaxed);
     }
 
+    /// From now on it answers everything with this status, or as it should.
+    pub fn answer_all(&self, status: Option<u16>) {
+        self.shared.status.store(status.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// From now on it takes so long for each answer.
+    pub fn answer_after(&self, slowness: Duration) {
+        self.shared.slowness.store(u64::try_from(slowness.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
     /// Lets the requests to `/hold` go.
     pub fn let_go(&self) {
         self.release.send_replace(true);
@@ -116,6 +138,13 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let (method, target) = (parts.method.to_string(), parts.uri.to_string());
     shared.seen.lock().unwrap().push(Seen { method, target, headers });
     let path = parts.uri.path().to_owned();
+    let slowness = shared.slowness.load(Ordering::Relaxed);
+    if slowness > 0 {
+        tokio::time::sleep(Duration::from_millis(slowness)).await;
+    }
+    if let status @ 1.. = shared.status.load(Ordering::Relaxed) {
+        return (StatusCode::from_u16(status).unwrap(), "as it always says").into_response();
+    }
     if shared.fails.load(Ordering::Relaxed) {
         return (StatusCode::INTERNAL_SERVER_ERROR, "it fails").into_response();
     }

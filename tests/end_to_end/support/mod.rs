@@ -6,6 +6,7 @@ pub mod edge;
 pub mod edits;
 pub mod fleet;
 pub mod frames;
+pub mod name_server;
 pub mod odd;
 pub mod recorder;
 pub mod roaming;
@@ -15,8 +16,6 @@ pub mod stepwise;
 pub use app::App;
 pub use client::Client;
 pub use edge::EdgeProcess;
-#[allow(unused_imports, reason = "some tests that stand on this have no use for it")]
-pub use odd::{Manner, Odd};
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
