@@ -16,7 +16,7 @@ mod load;
 mod memory;
 mod sessions;
 mod shares;
-#[allow(dead_code, unreachable_pub, reason = "the everyday tests use the rest")]
+#[allow(dead_code, unused_imports, unreachable_pub, reason = "the everyday tests use the rest")]
 #[path = "../end_to_end/support/mod.rs"]
 mod support;
 mod town;
