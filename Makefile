@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy system-calls rules systemd operations test-apps page conformance geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy faults system-calls rules systemd operations test-apps page conformance geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -61,6 +61,10 @@ fuzz: ## Fuzz each target for SECONDS (default 60); needs a nightly toolchain an
 heavy: ## Run what takes long: edits, hand-overs and attacks under load, 2 GiB bodies, 10,000 connections; prints its figures
 	@scripts/setup.sh heavy
 	$(CARGO) test --profile heavy --test heavy -- --ignored --nocapture --test-threads=1
+
+faults: ## Make servers, networks and DNS fail, measure what visitors notice, write docs/faults.md; SCENARIOS names some, SOAK=1h adds it
+	@scripts/setup.sh faults
+	$(CARGO) test --profile heavy --test faults -- run $(SCENARIOS) $(if $(SOAK),--soak $(SOAK)) $(FAULTS)
 
 system-calls: setup ## Check that the systemd unit allows every system call of an edge; needs strace
 	@scripts/system-calls.sh

