@@ -373,7 +373,7 @@ fn services() {
                 servers: false,
                 pool: true,
             },
-            limits: homeward::model::Limits {
+            limits: PoolLimits {
                 requests: Some(200.try_into().unwrap()),
                 server_requests: Some(50.try_into().unwrap()),
                 pending: 30,

@@ -57,7 +57,7 @@ impl Default for BreakerRules {
 
 /// How many requests a pool has at once, by this edge's count. The default has no limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
+pub struct PoolLimits {
     /// How many the whole pool has at the most.
     pub requests: Option<NonZeroU32>,
     /// How many each server has at the most.
@@ -72,7 +72,7 @@ pub struct Limits {
     pub adaptive: Option<AdaptiveRules>,
 }
 
-impl Limits {
+impl PoolLimits {
     /// Whether there is any.
     #[must_use]
     pub fn are_set(&self) -> bool {
@@ -80,7 +80,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for PoolLimits {
     /// No limit; where one is set, 100 wait for a second at the most, and new visitors may have 80 % of the places.
     fn default() -> Self {
         Self {

@@ -42,7 +42,7 @@ pub use ipnet::IpNet as Network;
 pub use jiff::Timestamp;
 pub use keyring::{BadKeyring, Keyring, SignedWith};
 pub use limit::{BadLimitKey, BadMethod, ClientRules, LimitKey, Method, RateLimit};
-pub use limits::{AdaptiveRules, BreakerRules, Limits};
+pub use limits::{AdaptiveRules, BreakerRules, PoolLimits};
 pub use name::{BadName, RegionId, RegionName, ServiceId, ServiceName, SessionPrefix};
 pub use outliers::{OutlierRules, SuccessRateRules};
 pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};

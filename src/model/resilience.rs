@@ -1,7 +1,7 @@
 //! What a service does where its servers, or a whole region, fail.
 
 use super::failover::FailoverRules;
-use super::{BreakerRules, HealthRules, Limits, OutlierRules, RetryRules};
+use super::{BreakerRules, HealthRules, OutlierRules, PoolLimits, RetryRules};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct Resilience {
     /// When requests are kept from what fails.
     pub breaker: BreakerRules,
     /// How many requests a pool has at once.
-    pub limits: Limits,
+    pub limits: PoolLimits,
     /// What is tried again.
     pub retries: RetryRules,
     /// How its servers are probed, where a pool does not say otherwise.
@@ -30,7 +30,7 @@ impl Default for Resilience {
             failover: FailoverRules::default(),
             gate: GateRules::default(),
             breaker: BreakerRules::default(),
-            limits: Limits::default(),
+            limits: PoolLimits::default(),
             retries: RetryRules::default(),
             health: HealthRules::default(),
             outliers: Some(OutlierRules::default()),

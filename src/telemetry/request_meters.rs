@@ -289,6 +289,7 @@ fn class_of(status: u16) -> usize {
 #[cfg(test)]
 mod tests {
     use super::super::metrics::{DrainRow, PoolRow, RegionRow};
+    use super::super::overload::LoadRow;
     use super::super::words::{ProbeOutcome, ProbeWord};
     use super::*;
     use crate::model::{Https, PathPrefix, Service, Share, Timeouts, Timestamp, WhenHomeIsAway};
@@ -502,6 +503,16 @@ mod tests {
         }]);
         metrics.set_drains([DrainRow { region: "r1", by: Some("on\"call\\\n\u{e9}"), until: None }]);
         metrics.set_pools([PoolRow { service: "portal", region: "r1", servers: 2, healthy: 0 }]);
+        meters.rejected(service(), region(1), Rejection::Shed);
+        metrics.set_loads([LoadRow {
+            service: "portal",
+            region: "r1",
+            active: 1,
+            pending: 2,
+            limit: Some(3),
+            breaker: 2,
+            open_servers: 1,
+        }]);
         metrics.table_applied("abc", Timestamp::UNIX_EPOCH);
         metrics.geoip_applied(Some(Timestamp::UNIX_EPOCH));
         metrics.set_certificates([("a.example.com".to_owned(), Timestamp::UNIX_EPOCH)]);

@@ -2,7 +2,7 @@
 
 use super::words::Says;
 use crate::config::quantity::write_duration;
-use crate::model::{BreakerRules, Limits};
+use crate::model::{BreakerRules, PoolLimits};
 
 pub(super) fn breaker(says: &mut Says, rules: &BreakerRules) {
     let usual = BreakerRules::default();
@@ -22,9 +22,9 @@ pub(super) fn breaker(says: &mut Says, rules: &BreakerRules) {
     says.word_beside("trickle of breakers", trickle, usual.trickle);
 }
 
-pub(super) fn limits(says: &mut Says, limits: &Limits) {
-    let usual = Limits::default();
-    let Limits { requests, server_requests, pending, wait, new_visitors, adaptive } = limits;
+pub(super) fn limits(says: &mut Says, limits: &PoolLimits) {
+    let usual = PoolLimits::default();
+    let PoolLimits { requests, server_requests, pending, wait, new_visitors, adaptive } = limits;
     says.word("limit of requests", requests.as_ref());
     says.word("limit of requests to a server", server_requests.as_ref());
     says.word("adaptive limit", adaptive.map(|rules| format!("{} to {}", rules.least, rules.most)));

@@ -3,7 +3,7 @@
 use crate::config::problem::Findings;
 use crate::config::quantity;
 use crate::config::yaml::{Node, Value};
-use crate::model::{AdaptiveRules, BreakerRules, Limits, Share};
+use crate::model::{AdaptiveRules, BreakerRules, PoolLimits, Share};
 use std::time::Duration;
 
 /// Reads `breaker:` of a service.
@@ -34,10 +34,10 @@ pub(super) fn breaker(node: Option<&Node<'_>>, findings: &mut Findings) -> Break
 }
 
 /// Reads `limits:` of a service.
-pub(super) fn limits(node: Option<&Node<'_>>, findings: &mut Findings) -> Limits {
-    let default = Limits::default();
+pub(super) fn limits(node: Option<&Node<'_>>, findings: &mut Findings) -> PoolLimits {
+    let default = PoolLimits::default();
     let Some(node) = node else { return default };
-    Limits {
+    PoolLimits {
         requests: node.get("requests").and_then(Node::parse),
         server_requests: node.get("server_requests").and_then(Node::parse),
         pending: node.get("pending").and_then(Node::parse).unwrap_or(default.pending),

@@ -2,7 +2,7 @@
 
 use super::purpose::Purpose;
 use crate::live::{clock, entropy};
-use crate::model::{BreakerRules, Limits, RegionName, Resilience};
+use crate::model::{BreakerRules, PoolLimits, RegionName, Resilience};
 use crate::resilience::{
     Admission, Asked, AttemptEnd, Breaker, BreakerChange, BreakerState, Class, Concurrency, NoPlace, Pass, Places,
 };
@@ -25,7 +25,7 @@ const NO_ANSWERS: f64 = 0.9;
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Rules {
     breaker: BreakerRules,
-    limits: Limits,
+    limits: PoolLimits,
 }
 
 /// The entrance of one pool. It belongs to what the pool is, and outlives the tables: what is edited at the pool changes
@@ -209,7 +209,7 @@ impl Entrance {
         self.adaptive_limit.store(machine.limit(), Ordering::Relaxed);
     }
 
-    fn places_by(&self, limits: &Limits) -> Places {
+    fn places_by(&self, limits: &PoolLimits) -> Places {
         let adaptive = match self.adaptive_limit.load(Ordering::Relaxed) {
             0 => u32::MAX,
             limit => limit,

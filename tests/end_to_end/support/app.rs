@@ -219,7 +219,7 @@ pub const DRIP: &[u8] = &[b'd'; 1024];
 fn dripped(pieces: usize) -> Response {
     let drips = futures_util::stream::unfold(pieces, |left| async move {
         let left = left.checked_sub(1)?;
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
         Some((Ok::<_, std::convert::Infallible>(Bytes::from_static(DRIP)), left))
     });
     ([("content-length", (pieces * DRIP.len()).to_string())], Body::from_stream(drips)).into_response()

@@ -16,8 +16,6 @@ pub mod stepwise;
 pub use app::App;
 pub use client::Client;
 pub use edge::EdgeProcess;
-#[allow(unused_imports, reason = "some tests that stand on this have no use for it")]
-pub use odd::{Manner, Odd};
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
