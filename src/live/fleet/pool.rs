@@ -242,12 +242,13 @@ impl PoolState {
         self.servers.load().iter().filter(|server| server.outlier.is_ejected(now)).count()
     }
 
-    /// Whether a request with this key is at a server that is not the first in the key's order only because the first is
-    /// not healthy.
+    /// Whether a request with this key is at a server that is not the first in the key's order only because no request goes to
+    /// the first: it is not healthy, ejected, or cut off by its breaker.
     #[must_use]
     pub fn is_displaced(&self, balancing: &Balancing, key: KeyHash, at: SocketAddr) -> bool {
-        let servers = self.servers.load();
-        if self.healthy() >= servers.len() {
+        let (servers, now) = (self.servers.load(), clock::elapsed());
+        let is_passed_over = |server: &Server| !server.is_open(now) || server.is_cut();
+        if !servers.iter().any(|server| is_passed_over(server)) {
             return false;
         }
         let all = servers.weighted().enumerate().map(|(place, (server, weight))| Candidate {
@@ -257,7 +258,7 @@ impl PoolState {
             active: 0,
         });
         let first = choose(Rule::new(balancing, Some(key)), 0, all).and_then(|place| servers.get(place));
-        first.is_some_and(|first| first.address() != at && !first.is_healthy())
+        first.is_some_and(|first| first.address() != at && is_passed_over(first))
     }
 
     /// The weights of its servers at this moment.

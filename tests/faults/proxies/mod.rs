@@ -232,5 +232,6 @@ pub fn sum(text: &str, name: &str, wanted: impl Fn(&str) -> bool) -> f64 {
         }
         value.split_whitespace().next()?.parse::<f64>().ok()
     };
-    text.lines().filter_map(figure).sum()
+    // From a zero without a sign, where there is none.
+    text.lines().filter_map(figure).fold(0.0, |sum, value| sum + value)
 }

@@ -32,7 +32,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 const MIX: Mix = Mix { rate: 300.0, homes: [1, 1, 1], sessions: 0.7, sessions_each: 3000, posts: 0.2 };
 
 /// WebSockets that are open all the while.
-const STREAMS: usize = 20;
+const STREAMS: usize = 6;
 
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_secs(10);
@@ -107,7 +107,8 @@ async fn soak(run: &Run<'_>) -> Findings {
         Bound::AtMost(0.0),
     );
     findings.notes.push(trouble.said());
-    findings.notes.push(format!("the edge counts {counted:?}"));
+    let words: Vec<_> = counted.iter().map(|(class, count)| format!("{count} × {class}")).collect();
+    findings.notes.push(format!("the edge counts {}", words.join(", ")));
     findings.notes.extend(streams.failures.iter().take(3).cloned());
     say_unknown(&mut findings, &service);
     findings

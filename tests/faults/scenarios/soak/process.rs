@@ -1,5 +1,6 @@
 //! What a process holds, as the kernel tells it.
 
+use crate::figures::median;
 use std::time::Duration;
 
 /// What it holds at one moment.
@@ -36,22 +37,25 @@ impl Samples {
         self.0.push((at, sample));
     }
 
-    /// The means of the first sixth, without its first minute in which all grows to its size, and of the last sixth.
+    /// The medians of the first sixth, without its first minute in which all grows to its size, and of the last sixth.
     pub(super) fn first_and_last(&self, all: Duration) -> [Sample; 2] {
         let warm = Duration::from_mins(1).min(all / 12);
-        let first = mean(self.0.iter().filter(|(at, _)| (warm..all / 6).contains(at)));
-        let last = mean(self.0.iter().filter(|(at, _)| *at >= all - all / 6));
+        let first = middle(self.0.iter().filter(|(at, _)| (warm..all / 6).contains(at)));
+        let last = middle(self.0.iter().filter(|(at, _)| *at >= all - all / 6));
         [first, last]
     }
 }
 
-fn mean<'a>(samples: impl Iterator<Item = &'a (Duration, Sample)>) -> Sample {
-    let (mut sum, mut count) = (Sample::default(), 0.0);
-    for (_, sample) in samples {
-        sum.memory += sample.memory;
-        sum.files += sample.files;
-        sum.threads += sample.threads;
-        count += 1.0;
+/// The median of each: what a fault needs for a while is no leak.
+fn middle<'a>(samples: impl Iterator<Item = &'a (Duration, Sample)>) -> Sample {
+    let samples: Vec<Sample> = samples.map(|(_, sample)| *sample).collect();
+    let of = |field: fn(&Sample) -> f64| {
+        let values: Vec<f64> = samples.iter().map(field).collect();
+        if values.is_empty() { f64::NAN } else { median(&values) }
+    };
+    Sample {
+        memory: of(|sample| sample.memory),
+        files: of(|sample| sample.files),
+        threads: of(|sample| sample.threads),
     }
-    Sample { memory: sum.memory / count, files: sum.files / count, threads: sum.threads / count }
 }
