@@ -79,9 +79,8 @@ fn rejected(why: &str) -> String {
 
 #[tokio::test]
 async fn a_server_that_fails_is_cut_off_and_comes_back_by_a_trickle() {
-    // An ejection would keep even the trickle from it.
-    let breaker = "    breaker: {least: 5, open: 200ms, longest_open: 400ms, trickle: 2}\n    outliers: off\n";
-    let town = Town::start(breaker).await;
+    let town =
+        Town::start("    outliers: off\n    breaker: {least: 5, open: 200ms, longest_open: 400ms, trickle: 2}\n").await;
     let mut visitor = Client::connect(town.edge.address, edge::NEW_YORK).await;
     town.first.answer_all(Some(503));
     eventually("the server to be cut off", async || {
