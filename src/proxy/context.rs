@@ -4,7 +4,7 @@ use super::connection::{ConnectionState, Phase};
 use super::deadline::{Cutter, Deadline};
 use super::hop::Forwarded;
 use super::judge::Answered;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, UpstreamFailure};
 use super::replay::Replayed;
 use super::trace::Trace;
 use crate::live::{ActiveRequest, Edge, GoesAhead, Judged, LiveTable, OpenStream, Place, clock};
@@ -119,6 +119,8 @@ pub(super) struct Attempts {
     pub wait: Duration,
     /// What counts the last one as under way.
     pub budgeted: Option<BudgetedRequest>,
+    /// That the next one waits for room in the budget; and what the last one failed by.
+    pub awaits_budget: Option<UpstreamFailure>,
     /// What counts it as a retry, where it is one that the budget has room for.
     pub budgeted_retry: Option<BudgetedRetry>,
     /// What its connection can be ended by, until the request has come whole.

@@ -144,9 +144,8 @@ impl ProxyHttp for Proxy {
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
-        let wait = std::mem::take(&mut context.attempts.wait);
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
+        if let Err(refusal) = self.wait_for_retry(context).await {
+            return give_up(context, refusal);
         }
         self.keep_way(session.req_header(), context).or_else(|refusal| give_up(context, refusal))?;
         self.take_place(session, context).await?;

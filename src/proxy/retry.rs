@@ -1,11 +1,12 @@
 //! Whether a request goes once more, and what its connection is for that.
 
 use super::context::{Decided, RequestContext};
+use super::refusal::{Refusal, UpstreamFailure};
 use super::route::is_open;
 use super::{Proxy, deadline, grpc};
 use crate::live::{clock, entropy};
 use crate::model::Timestamp;
-use crate::resilience::{Mishap, NoRetry, RetryBudget, RetryVerdict, Tried, is_worn, retry};
+use crate::resilience::{Mishap, NoRetry, RetryBudget, RetryVerdict, Tried, back_off, is_worn, retry};
 use crate::routing::Way;
 use crate::telemetry::{RetryResult, Reused};
 use http::HeaderName;
@@ -13,6 +14,9 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::proxy::Session;
 use pingora::{BError, Error, ErrorSource, ErrorType, RetryType};
+
+/// How often a retry looks whether there is room for it, a back-off between each.
+const LOOKS_AT_BUDGET: u32 = 8;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -80,16 +84,60 @@ impl Proxy {
         attempts.budgeted_retry = None; // where the try that has failed was a retry, that is over
         let budget = live.retry_budget(decision.service, region);
         let granted = budget.and_then(|budget| RetryBudget::acquire(budget, rules.budget, rules.budget_floor));
-        // A server that was not reached has had no work of it, so that trying another multiplies none: it counts where there
-        // is room, and is made in any case.
-        if granted.is_none() && mishap != Mishap::NoConnection {
-            live.meters.retry(decision.service, region, RetryResult::BudgetExhausted);
-            return false;
+        if granted.is_none() {
+            match without_a_retry(mishap) {
+                // A server that was not reached has had no work of it, so that trying another multiplies none: it counts where
+                // there is room, and is made in any case.
+                Instead::Nothing => {}
+                // There is nothing better to be had for the client than the next try, which waits for room.
+                Instead::Failure(failure) => attempts.awaits_budget = Some(failure),
+                Instead::Answer => {
+                    live.meters.retry(decision.service, region, RetryResult::BudgetExhausted);
+                    return false;
+                }
+            }
         }
         attempts.budgeted_retry = granted;
         attempts.wait = after;
         attempts.retries = attempts.retries.saturating_add(1);
         true
+    }
+
+    /// Waits until the next try may begin: for its back-off, and then for room in the budget, so that the servers of a pool are
+    /// asked no faster than it lets them be, and nobody fails for what a moment mends.
+    ///
+    /// # Errors
+    /// Where there was no room for as long as one waits: what the try before failed by.
+    pub(super) async fn wait_for_retry(&self, context: &mut RequestContext) -> Result<(), Refusal> {
+        let wait = std::mem::take(&mut context.attempts.wait);
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        let Some(failure) = context.attempts.awaits_budget.take() else { return Ok(()) };
+        for nth in 1..=LOOKS_AT_BUDGET {
+            let (Some(decided), Some(region)) = (&context.decided, context.attempts.region) else { break };
+            let Decided { live, decision } = decided;
+            let (Some(service), Some(budget)) =
+                (live.table.service(decision.service), live.retry_budget(decision.service, region))
+            else {
+                break;
+            };
+            let rules = &service.resilience.retries;
+            if let Some(granted) = RetryBudget::acquire(budget, rules.budget, rules.budget_floor) {
+                context.attempts.budgeted_retry = Some(granted);
+                return Ok(());
+            }
+            let pause = back_off(rules.back_off, nth, entropy::random_u64());
+            if context.time_left().is_some_and(|left| left <= pause) {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        context.attempts.retries = context.attempts.retries.saturating_sub(1); // it is not made
+        if let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) {
+            live.meters.retry(decision.service, region, RetryResult::BudgetExhausted);
+        }
+        Err(Refusal::Upstream(failure))
     }
 
     /// Takes in that a try ended by an error, and says in the error whether the request goes once more.
@@ -111,6 +159,27 @@ impl Proxy {
             self.end_broken(context, &error, mishap);
         }
         error
+    }
+}
+
+/// What a client gets that is not tried again.
+enum Instead {
+    /// The answer that there is.
+    Answer,
+    /// That its try failed.
+    Failure(UpstreamFailure),
+    /// It is tried again in any case.
+    Nothing,
+}
+
+fn without_a_retry(mishap: Mishap) -> Instead {
+    match mishap {
+        Mishap::NoConnection => Instead::Nothing,
+        Mishap::Answered { .. } => Instead::Answer,
+        Mishap::Silent => Instead::Failure(UpstreamFailure::ResponseTimeout),
+        Mishap::Refused | Mishap::NotSent { .. } | Mishap::Broken { .. } => {
+            Instead::Failure(UpstreamFailure::Terminated)
+        }
     }
 }
 

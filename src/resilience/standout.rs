@@ -19,6 +19,11 @@ const FLOOR: f64 = 0.05;
 const TIMES: f64 = 3.0;
 const SIGNIFICANT: f64 = 5.0;
 
+/// So many seconds in a row, each with such a part of failed requests, are no burst: they need not wait until the whole window
+/// is bad.
+const SUDDEN: usize = 4;
+const SUDDEN_FLOOR: f64 = 0.2;
+
 /// A region stands out once it has for so many seconds in a row, and until it has not for so many.
 const LASTING: u32 = 5;
 const WELL: u32 = 30;
@@ -99,6 +104,17 @@ impl Watch {
 
     fn sum(&self) -> ErrorCount {
         self.seconds.iter().collect()
+    }
+
+    /// The last few seconds together.
+    fn last(&self) -> ErrorCount {
+        self.seconds.iter().rev().take(SUDDEN).collect()
+    }
+
+    /// Whether each of the last few seconds was a bad one.
+    fn is_bad_of_late(&self) -> bool {
+        self.seconds.len() >= SUDDEN
+            && self.seconds.iter().rev().take(SUDDEN).all(|second| second.requests > 0 && second.rate() >= SUDDEN_FLOOR)
     }
 
     fn usual(&self) -> Option<Duration> {
@@ -184,6 +200,21 @@ impl Standouts {
         let of_others: Vec<_> = self.others(name).flat_map(seconds).collect();
         let variance = variance(&seconds(watch), pooled.rate()) + variance(&of_others, pooled.rate());
         let stands = rise >= floor && own.rate() >= times * others.rate() && rise >= significant * variance.sqrt();
+        if stands { Some(StandsOut::Fails { own, others }) } else { self.has_begun_to_fail(watch, name) }
+    }
+
+    /// Whether a region that was well fails since a moment ago.
+    fn has_begun_to_fail(&self, watch: &Watch, name: &str) -> Option<StandsOut> {
+        let own = watch.last();
+        let lasts: Vec<_> = self.others(name).map(Watch::last).collect();
+        let others: ErrorCount = lasts.iter().collect();
+        if own.requests < LEAST_REQUESTS || others.requests < LEAST_REQUESTS || !watch.is_bad_of_late() {
+            return None;
+        }
+        let rate = [own, others].iter().collect::<ErrorCount>().rate();
+        let chance = rate * (1.0 - rate) * (1.0 / own.requests as f64 + 1.0 / others.requests as f64);
+        let rise = own.rate() - others.rate();
+        let stands = own.rate() >= TIMES * others.rate() && rise >= SIGNIFICANT * chance.sqrt();
         stands.then_some(StandsOut::Fails { own, others })
     }
 

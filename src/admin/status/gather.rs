@@ -192,9 +192,8 @@ impl ServiceStatus {
         let unwell = pool.servers.iter().filter_map(UnwellStatus::of).take(Self::MOST_UNWELL);
         let unwell: Vec<_> = unwell.collect();
         let open_servers = pool.servers.iter().filter(|server| server.breaker != BreakerState::Closed).count();
-        let of_pool = (pool.breaker != BreakerState::Closed).then(|| {
-            format!("the breaker of {} is {}: nine of ten attempts got no answer", pool.purpose, pool.breaker.as_str())
-        });
+        let of_pool = (pool.breaker != BreakerState::Closed)
+            .then(|| format!("the breaker of {} is {}: attempts get no answer", pool.purpose, pool.breaker.as_str()));
         let of_servers = (open_servers > 0).then(|| {
             format!("breakers of {open_servers} of {} servers of {} are open", pool.servers.len(), pool.purpose)
         });

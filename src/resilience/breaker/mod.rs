@@ -4,7 +4,7 @@ mod trickle;
 mod window;
 
 use crate::model::BreakerRules;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use trickle::Trickle;
@@ -77,12 +77,16 @@ pub enum BreakerChange {
     Closed,
 }
 
+/// Fewer failures in a row say nothing beside many successes, however small a number the rules ask for.
+const LEAST_IN_A_ROW: u32 = 10;
+
 const CLOSED: u8 = 0;
 const OPEN: u8 = 1;
 
 /// The breaker of one thing that may fail. While it is closed it takes no lock.
 ///
-/// It opens where at least a share of at least so many attempts failed. It is open for a while, the longer the more often
+/// It opens where at least a share of at least so many attempts failed; and where so many (and ten at the least) failed in a row within the window,
+/// however many had succeeded before: what has just died had been well until then. It is open for a while, the longer the more often
 /// this happens in a row, and less by up to a fifth at random, so that many edges do not come back at one moment. Then one
 /// attempt may pass; with each that succeeds twice as many, up to the trickle; once so many succeeded it is closed, and once
 /// one fails it is open again.
@@ -92,6 +96,9 @@ pub struct Breaker {
     /// Until when nothing passes, in milliseconds.
     until: AtomicU64,
     window: Window,
+    /// Failures in a row, and the millisecond in which the first of them ended.
+    row: AtomicU32,
+    row_since: AtomicU64,
     trickle: Mutex<Trickle>,
 }
 
@@ -191,13 +198,20 @@ impl Breaker {
         }
         self.window.count(verdict == AttemptEnd::Failure, now, rules.window);
         if verdict == AttemptEnd::Success {
+            // Written only where there is something to forget: all threads share it.
+            if self.row.load(Ordering::Relaxed) != 0 {
+                self.row.store(0, Ordering::Relaxed);
+            }
             return None;
         }
+        let row = self.failed_in_a_row(now, rules);
         let (attempts, failures) = self.window.sum(now, rules.window);
-        let enough = attempts >= u64::from(rules.least.get());
-        if !enough || (failures as f64) < rules.failures.ratio() * attempts as f64 {
+        let is_share =
+            attempts >= u64::from(rules.least.get()) && (failures as f64) >= rules.failures.ratio() * attempts as f64;
+        if !is_share && row < rules.least.get().max(LEAST_IN_A_ROW) {
             return None;
         }
+        let (attempts, failures) = if is_share { (attempts, failures) } else { (row.into(), row.into()) };
         let mut trickle = self.trickle();
         if self.state.load(Ordering::Acquire) != CLOSED {
             return None; // another thread has seen it first
@@ -206,9 +220,22 @@ impl Breaker {
         Some(BreakerChange::Opened { attempts, failures })
     }
 
+    /// How many have failed in a row, this one included, within the window.
+    fn failed_in_a_row(&self, now: Duration, rules: &BreakerRules) -> u32 {
+        let now = milliseconds(now);
+        let since = self.row_since.load(Ordering::Relaxed);
+        if self.row.load(Ordering::Relaxed) == 0 || now.saturating_sub(since) > milliseconds(rules.window) {
+            self.row_since.store(now, Ordering::Relaxed);
+            self.row.store(1, Ordering::Relaxed);
+            return 1;
+        }
+        self.row.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
     fn open(&self, trickle: &mut Trickle, now: Duration, random: u64, rules: &BreakerRules) {
         let length = trickle.open(now, rules);
         let less = length.mul_f64((random % 1000) as f64 / 5000.0);
+        self.row.store(0, Ordering::Relaxed);
         self.until.store(milliseconds(now.saturating_add(length.saturating_sub(less))), Ordering::Release);
         self.state.store(OPEN, Ordering::Release);
     }

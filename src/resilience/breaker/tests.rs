@@ -71,6 +71,28 @@ fn after(
 }
 
 #[test]
+fn what_has_just_died_is_cut_off_however_well_it_was() {
+    let (rules, breaker, now) = (BreakerRules::default(), Breaker::default(), Duration::from_secs(360));
+    let attempt = |verdict, now| breaker.ended(breaker.enter(now).unwrap(), verdict, now, 0, &rules);
+    for _ in 0..10_000 {
+        assert_eq!(attempt(AttemptEnd::Success, now), None);
+    }
+    for _ in 0..19 {
+        assert_eq!(attempt(AttemptEnd::Failure, now), None);
+    }
+    assert_eq!(attempt(AttemptEnd::Success, now), None, "a success ends the row");
+    for _ in 0..19 {
+        assert_eq!(attempt(AttemptEnd::Failure, now), None);
+    }
+    // The row is too old, and the window empty.
+    let now = now + Duration::from_secs(11);
+    for _ in 0..19 {
+        assert_eq!(attempt(AttemptEnd::Failure, now), None);
+    }
+    assert_eq!(attempt(AttemptEnd::Failure, now), Some(BreakerChange::Opened { attempts: 20, failures: 20 }));
+}
+
+#[test]
 fn the_usual_life_of_a_breaker() {
     let rules = BreakerRules::default();
     let breaker = Breaker::default();
@@ -190,19 +212,21 @@ proptest! {
         }
     }
 
-    /// Less than the share, or fewer than the least, never open it.
+    /// Less than the share, or fewer than the least, never open it, unless so many fail in a row.
     #[test]
     fn few_failures_are_none(rules in rules(), attempts in prop::collection::vec(any::<bool>(), 0..100)) {
         let breaker = Breaker::default();
         let now = Duration::from_secs(360);
-        let (mut count, mut failures) = (0_u32, 0_u32);
+        let (mut count, mut failures, mut row) = (0_u32, 0_u32, 0_u32);
         for failed in attempts {
+            row = if failed { row + 1 } else { 0 };
             count += 1;
             failures += u32::from(failed);
             let verdict = if failed { AttemptEnd::Failure } else { AttemptEnd::Success };
             let opened = breaker.ended(breaker.enter(now).unwrap(), verdict, now, 0, &rules);
             let enough = count >= rules.least.get() && f64::from(failures) >= rules.failures.ratio() * f64::from(count);
-            prop_assert_eq!(opened.is_some(), enough && failed);
+            let in_a_row = row >= rules.least.get().max(LEAST_IN_A_ROW);
+            prop_assert_eq!(opened.is_some(), (enough || in_a_row) && failed);
             if opened.is_some() {
                 break;
             }

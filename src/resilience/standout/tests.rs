@@ -34,10 +34,23 @@ fn a_region_that_fails_is_named_once_and_until_it_is_well() {
     assert!(matches!(changes[0], (ref name, Some(StandsOut::Fails { .. })) if &**name == "us-east"));
     let (_, StandsOut::Fails { own, others }, seconds) = machine.iter().next().unwrap() else { panic!("it fails") };
     assert_eq!((own.rate(), others.errors, own.requests), (0.5, 0, 1200));
-    assert!((25..45).contains(&seconds), "a burst is not told from a failure within half a minute: {seconds}");
+    assert_eq!(seconds, 53, "it is named in the eighth second");
 
     let changes = feed(&mut machine, 120, &NAMES.map(|name| (name, well)));
     assert_eq!(changes, [("us-east".into(), None)]);
+}
+
+#[test]
+fn a_burst_names_nobody() {
+    let mut machine = Standouts::default();
+    let well = second(40, 0.0, 20);
+    feed(&mut machine, 60, &NAMES.map(|name| (name, well)));
+    let bad = [("us-central", well), ("us-east", second(40, 0.9, 20)), ("us-west", well)];
+    for _ in 0..20 {
+        assert!(feed(&mut machine, 7, &bad).is_empty());
+        assert!(feed(&mut machine, 1, &NAMES.map(|name| (name, well))).is_empty() || named(&machine) == ["us-east"]);
+        assert!(feed(&mut machine, 60, &NAMES.map(|name| (name, well))).is_empty());
+    }
 }
 
 #[test]
