@@ -116,6 +116,9 @@ impl Proxy {
         let Some(failure) = context.attempts.awaits_budget.take() else { return Ok(()) };
         for nth in 1..=LOOKS_AT_BUDGET {
             let (Some(decided), Some(region)) = (&context.decided, context.attempts.region) else { break };
+            if !is_open(decided) {
+                return Ok(()); // another region is asked, which has had no work of it
+            }
             let Decided { live, decision } = decided;
             let (Some(service), Some(budget)) =
                 (live.table.service(decision.service), live.retry_budget(decision.service, region))
