@@ -22,7 +22,7 @@ const SIGNIFICANT: f64 = 5.0;
 /// So many seconds in a row, each with such a part of failed requests, are no burst: they need not wait until the whole window
 /// is bad.
 const SUDDEN: usize = 4;
-const SUDDEN_FLOOR: f64 = 0.2;
+const SUDDEN_FLOOR: f64 = 0.1;
 
 /// A region stands out once it has for so many seconds in a row, and until it has not for so many.
 const LASTING: u32 = 5;

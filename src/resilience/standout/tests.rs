@@ -41,6 +41,20 @@ fn a_region_that_fails_is_named_once_and_until_it_is_well() {
 }
 
 #[test]
+fn logins_that_fail_are_a_part_of_what_is_asked_and_enough() {
+    let mut machine = Standouts::default();
+    let well = second(40, 0.0, 20);
+    feed(&mut machine, 60, &NAMES.map(|name| (name, well)));
+    // One in five, and never the same number.
+    let bad = [0.15, 0.25, 0.125, 0.2, 0.3, 0.2, 0.125, 0.2].map(|rate| second(40, rate, 20));
+    let changes: Vec<_> = bad
+        .iter()
+        .flat_map(|bad| machine.observe(&[("us-central", well), ("us-east", *bad), ("us-west", well)]))
+        .collect();
+    assert_eq!((changes.len(), named(&machine)), (1, vec!["us-east"]), "{changes:?}");
+}
+
+#[test]
 fn a_burst_names_nobody() {
     let mut machine = Standouts::default();
     let well = second(40, 0.0, 20);
