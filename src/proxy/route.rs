@@ -281,7 +281,7 @@ pub(super) fn is_open(Decided { live, decision }: &Decided) -> bool {
     match decision.way() {
         Some((region, Way::Edge)) => live.view(clock::second()).is_edge_healthy(decision.service, region) == Some(true),
         Some((region, Way::Local | Way::Pool)) => {
-            live.pools.get(decision.service, region).is_some_and(|pool| pool.any_healthy())
+            live.pools.get(decision.service, region).is_some_and(|pool| pool.is_open())
         }
         None => false,
     }
