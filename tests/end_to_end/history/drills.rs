@@ -15,18 +15,18 @@ async fn is_drained(world: &World, region: &str) -> bool {
     status["drains"].as_array().unwrap().iter().any(|drain| drain["region"] == region && drain["practice"] == true)
 }
 
-const GUARD: &str = "guard: {min_requests: 50}\n";
+const GUARD: &str = "guard: {min_requests: 200}\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drill_that_goes_well_ends_after_its_time_with_a_report() {
     let world = World::start(GUARD, "").await;
     let load = Load::on(world.edge.address, "sid=east-1", "portal.example.com");
     load.more(300).await;
-    let dry = say(&world.edge, &["drill", "us-east", "--for", "3s", "--dry-run"]);
+    let dry = say(&world.edge, &["drill", "us-east", "--for", "8s", "--dry-run"]);
     assert_eq!(dry.code, 0, "{dry:?}");
     assert!(!is_drained(&world, "us-east").await);
 
-    let arguments = ["drill", "us-east", "--for", "3s", "--sessions", "move", "--by", "ann", "--reason", "quarterly"];
+    let arguments = ["drill", "us-east", "--for", "8s", "--sessions", "move", "--by", "ann", "--reason", "quarterly"];
     let done = tokio::task::block_in_place(|| say(&world.edge, &arguments));
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.out.starts_with("# Drill of us-east\n\n**passed: "), "{}", done.out);
@@ -39,8 +39,8 @@ async fn a_drill_that_goes_well_ends_after_its_time_with_a_report() {
     let report = &drills["drills"][0];
     assert_eq!((&report["ended"], &report["verdict"]), (&"time_up".into(), &"passed".into()));
     assert_eq!((&report["by"], &report["reason"]), (&"ann".into(), &"quarterly".into()));
-    assert!(report["during"]["requests"].as_u64().unwrap() > 50, "{report}");
-    assert!(report["orphaned_requests"].as_u64().unwrap() > 50, "{report}");
+    assert!(report["during"]["requests"].as_u64().unwrap() > 200, "{report}");
+    assert!(report["orphaned_requests"].as_u64().unwrap() > 200, "{report}");
     assert!(report["mean_latency_during_ms"].as_f64().unwrap() > 0.0, "{report}");
     assert_eq!(std::fs::read_dir(world.edge.file("run/drills")).unwrap().count(), 2, "Markdown and JSON");
     let history = say(&world.edge, &["history"]);
