@@ -8,7 +8,6 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -28,8 +27,8 @@ pub enum Passage {
     Free,
     /// It has gone ahead. The others wait until this is told how it ended, or dropped.
     Ahead(GoesAhead),
-    /// It has waited so long for another, which was answered.
-    Followed(Duration),
+    /// It has waited for another, which was answered.
+    Followed,
     /// It has waited for as long as one waits, and goes all the same.
     TimedOut,
 }
@@ -64,14 +63,19 @@ impl SessionGate {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Gets a request of the session with `key` through that is about to go to `place`. `was_moved` says that it is not where it
+    /// What the request of the session with `key` crosses that is about to go to `place`.
+    #[must_use]
+    pub fn crossing(&self, key: &[u8], place: impl Hash) -> Crossing {
+        Crossing { session: self.secret.hash(key), place: self.secret.hash(place) }
+    }
+
+    /// Gets a request through. `was_moved` says that it is not where it
     /// was before, as far as is known without the gate's own memory.
-    pub async fn pass(self: &Arc<Self>, key: &[u8], place: impl Hash, was_moved: bool) -> Passage {
-        let crossing = Crossing { session: self.secret.hash(key), place: self.secret.hash(place) };
+    pub async fn pass(self: &Arc<Self>, crossing: Crossing, was_moved: bool) -> Passage {
         let is_trusted = !was_moved && self.rules.sessions == GatedSessions::Moved;
         let (gate, woken) = self.made.get_or_init(|| self.make());
-        let (began, mut has_waited) = (clock::elapsed(), false);
-        let last = began.saturating_add(self.rules.wait);
+        let mut has_waited = false;
+        let last = clock::elapsed().saturating_add(self.rules.wait);
         loop {
             // Registered before the look, so that nobody leaves in between unheard.
             let leaves = woken[gate.stripe_of(crossing.session)].notified();
@@ -79,7 +83,7 @@ impl SessionGate {
             leaves.as_mut().enable();
             let now = clock::elapsed();
             match gate.enter(crossing, is_trusted, now) {
-                Entry::Open if has_waited => return Passage::Followed(now.saturating_sub(began)),
+                Entry::Open if has_waited => return Passage::Followed,
                 Entry::Open => return Passage::Free,
                 Entry::Ahead(ticket) => {
                     return Passage::Ahead(GoesAhead { gate: Arc::clone(self), ticket: Some(ticket) });
@@ -154,6 +158,7 @@ impl fmt::Debug for GoesAhead {
 mod tests {
     use super::*;
     use std::num::NonZeroU32;
+    use std::time::Duration;
 
     fn gate(sessions: GatedSessions, wait: Duration) -> Arc<SessionGate> {
         let rules = GateRules { sessions, wait, stripes: NonZeroU32::MIN.saturating_add(9), ..GateRules::default() };
@@ -163,11 +168,13 @@ mod tests {
     #[tokio::test]
     async fn seven_wait_for_the_first() {
         let gate = gate(GatedSessions::Moved, Duration::from_mins(1));
-        let Passage::Ahead(first) = gate.pass(b"east-1", "west", true).await else { panic!() };
+        let Passage::Ahead(first) = gate.pass(gate.crossing(b"east-1", "west"), true).await else { panic!() };
         let others: Vec<_> = (0..7)
             .map(|_| {
                 let gate = Arc::clone(&gate);
-                tokio::spawn(async move { matches!(gate.pass(b"east-1", "west", true).await, Passage::Followed(_)) })
+                tokio::spawn(async move {
+                    matches!(gate.pass(gate.crossing(b"east-1", "west"), true).await, Passage::Followed)
+                })
             })
             .collect();
         tokio::task::yield_now().await;
@@ -176,16 +183,16 @@ mod tests {
         for other in others {
             assert!(other.await.unwrap());
         }
-        assert!(matches!(gate.pass(b"east-1", "west", true).await, Passage::Free));
+        assert!(matches!(gate.pass(gate.crossing(b"east-1", "west"), true).await, Passage::Free));
     }
 
     #[tokio::test]
     async fn where_the_first_is_dropped_the_next_goes_ahead() {
         let gate = gate(GatedSessions::Moved, Duration::from_mins(1));
-        let first = gate.pass(b"east-1", "west", true).await;
+        let first = gate.pass(gate.crossing(b"east-1", "west"), true).await;
         let next = {
             let gate = Arc::clone(&gate);
-            tokio::spawn(async move { gate.pass(b"east-1", "west", true).await })
+            tokio::spawn(async move { gate.pass(gate.crossing(b"east-1", "west"), true).await })
         };
         tokio::task::yield_now().await;
         drop(first);
@@ -195,8 +202,8 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_longer_than_that() {
         let gate = gate(GatedSessions::Moved, Duration::from_millis(20));
-        let first = gate.pass(b"east-1", "west", true).await;
-        let second = gate.pass(b"east-1", "west", true).await;
+        let first = gate.pass(gate.crossing(b"east-1", "west"), true).await;
+        let second = gate.pass(gate.crossing(b"east-1", "west"), true).await;
         assert!(matches!(second, Passage::Ahead(_) | Passage::TimedOut), "{second:?}");
         drop(first);
     }
@@ -204,10 +211,13 @@ mod tests {
     #[tokio::test]
     async fn who_was_not_moved_is_not_held_unless_all_are() {
         let moved = gate(GatedSessions::Moved, Duration::from_mins(1));
-        assert!(matches!(moved.pass(b"east-1", "one", false).await, Passage::Free));
-        assert!(matches!(moved.pass(b"east-1", "two", false).await, Passage::Ahead(_)), "it was at one before");
+        assert!(matches!(moved.pass(moved.crossing(b"east-1", "one"), false).await, Passage::Free));
+        assert!(
+            matches!(moved.pass(moved.crossing(b"east-1", "two"), false).await, Passage::Ahead(_)),
+            "it was at one before"
+        );
         let all = gate(GatedSessions::All, Duration::from_mins(1));
-        assert!(matches!(all.pass(b"east-1", "one", false).await, Passage::Ahead(_)));
+        assert!(matches!(all.pass(all.crossing(b"east-1", "one"), false).await, Passage::Ahead(_)));
         let none = GateRules { sessions: GatedSessions::None, ..GateRules::default() };
         assert!(SessionGate::new(none, HashKey::fresh()).is_none());
     }

@@ -33,16 +33,14 @@ impl Proxy {
         };
         let server = service.balance.by.is_keyed().then(|| active.server().address());
         let place = Place { region: active.server().region(), server };
-        let passing = self.with_facts(live, head, "", context, |facts| {
-            let key = sessions.key_of(facts).map(<[u8]>::to_vec);
-            key.map(|key| async move { gate.pass(&key, place, was_moved).await })
-        });
-        let Some(passing) = passing else { return };
-        let passage = passing.await;
+        let crossing = self
+            .with_facts(live, head, "", context, |facts| sessions.key_of(facts).map(|key| gate.crossing(key, place)));
+        let Some(crossing) = crossing else { return };
+        let passage = gate.pass(crossing, was_moved).await;
         let counted = match &passage {
             Passage::Free => None,
             Passage::Ahead(_) => Some(GatePassage::Ahead),
-            Passage::Followed(_) => Some(GatePassage::Followed),
+            Passage::Followed => Some(GatePassage::Followed),
             Passage::TimedOut => Some(GatePassage::TimedOut),
         };
         if let Some(counted) = counted {

@@ -42,7 +42,7 @@ static RULES: Record = Record {
             Form::Scalar(Scalar::Count { least: 1, most: MOST }),
             Or("20"),
             "50",
-            "Of how many attempts within the window, at the least.",
+            "Of how many attempts within the window, at the least. So many failures in a row (ten at the least) open it too.",
         ),
         Key::new(
             "window",

@@ -179,8 +179,9 @@ impl PoolState {
     /// The server for the next attempt of a request that has this `key`: an open one without those in `tried`, as
     /// `balancing` says. Where too few are open, ejections are ignored.
     ///
-    /// Where no open one is left it is a healthy one that is ejected, and at the last an unhealthy one: a request comes here because the pool had a healthy server
-    /// a moment ago ([`PoolState::any_healthy`]), and then an attempt is better than an error. `None` only where every
+    /// Where no open one is left it is a healthy one that is ejected, and at the last an unhealthy one: a request comes here
+    /// because the pool had a healthy server a moment ago ([`PoolState::any_healthy`]), and then an attempt is better than an
+    /// error. `None` only where every
     /// server was tried or has as many requests as it may have, or none is there. Of attempts that are made at the same
     /// moment none sees the others: together they may exceed a bound on load by one for each thread.
     #[must_use]
