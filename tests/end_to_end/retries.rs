@@ -221,16 +221,18 @@ async fn a_kept_connection_that_ends_costs_nobody_anything() {
 async fn connections_are_parted_with_when_they_are_old() {
     let block = Block::new();
     let server = Odd::start(at(&block, 2), Manner::Few(usize::MAX)).await;
-    let mut world = World::start(&block, &[server.address], "    timeouts: {connection_age: 400ms}\n").await;
+    // Whatever a probe on a busy machine finds: connections from before a fall are left where they are.
+    let more = "    timeouts: {connection_age: 400ms}\n    health: {fall: 100}\n";
+    let mut world = World::start(&block, &[server.address], more).await;
     let is_last = |head: &String| head.contains("connection: close");
-    let connections = eventually("two connections that were used for their time", async || {
+    let connections = eventually("a third connection", async || {
         assert_eq!(world.send("GET", "/", &[], "").await.status, 200);
-        let ends = |requests: &&Vec<String>| requests.len() > 1 && requests.last().is_some_and(is_last);
-        Some(server.connections()).filter(|connections| connections.iter().filter(ends).count() >= 2)
+        Some(server.connections()).filter(|connections| connections.len() == 3)
     })
     .await;
-    for requests in connections.iter().filter(|requests| !requests.is_empty()) {
-        let (_, others) = requests.split_last().unwrap();
+    for requests in &connections[..2] {
+        let (last, others) = requests.split_last().unwrap();
+        assert!(!others.is_empty() && is_last(last), "it was used for its time, and ends with a word: {connections:?}");
         assert!(!others.iter().any(is_last), "nothing is sent on a connection behind what says that it ends");
     }
 }

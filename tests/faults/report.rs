@@ -8,27 +8,23 @@ use std::path::{Path, PathBuf};
 
 mod page;
 
-/// The results of all scenarios that were ever run: those that are run now replace their own, and the others stay.
+/// The results of all scenarios that were ever run: those that are run now replace their own, and the others stay, also those
+/// that another run beside this one adds.
 pub struct Results {
     page: PathBuf,
     data: PathBuf,
-    all: Value,
+    /// What this run found.
+    own: Map<String, Value>,
 }
 
 impl Results {
     /// Those beside a page.
     pub fn open(page: &Path) -> Self {
-        let data = page.with_extension("json");
-        let kept = std::fs::read_to_string(&data).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
-        let all = kept.filter(Value::is_object).unwrap_or_else(|| json!({}));
-        Self { page: page.to_owned(), data, all }
+        Self { page: page.to_owned(), data: page.with_extension("json"), own: Map::new() }
     }
 
     fn scenario(&mut self, name: &str) -> &mut Map<String, Value> {
-        let entry = &mut self.all["scenarios"][name];
-        if !entry.is_object() {
-            *entry = json!({"left_out": null, "proxies": {}});
-        }
+        let entry = self.own.entry(name).or_insert_with(|| json!({"left_out": null, "proxies": {}}));
         entry.as_object_mut().unwrap()
     }
 
@@ -60,8 +56,21 @@ impl Results {
 
     /// Writes both files.
     pub fn write(&self) {
-        let text = serde_json::to_string_pretty(&self.all).unwrap() + "\n";
-        for (path, text) in [(&self.data, text), (&self.page, page::page(&self.all, ALL))] {
+        let kept = std::fs::read_to_string(&self.data).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        let mut all = kept.filter(Value::is_object).unwrap_or_else(|| json!({}));
+        for (name, entry) in &self.own {
+            let old = &mut all["scenarios"][name];
+            if !old.is_object() {
+                *old = json!({"proxies": {}});
+            }
+            old["left_out"] = entry["left_out"].clone();
+            // Only what ran through it is replaced: other proxies may have been put through it at another time.
+            for (proxy, found) in entry["proxies"].as_object().into_iter().flatten() {
+                old["proxies"][proxy] = found.clone();
+            }
+        }
+        let text = serde_json::to_string_pretty(&all).unwrap() + "\n";
+        for (path, text) in [(&self.data, text), (&self.page, page::page(&all, ALL))] {
             if let Err(error) = std::fs::write(path, text) {
                 eprintln!("faults: {}: {error}", path.display());
             }

@@ -1,6 +1,7 @@
 //! An hour of everything at once, with faults by chance: what leaks shows, and what is counted adds up.
 
 mod faults;
+mod feed;
 mod process;
 
 use super::{Running, Scenario, say_unknown};
@@ -14,6 +15,7 @@ use crate::support::steady::{self, Steady, Target};
 use crate::table::Service;
 use crate::town::Town;
 use faults::Trouble;
+use feed::Listeners;
 use process::{Sample, Samples};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -22,7 +24,7 @@ use tokio::net::TcpListener;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "soak",
-    about: "an hour of requests and WebSockets, with faults by chance, edits of the table and drains all the while",
+    about: "an hour of requests, WebSockets and feeds of events, with faults by chance, edits of the table and drains all the while",
     needs_black_holes: true,
     seeds: 1,
     run: |run| -> Running<'_> { Box::pin(soak(run)) },
@@ -33,6 +35,9 @@ const MIX: Mix = Mix { rate: 300.0, homes: [1, 1, 1], sessions: 0.7, sessions_ea
 
 /// WebSockets that are open all the while.
 const STREAMS: usize = 6;
+
+/// Those who listen to events all the while.
+const LISTENERS: usize = 6;
 
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_secs(10);
@@ -46,15 +51,19 @@ async fn soak(run: &Run<'_>) -> Findings {
     let service = Service::usual();
     let mut town = Town::start(run.ground, [3, 3, 3], Behaviour::default()).await;
     let listener = TcpListener::bind(SocketAddr::new(IpAddr::V4(run.ground.address(110, 1)), 8080)).await.unwrap();
-    let sockets = steady::echo_section(listener.local_addr().unwrap());
+    let mut more = steady::echo_section(listener.local_addr().unwrap());
     let echo = tokio::spawn(steady::echo(listener));
+    let listener = TcpListener::bind(SocketAddr::new(IpAddr::V4(run.ground.address(111, 1)), 8080)).await.unwrap();
+    more.push_str(&feed::section(listener.local_addr().unwrap()));
+    let feeds = tokio::spawn(feed::serve(listener));
     let pools = [0, 1, 2].map(|region| town.addresses(region).iter().map(ToString::to_string).collect());
-    let proxy = Proxy::start_with(run.ground, &pools, &service, &sockets).await;
+    let proxy = Proxy::start_with(run.ground, &pools, &service, &more).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut streams = Steady::new();
     for _ in 0..STREAMS {
         streams.visit(steady::Kind::WebSocket, Target::plain(proxy.address), "sockets");
     }
+    let listeners = Listeners::start(proxy.address, LISTENERS);
     let before = proxy.tries().await;
     let load = Load::start(proxy.address, MIX, run.seed.into());
     let faults_began = now();
@@ -64,7 +73,7 @@ async fn soak(run: &Run<'_>) -> Findings {
     let began = Instant::now();
     while began.elapsed() < run.soak {
         let next = Instant::now() + LOOK;
-        trouble.go_on(run.ground, &mut town, &proxy, &service, &sockets).await;
+        trouble.go_on(run.ground, &mut town, &proxy, &service, &more).await;
         samples.add(began.elapsed(), Sample::of(proxy.id()));
         tokio::time::sleep(next.saturating_duration_since(Instant::now())).await;
     }
@@ -73,6 +82,7 @@ async fn soak(run: &Run<'_>) -> Findings {
 
     let records = load.stop().await;
     let streams = streams.stop().await;
+    let heard = listeners.stop().await;
     // What is on its way in the edge is counted when it is over.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let requests = records.len();
@@ -82,6 +92,7 @@ async fn soak(run: &Run<'_>) -> Findings {
     let ledger = town.take_ledger();
     town.end().await;
     echo.abort();
+    feeds.abort();
     let taken = Taken { records, ledger, tries, faults_began };
 
     let mut findings = Findings::default();
@@ -89,6 +100,7 @@ async fn soak(run: &Run<'_>) -> Findings {
     let [first, last] = samples.first_and_last(run.soak);
     findings.figure("minutes", "", run.soak.as_secs_f64() / 60.0, Worst::Low);
     findings.figure("messages over WebSockets", "", messages(&streams), Worst::Low);
+    findings.figure("events heard", "", heard.events as f64, Worst::Low);
     for (what, unit, first, last, more) in [
         ("memory", "MiB", first.memory, last.memory, MORE_MEMORY),
         ("file handles", "", first.files, last.files, MORE_FILES),
@@ -101,6 +113,7 @@ async fn soak(run: &Run<'_>) -> Findings {
     let stuck = summary.failures.get("stuck").copied().unwrap_or(0);
     findings.check("requests without any answer", stuck as f64, Bound::AtMost(0.0));
     findings.check("WebSockets that failed", streams.failures.len() as f64, Bound::AtMost(0.0));
+    findings.check("feeds of events that broke off", heard.failures.len() as f64, Bound::AtMost(0.0));
     findings.check(
         "answers that the edge counts and nobody got",
         unexplained(&taken.records, &counted),
@@ -109,7 +122,8 @@ async fn soak(run: &Run<'_>) -> Findings {
     findings.notes.push(trouble.said());
     let words: Vec<_> = counted.iter().map(|(class, count)| format!("{count} × {class}")).collect();
     findings.notes.push(format!("the edge counts {}", words.join(", ")));
-    findings.notes.extend(streams.failures.iter().take(3).cloned());
+    findings.notes.push(samples.said(run.soak));
+    findings.notes.extend(streams.failures.iter().chain(&heard.failures).take(3).cloned());
     say_unknown(&mut findings, &service);
     findings
 }

@@ -44,6 +44,19 @@ impl Samples {
         let last = middle(self.0.iter().filter(|(at, _)| *at >= all - all / 6));
         [first, last]
     }
+
+    /// The memory of each sixth, in words: what climbs is told from what comes and goes.
+    pub(super) fn said(&self, all: Duration) -> String {
+        let sixths = (0..6).map(|nth| {
+            let span = all / 6 * nth..all / 6 * (nth + 1);
+            let memory: Vec<f64> =
+                self.0.iter().filter(|(at, _)| span.contains(at)).map(|(_, sample)| sample.memory).collect();
+            let least = memory.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = memory.iter().copied().fold(0.0, f64::max);
+            format!("{least:.0} to {most:.0}")
+        });
+        format!("memory by sixths of the time, in MiB: {}", sixths.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// The median of each: what a fault needs for a while is no leak.
