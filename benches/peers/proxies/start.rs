@@ -1,0 +1,215 @@
+//! From a job to processes that do it.
+
+use super::Kind;
+use super::scene::{Ground, Scene, rules};
+use crate::countries::{self, COUNTRIES};
+use crate::machine;
+use crate::template::Values;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a proxy may take until it serves: large tables take a while.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A proxy that runs; it ends when this is dropped. With a hop it is two.
+pub struct Proxy {
+    /// Which one.
+    pub kind: Kind,
+    /// Where visitors reach it.
+    pub address: SocketAddr,
+    /// Where operators do.
+    pub admin: SocketAddr,
+    children: Vec<Child>,
+    /// The files of each of its processes; the first one is what visitors reach.
+    directories: Vec<TempDir>,
+}
+
+impl Proxy {
+    /// Starts it on a core, and waits until it serves.
+    ///
+    /// # Errors
+    /// What it said when it did not.
+    pub fn start(kind: &Kind, scene: &Scene, ground: &Ground, core: usize) -> Result<Self, String> {
+        let (address, admin) = (free(), free());
+        let mut proxy = Self { kind: kind.clone(), address, admin, children: Vec::new(), directories: Vec::new() };
+        let behind = scene.hop.then(free);
+        proxy.launch(scene, ground, core, [address, admin], behind)?;
+        if let Some(behind) = behind {
+            let alone = Scene { tls: false, http2: false, ..scene.clone() };
+            proxy.launch(&alone, ground, core, [behind, free()], None)?;
+        }
+        if let Some(behind) = behind {
+            proxy.wait(behind, &Scene { hop: false, tls: false, http2: false, ..scene.clone() })?;
+        }
+        proxy.wait(address, scene)?;
+        Ok(proxy)
+    }
+
+    fn launch(
+        &mut self,
+        scene: &Scene,
+        ground: &Ground,
+        core: usize,
+        [address, admin]: [SocketAddr; 2],
+        behind: Option<SocketAddr>,
+    ) -> Result<(), String> {
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let arguments = configure(&self.kind, scene, ground, directory.path(), [address, admin], behind)?;
+        let program = self.kind.program().ok_or("not installed")?;
+        let log = std::fs::File::create(directory.path().join("process.log")).map_err(|error| error.to_string())?;
+        let mut command = Command::new("setpriv");
+        // Ends with this program, however that ends.
+        command.args(["--pdeathsig", "TERM", "taskset", "-c", &core.to_string()]).arg(program).args(arguments);
+        command.current_dir(directory.path()).stdin(Stdio::null());
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        self.children.push(command.spawn().map_err(|error| error.to_string())?);
+        self.directories.push(directory);
+        Ok(())
+    }
+
+    fn wait(&mut self, address: SocketAddr, scene: &Scene) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if serves(address, scene) {
+                return Ok(());
+            }
+            let has_ended = self.children.iter_mut().any(|child| !matches!(child.try_wait(), Ok(None)));
+            if has_ended || Instant::now() > deadline {
+                return Err(format!("{} does not serve:\n{}", self.kind.name(), self.log()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What its processes said so far.
+    pub fn log(&self) -> String {
+        let read = |name: &str, directory: &TempDir| std::fs::read_to_string(directory.path().join(name));
+        let logs = self.directories.iter().flat_map(|directory| {
+            ["process.log", "error.log"].iter().map(|name| read(name, directory).unwrap_or_default())
+        });
+        logs.collect::<Vec<_>>().join("\n")
+    }
+
+    /// All its processes.
+    pub fn processes(&self) -> Vec<u32> {
+        self.children.iter().flat_map(|child| machine::family(child.id())).collect()
+    }
+
+    /// The files of what visitors reach.
+    pub fn directory(&self) -> &Path {
+        self.directories[0].path()
+    }
+
+    /// Sends a signal to the process that was started first.
+    pub fn signal(&self, signal: Signal) {
+        signal_to(self.children[0].id(), signal);
+    }
+}
+
+fn signal_to(process: u32, signal: Signal) {
+    if let Some(id) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(id, signal);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let processes = self.processes();
+        for child in &mut self.children {
+            signal_to(child.id(), Signal::TERM);
+        }
+        let deadline = Instant::now() + Duration::from_secs(1);
+        for child in &mut self.children {
+            while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            if matches!(child.try_wait(), Ok(None)) {
+                // Those that it has started before it, so that none is left alone.
+                machine::family(child.id()).iter().rev().for_each(|process| signal_to(*process, Signal::KILL));
+                let _ = child.wait();
+            }
+        }
+        drop(processes);
+    }
+}
+
+/// An address that nobody has.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
+}
+
+/// Whether a request gets a good answer; with TLS or HTTP/2, whether a connection is taken.
+fn serves(address: SocketAddr, scene: &Scene) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    if scene.tls || scene.http2 {
+        return true;
+    }
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+    let request = "GET /account/0 HTTP/1.1\r\nHost: portal.example.com\r\nConnection: close\r\n\r\n";
+    let mut answer = [0; 12];
+    stream.write_all(request.as_bytes()).is_ok() && stream.read_exact(&mut answer).is_ok() && answer.ends_with(b" 200")
+}
+
+/// Writes its files; gives back its arguments.
+fn configure(
+    kind: &Kind,
+    scene: &Scene,
+    ground: &Ground,
+    directory: &Path,
+    [address, admin]: [SocketAddr; 2],
+    behind: Option<SocketAddr>,
+) -> Result<Vec<String>, String> {
+    let write = |name: &str, text: &str, values: &Values| {
+        let filled = values.fill(text).map_err(|why| format!("{name}: {why}"))?;
+        std::fs::write(directory.join(name), filled).map_err(|error| error.to_string())
+    };
+    let mut values = ground.values(scene, address, admin, behind);
+    let arguments: &[&str] = match kind {
+        Kind::Homeward(..) => {
+            write("homeward.yaml", include_str!("../configs/homeward.yaml"), &values)?;
+            write("routing.yaml", include_str!("../configs/routing.yaml"), &values)?;
+            &["run", "--config", "homeward.yaml"]
+        }
+        Kind::Nginx => {
+            let tls = if scene.tls { " ssl" } else { "" };
+            let http2 = if scene.http2 || scene.tls { " http2" } else { "" };
+            values.word("listen_options", format!("{tls}{http2}"));
+            write("nginx.conf", include_str!("../configs/nginx.conf"), &values)?;
+            &["-p", ".", "-c", "nginx.conf", "-e", "error.log"]
+        }
+        Kind::Haproxy => {
+            maps(scene, directory).map_err(|error| error.to_string())?;
+            write("haproxy.cfg", include_str!("../configs/haproxy.cfg"), &values)?;
+            &["-db", "-f", "haproxy.cfg"]
+        }
+        Kind::Envoy => {
+            write("envoy.yaml", include_str!("../configs/envoy.yaml"), &values)?;
+            &["-c", "envoy.yaml", "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "error"]
+        }
+        Kind::Loop => return Ok(vec!["loop".into(), address.to_string(), ground.server(0).to_string()]),
+        Kind::Splice => return Ok(vec!["splice".into(), address.to_string(), ground.server(0).to_string()]),
+    };
+    Ok(arguments.iter().map(|argument| (*argument).to_owned()).collect())
+}
+
+/// HAProxy's maps.
+fn maps(scene: &Scene, directory: &Path) -> std::io::Result<()> {
+    let (mut prefixes, mut homes, mut networks) = (String::new(), String::new(), String::new());
+    for region in 0..scene.regions {
+        writeln!(prefixes, "{} {}", countries::prefix(region), countries::region(region)).unwrap();
+    }
+    for (country, code) in COUNTRIES.iter().enumerate() {
+        let home = countries::region(countries::home(country, scene.regions));
+        writeln!(homes, "{code} {home}").unwrap();
+    }
+    rules(scene).for_each(|(network, region)| writeln!(networks, "{network} {region}").unwrap());
+    std::fs::write(directory.join("prefixes.map"), prefixes)?;
+    std::fs::write(directory.join("homes.map"), homes)?;
+    std::fs::write(directory.join("networks.map"), networks)
+}
