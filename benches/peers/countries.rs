@@ -13,6 +13,9 @@ pub const COUNTRIES: [&str; 60] = [
 /// The second byte of the first country's network.
 const FIRST: u8 = 10;
 
+/// A visitor whose home a rule of its own says.
+pub const PROBE: Ipv4Addr = Ipv4Addr::new(127, 250, 0, 1);
+
 /// The network of a country: all of 127.FIRST.0.0/16 and so on.
 pub fn network(country: usize) -> String {
     format!("127.{}.0.0/16", usize::from(FIRST) + country)

@@ -1,6 +1,10 @@
 //! What the kernel says of processes: their time on a core, their memory; and what machine this is.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
+
+/// Files that a process may have open, where it is let.
+const FILES: u64 = 65_536;
 
 /// A process and all that it has started.
 pub fn family(root: u32) -> Vec<u32> {
@@ -59,11 +63,25 @@ pub fn words() -> String {
 
 /// How many cores there are.
 pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    // Not those that this process may use: it may have left one to others.
+    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    processors.lines().filter(|line| line.starts_with("processor")).count().max(1)
 }
 
 /// Mean number of processes that wanted to run in the last minute.
 pub fn load_average() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0.0)
+}
+
+/// Lets processes have as many files open as they may; how many that is.
+pub fn raise_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit { current: Some(FILES), maximum: Some(FILES) };
+    if limit.current.is_none_or(|current| current >= FILES) || setrlimit(Resource::Nofile, all).is_ok() {
+        return FILES;
+    }
+    let most = limit.maximum.unwrap_or(FILES);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit });
+    most
 }

@@ -14,10 +14,14 @@ mod http2;
 mod load;
 mod machine;
 mod options;
+mod page;
+mod plot;
 mod proxies;
 mod ready;
+mod results;
 mod rounds;
 mod sheets;
+mod stage;
 mod statistics;
 mod table;
 mod template;
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
     match options::read(&arguments) {
         Ok(Asked::Usage) => {
             print!("{USAGE}");
-            sheets::all(false).iter().for_each(|sheet| println!("    {:<12} {}", sheet.name, sheet.about));
+            sheets::all(false, 10_000).iter().for_each(|sheet| println!("    {:<12} {}", sheet.name, sheet.about));
             ExitCode::SUCCESS
         }
         Ok(Asked::Run(options)) => rounds::run(&options),

@@ -47,7 +47,8 @@ pub fn bars(title: &str, unit: &str, groups: &[Group]) -> String {
     let mut y = TOP;
     for group in groups {
         if has_names {
-            writeln!(body, "<text class=\"group\" x=\"8\" y=\"{:.0}\">{}</text>", y + 14.0, escaped(&group.label)).unwrap();
+            writeln!(body, "<text class=\"group\" x=\"8\" y=\"{:.0}\">{}</text>", y + 14.0, escaped(&group.label))
+                .unwrap();
             y += ROW;
         }
         for bar in &group.bars {
@@ -73,7 +74,8 @@ fn draw(body: &mut String, bar: &Bar, y: f64, scale: f64) {
     let at = |value: f64| LEFT + value.max(0.0) * scale;
     let (top, middle) = (y + (ROW - BAR) / 2.0, y + ROW / 2.0);
     let text = middle + 4.5;
-    writeln!(body, "<text x=\"{:.0}\" y=\"{text:.1}\" text-anchor=\"end\">{}</text>", LEFT - 8.0, escaped(&bar.name)).unwrap();
+    writeln!(body, "<text x=\"{:.0}\" y=\"{text:.1}\" text-anchor=\"end\">{}</text>", LEFT - 8.0, escaped(&bar.name))
+        .unwrap();
     writeln!(
         body,
         "<rect class=\"{}\" x=\"{LEFT:.0}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{BAR:.0}\"/>",

@@ -1,6 +1,6 @@
 //! What was found, kept as JSON between runs. Pure, but for the files.
 
-use crate::sheets::{Sheet, Way};
+use crate::sheets::Way;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -93,7 +93,7 @@ pub fn columns(way: Way) -> &'static [Column] {
     ];
     match way {
         Way::Closed => CLOSED,
-        Way::Paced => PACED,
+        Way::Paced(_) => PACED,
         Way::Memory => MEMORY,
         Way::Reload => RELOAD,
     }
@@ -116,11 +116,5 @@ impl Results {
             Ok(text) => serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display())),
             Err(_) => Ok(Self::default()),
         }
-    }
-
-    /// Takes what was found for a sheet in the place of what was there. A run without peers is no comparison: other proxies'
-    /// rows of before stay out of it.
-    pub fn take(&mut self, sheet: &Sheet, found: Found) {
-        self.sheets.insert(sheet.name.to_owned(), found);
     }
 }

@@ -36,6 +36,11 @@ impl Table {
     }
 }
 
+/// A whole number.
+pub fn count(value: usize) -> String {
+    apart(&value.to_string())
+}
+
 /// A number with as many digits as tell something: three, but all of them before the point.
 pub fn number(value: f64) -> String {
     let size = value.abs();
@@ -46,16 +51,19 @@ pub fn number(value: f64) -> String {
         _ if size >= 1.0 => 2,
         _ => 3,
     };
-    let text = format!("{value:.digits$}");
-    // Thousands stand apart.
+    apart(&format!("{value:.digits$}"))
+}
+
+/// Thousands stand apart.
+fn apart(text: &str) -> String {
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
     let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
-    let mut apart = String::new();
+    let mut parts = String::new();
     for (nth, digit) in whole.chars().enumerate() {
         if nth > 0 && (whole.len() - nth).is_multiple_of(3) {
-            apart.push(',');
+            parts.push(',');
         }
-        apart.push(digit);
+        parts.push(digit);
     }
-    format!("{sign}{apart}{rest}")
+    format!("{sign}{parts}{rest}")
 }

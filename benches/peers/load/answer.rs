@@ -13,6 +13,8 @@ pub struct Head {
     pub body: Option<u64>,
     /// The region that served it, where the app says so.
     pub region: Option<usize>,
+    /// Whether the connection ends with it.
+    pub closes: bool,
 }
 
 /// Reads a head; `None` while its end has not come.
@@ -27,12 +29,15 @@ pub fn read(bytes: &[u8]) -> Result<Option<Head>, &'static str> {
         return Err("no HTTP");
     }
     let status = number(&bytes[9..end.min(12)]).ok_or("no status")?;
-    let mut head = Head { status: status as u16, length: end + 4, body: None, region: None };
+    let mut head = Head { status: status as u16, length: end + 4, body: None, region: None, closes: false };
     let mut rest = &bytes[..end + 2];
     while let Some(line_end) = memchr(b'\n', rest) {
         let line = &rest[..line_end.saturating_sub(1)];
         match line.first() {
-            Some(b'c' | b'C') => head.body = value(line, b"content-length").and_then(number).or(head.body),
+            Some(b'c' | b'C') => {
+                head.body = value(line, b"content-length").and_then(number).or(head.body);
+                head.closes |= value(line, b"connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
+            }
             Some(b'x' | b'X') => {
                 head.region = value(line, b"x-region").and_then(number).map(|region| region as usize).or(head.region);
             }

@@ -55,6 +55,8 @@ struct Visitor {
     waits_for_room: bool,
     /// Whether it has become a WebSocket.
     is_upgraded: bool,
+    /// Whether its connection ends with the answer that it gets.
+    closes: bool,
 }
 
 /// All visitors.
@@ -86,6 +88,7 @@ impl<'a> Load<'a> {
             head: Vec::new(),
             waits_for_room: false,
             is_upgraded: false,
+            closes: false,
         });
         Self {
             plan,
@@ -149,7 +152,7 @@ impl<'a> Load<'a> {
         let target: SocketAddr = self.plan.target;
         let visitor = &mut self.visitors[number];
         visitor.head.clear();
-        visitor.is_upgraded = false;
+        (visitor.is_upgraded, visitor.closes) = (false, false);
         // The time of a visitor that connects for each request begins here.
         visitor.due = self.meter.now();
         match Wire::connect(countries::address(number), target, self.tls.as_ref()) {
@@ -311,6 +314,7 @@ impl<'a> Load<'a> {
             }
             let wanted = visitor.requests[visitor.turn % visitor.requests.len()].region;
             check(&head, self.plan.download as u64, wanted)?;
+            visitor.closes = head.closes;
             visitor.state = State::Body(head.body.unwrap_or(0));
         }
         let State::Body(left) = visitor.state else { return Err("an answer to nothing".into()) };
@@ -324,7 +328,7 @@ impl<'a> Load<'a> {
         if self.plan.holds {
             self.visitors[number].state = State::Held;
             self.settled += 1;
-        } else if self.plan.reconnects {
+        } else if self.plan.reconnects || self.visitors[number].closes {
             self.visitors[number].wire = None;
             self.connect(number);
         } else {

@@ -45,6 +45,11 @@ impl Kind {
         }
     }
 
+    /// Whether it does nothing but pass things on.
+    pub fn is_floor(&self) -> bool {
+        matches!(self, Self::Loop | Self::Splice)
+    }
+
     /// The program; `None` where it is not installed.
     pub fn program(&self) -> Option<PathBuf> {
         match self {

@@ -1,7 +1,7 @@
 //! What a proxy is to do, and the values that its configuration gets for it.
 
 use super::places::Places;
-use crate::countries::{self, COUNTRIES};
+use crate::countries::{self, COUNTRIES, PROBE};
 use crate::template::Values;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +27,10 @@ pub struct Scene {
     pub rules: usize,
     /// Whether requests go through a second proxy, in front of the servers.
     pub hop: bool,
+    /// Whether tables are changed while it runs.
+    pub reloads: bool,
+    /// Whether this is the other one of two tables.
+    pub is_new: bool,
 }
 
 impl Scene {
@@ -42,12 +46,19 @@ impl Scene {
             regions: 1,
             rules: 0,
             hop: false,
+            reloads: false,
+            is_new: false,
         }
     }
 
     /// The whole job, with three regions.
     pub fn whole() -> Self {
         Self { is_whole: true, regions: 3, ..Self::plain() }
+    }
+
+    /// The region that its table has for the one visitor that a rule of its own means.
+    pub fn probe_region(&self) -> usize {
+        if self.is_new { 2 } else { 1 }
     }
 }
 
@@ -98,8 +109,8 @@ impl Ground {
             .word("hop_key", self.hop_key.display())
             .word("modules", self.modules.display())
             .word("files", self.files)
-            // Each has two ends.
-            .word("connections", self.files / 2 - 100)
+            // Each has two ends, and there are listeners and checks.
+            .word("connections", self.files / 2 - 500)
             // The first of two edges stands elsewhere.
             .word("region", countries::region(if scene.hop && edge.is_none() { HOP } else { 0 }))
             .flag("whole", scene.is_whole)
@@ -149,8 +160,11 @@ impl Ground {
 /// The rules that meet nobody: networks of 10.0.0.0/8 and the region of each.
 pub fn rules(scene: &Scene) -> impl Iterator<Item = (String, String)> {
     let regions = scene.regions;
-    (0..scene.rules).map(move |nth| {
+    let of_probe = (format!("{PROBE}/32"), countries::region(scene.probe_region()));
+    let others = (0..scene.rules).map(move |nth| {
         let network = format!("10.{}.{}.{}/28", nth >> 12 & 255, nth >> 4 & 255, (nth & 15) << 4);
-        (network, countries::region(nth % regions))
-    })
+        // In the other table each has another region.
+        (network, countries::region((nth + usize::from(scene.is_new)) % regions))
+    });
+    others.chain((scene.reloads).then_some(of_probe))
 }

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -101,14 +101,42 @@ impl Proxy {
         self.children.iter().flat_map(|child| machine::family(child.id())).collect()
     }
 
-    /// The files of what visitors reach.
-    pub fn directory(&self) -> &Path {
-        self.directories[0].path()
+    /// Writes the files of another table beside those that are in use.
+    ///
+    /// # Errors
+    /// Where that cannot be done.
+    pub fn prepare(&self, scene: &Scene, ground: &Ground) -> Result<Change, String> {
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        configure(&self.kind, scene, ground, directory.path(), [self.address, self.admin], None)?;
+        let (file, signal) = match self.kind {
+            Kind::Homeward(..) => ("routing.yaml", None),
+            Kind::Nginx => ("nginx.conf", Some(Signal::HUP)),
+            Kind::Haproxy => ("networks.map", Some(Signal::USR2)),
+            Kind::Envoy | Kind::Loop | Kind::Splice => return Err("has no tables".into()),
+        };
+        let new = self.directories[0].path().join("new");
+        std::fs::copy(directory.path().join(file), &new).map_err(|error| error.to_string())?;
+        Ok(Change { new, file: self.directories[0].path().join(file), signal, process: self.children[0].id() })
     }
+}
 
-    /// Sends a signal to the process that was started first.
-    pub fn signal(&self, signal: Signal) {
-        signal_to(self.children[0].id(), signal);
+/// A table that can go live.
+pub struct Change {
+    new: PathBuf,
+    file: PathBuf,
+    signal: Option<Signal>,
+    process: u32,
+}
+
+impl Change {
+    /// Puts it in the place of the one before, and tells the proxy where it does not look by itself.
+    ///
+    /// # Errors
+    /// Where that cannot be done.
+    pub fn carry_out(self) -> Result<(), String> {
+        std::fs::rename(&self.new, &self.file).map_err(|error| error.to_string())?;
+        self.signal.into_iter().for_each(|signal| signal_to(self.process, signal));
+        Ok(())
     }
 }
 
@@ -120,7 +148,6 @@ fn signal_to(process: u32, signal: Signal) {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        let processes = self.processes();
         for child in &mut self.children {
             signal_to(child.id(), Signal::TERM);
         }
@@ -135,7 +162,6 @@ impl Drop for Proxy {
                 let _ = child.wait();
             }
         }
-        drop(processes);
     }
 }
 
@@ -186,7 +212,8 @@ fn configure(
         Kind::Haproxy => {
             maps(scene, directory).map_err(|error| error.to_string())?;
             write("haproxy.cfg", include_str!("../configs/haproxy.cfg"), &values)?;
-            &["-db", "-f", "haproxy.cfg"]
+            // A master that can be told of new files where they change.
+            if scene.reloads { &["-W", "-db", "-f", "haproxy.cfg"] } else { &["-db", "-f", "haproxy.cfg"] }
         }
         Kind::Envoy => {
             write("envoy.yaml", include_str!("../configs/envoy.yaml"), &values)?;

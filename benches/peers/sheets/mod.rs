@@ -2,18 +2,28 @@
 
 use crate::load::plan::{Homes, Plan, Protocol};
 use crate::proxies::{HOP, Scene};
+use crate::table::count;
 
 /// How a sheet is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// The next request as soon as the last one is answered.
     Closed,
-    /// At these shares of what each proxy can do, in percent: times.
-    Paced(&'static [u32]),
+    /// At a constant rate, answered or not.
+    Paced(&'static [Pace]),
     /// How much memory connections take.
     Memory,
     /// A new table meanwhile.
     Reload,
+}
+
+/// A constant rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// A share of what each proxy can do, in percent.
+    Share(u32),
+    /// The same for all: requests a second.
+    Rate(u32),
 }
 
 /// A sheet.
@@ -31,6 +41,13 @@ pub struct Sheet {
     pub rounds: usize,
     /// Seconds.
     pub seconds: f64,
+}
+
+impl Sheet {
+    /// Whether its rows need the names of their points.
+    pub fn has_names(&self) -> bool {
+        self.points.len() > 1 || matches!(self.way, Way::Paced(_))
+    }
 }
 
 /// One thing that is measured.
@@ -81,8 +98,8 @@ fn sheet(name: &'static str, about: &'static str, points: Vec<Point>) -> Sheet {
     Sheet { name, about, way: Way::Closed, points, rounds: 7, seconds: 1.5 }
 }
 
-/// All of them, in the order of the page. Where it is quick, numbers are small.
-pub fn all(is_quick: bool) -> Vec<Sheet> {
+/// All of them, in the order of the page, with at most so many connections. Where it is quick, numbers are small.
+pub fn all(is_quick: bool, most: usize) -> Vec<Sheet> {
     let long = |sheet: Sheet| Sheet { seconds: 3.0, ..sheet };
     let mut sheets = vec![
         long(sheet(
@@ -101,15 +118,15 @@ pub fn all(is_quick: bool) -> Vec<Sheet> {
             vec![point("whole, logs", Scene { logs: true, ..Scene::whole() }, whole())],
         )),
         Sheet {
-            way: Way::Paced(&[50, 80]),
+            way: Way::Paced(&[Pace::Share(50), Pace::Share(80), Pace::Rate(8000)]),
             ..long(sheet(
                 "latency",
-                "the whole job at a constant rate, half and four fifths of what each proxy can do: times from when a request was due",
+                "the whole job at constant rates, half and four fifths of what each proxy can do and one that all can: times from when a request was due",
                 vec![point("whole", Scene::whole(), whole())],
             ))
         },
         sheet("sizes", "plain forwarding of bodies of other sizes, down and up", sizes(is_quick)),
-        sheet("connections", "the whole job over other numbers of connections", connections(is_quick)),
+        sheet("connections", "the whole job over other numbers of connections", connections(is_quick, most)),
         sheet(
             "new",
             "the whole job, a new connection for each request",
@@ -156,7 +173,7 @@ pub fn all(is_quick: bool) -> Vec<Sheet> {
                 "a new table of 100,000 rules under full load: times before and meanwhile",
                 vec![point(
                     "100,000 rules",
-                    Scene { rules: if is_quick { 1000 } else { 100_000 }, ..Scene::whole() },
+                    Scene { rules: if is_quick { 1000 } else { 100_000 }, reloads: true, ..Scene::whole() },
                     whole(),
                 )],
             )
@@ -185,12 +202,10 @@ fn sizes(is_quick: bool) -> Vec<Point> {
     down.into_iter().chain(up).collect()
 }
 
-fn connections(is_quick: bool) -> Vec<Point> {
-    let most = if is_quick { [1, 64, 200, 500] } else { [1, 64, 1000, 10_000] };
-    let of = |connections: usize| {
-        point(crate::table::number(connections as f64), Scene::whole(), Plan { connections, ..whole() })
-    };
-    most.map(of).to_vec()
+fn connections(is_quick: bool, most: usize) -> Vec<Point> {
+    let numbers = if is_quick { [1, 64, 200, 500] } else { [1, 64, 1000, most.min(10_000)] };
+    let of = |connections: usize| point(count(connections), Scene::whole(), Plan { connections, ..whole() });
+    numbers.map(of).to_vec()
 }
 
 fn tls() -> Vec<Point> {
@@ -209,10 +224,8 @@ fn http2() -> Vec<Point> {
 }
 
 fn rules(is_quick: bool) -> Vec<Point> {
-    let most = if is_quick { 1000 } else { 100_000 };
-    let of = |rules: usize| {
-        point(format!("{} rules", crate::table::number(rules as f64)), Scene { rules, ..Scene::whole() }, whole())
-    };
+    let most = if is_quick { 2000 } else { 100_000 };
+    let of = |rules: usize| point(format!("{} rules", count(rules)), Scene { rules, ..Scene::whole() }, whole());
     [10, 1000, most].into_iter().map(of).collect()
 }
 

@@ -1,4 +1,4 @@
-use crate::table::{Table, number};
+use crate::table::{Table, count, number};
 
 #[test]
 fn numbers_tell_three_digits() {
@@ -13,6 +13,7 @@ fn numbers_tell_three_digits() {
         (-1500.0, "-1,500"),
         (f64::NAN, "–"),
     ];
+    assert_eq!([count(64), count(10_000)], ["64", "10,000"]);
     cases.iter().for_each(|(value, text)| assert_eq!(number(*value), *text));
 }
 
