@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes sure that what building (build), testing (tests), the long tests (heavy), those with faults (faults), the comparison with
-# others (bench), what operations expect (operations), the tests with real apps (apps), those of the status page (page) or the suites that others wrote (conformance) need is
-# there: installs Debian's packages where it may, and says what to install where it may not.
+# Makes sure that what building (build), testing (tests), the long tests (heavy), those with faults (faults), the comparison with others
+# (bench), what operations expect (operations), the tests with real apps (apps), those of the status page (page) or the suites that
+# others wrote (conformance) need is there: installs Debian's packages where it may, and says what to install where it may not.
 set -eu
 
 need=${1:-build}

@@ -35,7 +35,7 @@ Measures this proxy beside others.
     peers run [SHEET...] [--homeward [NAME=]PATH]... [--against nginx,haproxy,envoy,splice,loop | none]
               [--rounds 7] [--seconds 2] [--quick] [--cores PROXY,LOAD,APPS] [--page docs/performance.md]
 
-Without a sheet all of them are run. --homeward may be given several times, to hold builds against each other. Nothing is
+Without a sheet all of them are run but the last one. --homeward may be given several times, to hold builds against each other. Nothing is
 written without --page. Sheets:
 ";
 

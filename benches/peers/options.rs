@@ -34,7 +34,7 @@ pub enum Asked {
 /// How sheets are run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Which ones, by name; all where there is none.
+    /// Which ones, by name; all but the extra ones where there is none.
     pub sheets: Vec<String>,
     /// Builds of this project's proxy, each with its name; the one that was built with this program where there is none.
     pub homeward: Vec<(String, PathBuf)>,
@@ -50,8 +50,6 @@ pub struct Options {
     pub cores: Option<[usize; 3]>,
     /// The page that gets what was found; `None` for nowhere.
     pub page: Option<PathBuf>,
-    /// Whether instructions are counted.
-    pub counts_instructions: bool,
 }
 
 /// All that can be measured against.
@@ -68,7 +66,6 @@ impl Default for Options {
             is_quick: false,
             cores: None,
             page: None,
-            counts_instructions: false,
         }
     }
 }
@@ -108,7 +105,6 @@ fn read_run<'a>(mut rest: impl Iterator<Item = &'a String>) -> Result<Options, S
     while let Some(word) = rest.next().filter(|word| *word != "--bench") {
         match word.as_str() {
             "--quick" => options.is_quick = true,
-            "--instructions" => options.counts_instructions = true,
             sheet if !sheet.starts_with("--") => options.sheets.push(sheet.to_owned()),
             name => {
                 let value = rest.next().ok_or_else(|| format!("{name} needs a value"))?;

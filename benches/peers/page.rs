@@ -66,6 +66,11 @@ pub fn plot(sheet: &Sheet, found: &Found) -> Option<String> {
     (!groups.is_empty()).then(|| bars(sheet.name, column.title, &groups))
 }
 
+/// A page of nothing but the marks.
+pub fn empty() -> String {
+    format!("{BEGIN}\n{END}\n")
+}
+
 /// The name of a sheet's plot beside a page of this name.
 pub fn plot_name(page: &str, sheet: &Sheet) -> String {
     format!("{page}-{}.svg", sheet.name)

@@ -91,7 +91,9 @@ pub fn columns(way: Way) -> &'static [Column] {
         column("took", "until it was live, ms"),
         column("failed", "failed"),
     ];
+    const INSTRUCTIONS: &[Column] = &[column("instructions", "instructions per request, thousands")];
     match way {
+        Way::Instructions => INSTRUCTIONS,
         Way::Closed => CLOSED,
         Way::Paced(_) => PACED,
         Way::Memory => MEMORY,

@@ -56,7 +56,7 @@ impl Stage {
             target: proxy.address,
             certificate: point.scene.tls.then(|| self.ground.certificate.clone()),
             watched: proxy.processes(),
-            window: seconds,
+            window: seconds.max(point.plan.window),
             ..point.plan.clone()
         }
     }

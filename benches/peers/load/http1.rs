@@ -2,7 +2,8 @@
 
 use super::answer;
 use super::meter::Meter;
-use super::plan::{self, Outcome, Plan, Protocol};
+use super::plan::{Outcome, Plan, Protocol};
+use super::prepared::{Request, check, echo_length, message, request, requests};
 use super::wire::{self, Wire};
 use super::{CONNECTING, hold};
 use crate::countries;
@@ -16,18 +17,7 @@ use std::sync::Arc;
 /// What is read at once; larger answers take several reads.
 const SCRATCH: usize = 256 * 1024;
 
-/// Bodies up to this size are sent with their heads.
-const TOGETHER: usize = 64 * 1024;
-
 static ZEROS: [u8; SCRATCH] = [0; SCRATCH];
-
-/// A request as bytes.
-struct Request {
-    bytes: Vec<u8>,
-    /// The zeros behind the bytes.
-    rest: usize,
-    region: Option<usize>,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
@@ -116,7 +106,7 @@ impl<'a> Load<'a> {
             self.connect_more(now);
             if self.plan.holds && self.settled == self.plan.connections {
                 hold();
-                return self.meter.outcome();
+                return Outcome::default();
             }
             self.send_due();
             let pause = self.meter.pause(self.meter.now());
@@ -269,7 +259,10 @@ impl<'a> Load<'a> {
             let is_plain = matches!(wire, Wire::Plain(_));
             match wire.read(&mut self.scratch) {
                 Ok(0) if visitor.state == State::Idle => return self.reopen(number),
-                Ok(0) if visitor.state == State::Held => return self.reopen(number),
+                Ok(0) if visitor.state == State::Held => {
+                    self.settled -= 1;
+                    return self.reopen(number);
+                }
                 Ok(0) => return self.fail(number, "closed without an answer"),
                 Ok(length) => {
                     let is_all = is_plain && length < self.scratch.len();
@@ -346,57 +339,4 @@ impl<'a> Load<'a> {
         self.visitors[number].wire = None;
         self.connect(number);
     }
-}
-
-fn check(head: &answer::Head, body: u64, region: Option<usize>) -> Result<(), String> {
-    match head {
-        answer::Head { status: 200, .. } => {}
-        other => return Err(format!("status {}", other.status)),
-    }
-    if head.body != Some(body) {
-        return Err("a body of another length".into());
-    }
-    if region.is_some() && head.region != region {
-        return Err("served by another region".into());
-    }
-    Ok(())
-}
-
-fn request<'a>(is_upgraded: bool, message: &'a Request, requests: &'a [Request], turn: usize) -> &'a Request {
-    if is_upgraded { message } else { &requests[turn % requests.len()] }
-}
-
-fn requests(connection: usize, plan: &Plan) -> Vec<Request> {
-    let request = |prepared: &plan::Prepared| {
-        let mut bytes = plan::head(prepared, plan).into_bytes();
-        let together = if plan.upload <= TOGETHER { plan.upload } else { 0 };
-        bytes.resize(bytes.len() + together, 0);
-        // Apps are counted by threes, however many regions there are.
-        Request { bytes, rest: plan.upload - together, region: prepared.region.map(|region| region % 3) }
-    };
-    plan::requests(connection, plan.homes).iter().map(request).collect()
-}
-
-/// A binary message as clients send it: masked, here by zeros.
-fn message(length: usize) -> Vec<u8> {
-    let mut bytes = vec![0x82];
-    match length {
-        0..126 => bytes.push(0x80 | length as u8),
-        126..65536 => {
-            bytes.push(0x80 | 126);
-            bytes.extend_from_slice(&(length as u16).to_be_bytes());
-        }
-        _ => {
-            bytes.push(0x80 | 127);
-            bytes.extend_from_slice(&(length as u64).to_be_bytes());
-        }
-    }
-    bytes.extend_from_slice(&[0; 4]);
-    bytes.resize(bytes.len() + length, 0);
-    bytes
-}
-
-/// How long the same message is from a server.
-fn echo_length(length: usize) -> u64 {
-    message(length).len() as u64 - 4
 }

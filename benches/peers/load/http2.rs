@@ -2,7 +2,8 @@
 
 use super::hold;
 use super::meter::Meter;
-use super::plan::{self, HEADERS as BROWSER, HOST, Outcome, Plan};
+use super::plan::{self, Outcome, Plan};
+use super::prepared::heads;
 use super::wire::{self, Wire};
 use crate::countries;
 use crate::http2::{self, Frame, Memory, put, put_header};
@@ -86,7 +87,7 @@ impl<'a> Load<'a> {
             }
             if self.plan.holds && self.answers >= self.plan.connections * self.plan.streams {
                 hold();
-                return self.meter.outcome();
+                return Outcome::default();
             }
             self.send_due();
             let pause = self.meter.pause(self.meter.now());
@@ -319,20 +320,4 @@ impl Connection {
             taken: 0,
         }
     }
-}
-
-/// As browsers send them: what is the same in all requests is said once on a connection, and meant by a byte later.
-fn heads(plan: &Plan) -> [Vec<u8>; 2] {
-    // `:method: GET`, `:scheme: http` or `https`.
-    let mut first = vec![0x82, if plan.certificate.is_some() { 0x87 } else { 0x86 }];
-    let mut further = first.clone();
-    let path = plan::path(plan.download);
-    let same = [(":authority", HOST), (":path", path.as_str())].into_iter().chain(BROWSER);
-    let count = same.clone().count();
-    for (nth, (name, value)) in same.enumerate() {
-        put_header(&mut first, Memory::Kept, name, value);
-        // The last one that was remembered has the first place behind those that all know.
-        further.push(0x80 | (61 + count - nth) as u8);
-    }
-    [first, further]
 }

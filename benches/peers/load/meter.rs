@@ -168,6 +168,15 @@ impl Meter {
 
     /// What came of it.
     pub fn outcome(mut self) -> Outcome {
+        match self.at_begin {
+            // Given up before its end.
+            Some((busy, _)) if !self.is_over => {
+                self.outcome.busy = self.read().0.saturating_sub(busy);
+                self.outcome.seconds = (self.now() as f64 - self.outcome.seconds) / 1e9;
+            }
+            Some(_) => {}
+            None => *self.outcome.failures.entry("never measured".into()).or_default() += 1,
+        }
         if self.open > 0 {
             *self.outcome.failures.entry("no answer".into()).or_default() += self.open;
         }

@@ -6,6 +6,7 @@ mod http1;
 mod http2;
 mod meter;
 pub mod plan;
+mod prepared;
 mod wire;
 
 use plan::{Plan, Protocol};

@@ -108,7 +108,7 @@ pub struct Prepared {
 pub fn requests(connection: usize, homes: Homes) -> Vec<Prepared> {
     let session = |region: usize, turn: usize| {
         // As long as a random key of 128 bits.
-        let key = (connection as u128 + 1) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834;
+        let key = (connection as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834);
         format!("{}-{:032x}", countries::prefix(region), key.wrapping_add(turn as u128))
     };
     let home = countries::home(countries::country(connection), 1);
@@ -121,8 +121,8 @@ pub fn requests(connection: usize, homes: Homes) -> Vec<Prepared> {
         Homes::Mixed(regions) => (0..4)
             .map(|turn| {
                 let of_session = turn % 4 != 3;
-                // Prime to any of the numbers of regions, so that all of them have their turn.
-                let chosen = (connection * 4 + turn) * 7 % regions.max(1);
+                // Each connection goes on where the one before it ends, so that all regions have their turn.
+                let chosen = (connection * 3 + turn) % regions.max(1);
                 let home = countries::home(countries::country(connection), regions);
                 let region = if of_session { chosen } else { home };
                 Prepared { session: of_session.then(|| session(region, turn)), region: Some(region) }

@@ -1,5 +1,6 @@
 //! The proxies, each started as processes with files of their own, on a core of its own.
 
+mod configure;
 mod places;
 mod scene;
 mod start;

@@ -1,15 +1,13 @@
 //! From a job to processes that do it.
 
 use super::Kind;
-use super::scene::{Ground, Scene, rules};
-use crate::countries::{self, COUNTRIES};
+use super::configure::configure;
+use super::scene::{Ground, Scene};
 use crate::machine;
-use crate::template::Values;
 use rustix::process::{Pid, Signal, kill_process};
-use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -36,13 +34,29 @@ impl Proxy {
     /// # Errors
     /// What it said when it did not.
     pub fn start(kind: &Kind, scene: &Scene, ground: &Ground, core: usize) -> Result<Self, String> {
+        Self::start_under(&[], kind, scene, ground, core)
+    }
+
+    /// The same under another program, which is handed the proxy's.
+    ///
+    /// # Errors
+    /// What it said when it did not serve.
+    pub fn start_under(
+        wrapper: &[&str],
+        kind: &Kind,
+        scene: &Scene,
+        ground: &Ground,
+        core: usize,
+    ) -> Result<Self, String> {
         let (address, admin) = (free(), free());
         let mut proxy = Self { kind: kind.clone(), address, admin, children: Vec::new(), directories: Vec::new() };
         let behind = scene.hop.then(free);
-        proxy.launch(scene, ground, core, [address, admin], behind)?;
+        let core = core.to_string();
+        let before = [&["--pdeathsig", "TERM", "taskset", "-c", &core], wrapper].concat();
+        proxy.launch(&before, scene, ground, [address, admin], behind)?;
         if let Some(behind) = behind {
             let alone = Scene { tls: false, http2: false, ..scene.clone() };
-            proxy.launch(&alone, ground, core, [behind, free()], None)?;
+            proxy.launch(&before, &alone, ground, [behind, free()], None)?;
         }
         if let Some(behind) = behind {
             proxy.wait(behind, &Scene { hop: false, tls: false, http2: false, ..scene.clone() })?;
@@ -53,9 +67,9 @@ impl Proxy {
 
     fn launch(
         &mut self,
+        before: &[&str],
         scene: &Scene,
         ground: &Ground,
-        core: usize,
         [address, admin]: [SocketAddr; 2],
         behind: Option<SocketAddr>,
     ) -> Result<(), String> {
@@ -65,7 +79,7 @@ impl Proxy {
         let log = std::fs::File::create(directory.path().join("process.log")).map_err(|error| error.to_string())?;
         let mut command = Command::new("setpriv");
         // Ends with this program, however that ends.
-        command.args(["--pdeathsig", "TERM", "taskset", "-c", &core.to_string()]).arg(program).args(arguments);
+        command.args(before).arg(program).args(arguments);
         command.current_dir(directory.path()).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.children.push(command.spawn().map_err(|error| error.to_string())?);
@@ -94,6 +108,12 @@ impl Proxy {
             ["process.log", "error.log"].iter().map(|name| read(name, directory).unwrap_or_default())
         });
         logs.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Ends it; all that it has said.
+    pub fn end(&mut self) -> String {
+        self.stop(Duration::from_secs(20));
+        self.log()
     }
 
     /// All its processes.
@@ -148,10 +168,17 @@ fn signal_to(process: u32, signal: Signal) {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
+        self.stop(Duration::from_secs(1));
+    }
+}
+
+impl Proxy {
+    /// Asks it to end, and makes it where it does not within a time.
+    fn stop(&mut self, patience: Duration) {
         for child in &mut self.children {
             signal_to(child.id(), Signal::TERM);
         }
-        let deadline = Instant::now() + Duration::from_secs(1);
+        let deadline = Instant::now() + patience;
         for child in &mut self.children {
             while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(10));
@@ -180,63 +207,4 @@ fn serves(address: SocketAddr, scene: &Scene) -> bool {
     let request = "GET /account/0 HTTP/1.1\r\nHost: portal.example.com\r\nConnection: close\r\n\r\n";
     let mut answer = [0; 12];
     stream.write_all(request.as_bytes()).is_ok() && stream.read_exact(&mut answer).is_ok() && answer.ends_with(b" 200")
-}
-
-/// Writes its files; gives back its arguments.
-fn configure(
-    kind: &Kind,
-    scene: &Scene,
-    ground: &Ground,
-    directory: &Path,
-    [address, admin]: [SocketAddr; 2],
-    behind: Option<SocketAddr>,
-) -> Result<Vec<String>, String> {
-    let write = |name: &str, text: &str, values: &Values| {
-        let filled = values.fill(text).map_err(|why| format!("{name}: {why}"))?;
-        std::fs::write(directory.join(name), filled).map_err(|error| error.to_string())
-    };
-    let mut values = ground.values(scene, address, admin, behind);
-    let arguments: &[&str] = match kind {
-        Kind::Homeward(..) => {
-            write("homeward.yaml", include_str!("../configs/homeward.yaml"), &values)?;
-            write("routing.yaml", include_str!("../configs/routing.yaml"), &values)?;
-            &["run", "--config", "homeward.yaml"]
-        }
-        Kind::Nginx => {
-            let tls = if scene.tls { " ssl" } else { "" };
-            let http2 = if scene.http2 || scene.tls { " http2" } else { "" };
-            values.word("listen_options", format!("{tls}{http2}"));
-            write("nginx.conf", include_str!("../configs/nginx.conf"), &values)?;
-            &["-p", ".", "-c", "nginx.conf", "-e", "error.log"]
-        }
-        Kind::Haproxy => {
-            maps(scene, directory).map_err(|error| error.to_string())?;
-            write("haproxy.cfg", include_str!("../configs/haproxy.cfg"), &values)?;
-            // A master that can be told of new files where they change.
-            if scene.reloads { &["-W", "-db", "-f", "haproxy.cfg"] } else { &["-db", "-f", "haproxy.cfg"] }
-        }
-        Kind::Envoy => {
-            write("envoy.yaml", include_str!("../configs/envoy.yaml"), &values)?;
-            &["-c", "envoy.yaml", "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "error"]
-        }
-        Kind::Loop => return Ok(vec!["loop".into(), address.to_string(), ground.server(0).to_string()]),
-        Kind::Splice => return Ok(vec!["splice".into(), address.to_string(), ground.server(0).to_string()]),
-    };
-    Ok(arguments.iter().map(|argument| (*argument).to_owned()).collect())
-}
-
-/// HAProxy's maps.
-fn maps(scene: &Scene, directory: &Path) -> std::io::Result<()> {
-    let (mut prefixes, mut homes, mut networks) = (String::new(), String::new(), String::new());
-    for region in 0..scene.regions {
-        writeln!(prefixes, "{} {}", countries::prefix(region), countries::region(region)).unwrap();
-    }
-    for (country, code) in COUNTRIES.iter().enumerate() {
-        let home = countries::region(countries::home(country, scene.regions));
-        writeln!(homes, "{code} {home}").unwrap();
-    }
-    rules(scene).for_each(|(network, region)| writeln!(networks, "{network} {region}").unwrap());
-    std::fs::write(directory.join("prefixes.map"), prefixes)?;
-    std::fs::write(directory.join("homes.map"), homes)?;
-    std::fs::write(directory.join("networks.map"), networks)
 }

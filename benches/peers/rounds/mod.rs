@@ -1,6 +1,7 @@
 //! From sheets to figures: the proxies of a point are started together and measured in turn, round after round, so that what changes on
 //! the machine meanwhile meets all of them.
 
+mod instructions;
 mod memory;
 mod reload;
 
@@ -37,7 +38,8 @@ pub fn run(options: &Options) -> ExitCode {
     println!("{}; load average {}", machine::words(), number(machine::load_average()));
     kinds.iter().for_each(|kind| println!("  {:<12} {}", kind.name(), kind.version()));
     for mut sheet in sheets.clone() {
-        if !options.sheets.is_empty() && options.sheets.iter().all(|name| name != sheet.name) {
+        let is_named = options.sheets.iter().any(|name| name == sheet.name);
+        if !is_named && (sheet.is_extra() || !options.sheets.is_empty()) {
             continue;
         }
         sheet.rounds = options.rounds.filter(|_| sheet.rounds > 1).unwrap_or(sheet.rounds);
@@ -79,7 +81,11 @@ fn write(path: &Path, sheets: &[Sheet], sheet: &Sheet, found: Found) -> Result<(
     let mut results = Results::read(&data)?;
     let plot = page::plot(sheet, &found);
     results.sheets.insert(sheet.name.to_owned(), found);
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = if path.exists() {
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?
+    } else {
+        page::empty()
+    };
     let text = page::put(&text, name, sheets, &results)?;
     let data_text = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())? + "\n";
     let plot = plot.map(|plot| (path.with_file_name(page::plot_name(name, sheet)), plot));
@@ -110,6 +116,9 @@ fn run_sheet(sheet: &Sheet, kinds: &[Kind], stage: &Stage) -> Found {
                 })
             }
             Way::Memory => could.iter().filter_map(|kind| memory::row(point, kind, stage, &mut found)).collect(),
+            Way::Instructions => {
+                could.iter().filter_map(|kind| instructions::row(sheet, point, kind, stage, &mut found)).collect()
+            }
             Way::Reload => could.iter().filter_map(|kind| reload::row(sheet, point, kind, stage, &mut found)).collect(),
         };
         found.rows.extend(rows);

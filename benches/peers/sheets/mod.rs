@@ -15,6 +15,8 @@ pub enum Way {
     Memory,
     /// A new table meanwhile.
     Reload,
+    /// How many instructions a request takes, where they can be counted.
+    Instructions,
 }
 
 /// A constant rate.
@@ -44,6 +46,11 @@ pub struct Sheet {
 }
 
 impl Sheet {
+    /// Whether it is run only where it is named.
+    pub fn is_extra(&self) -> bool {
+        self.way == Way::Instructions
+    }
+
     /// Whether its rows need the names of their points.
     pub fn has_names(&self) -> bool {
         self.points.len() > 1 || matches!(self.way, Way::Paced(_))
@@ -57,7 +64,7 @@ pub struct Point {
     pub label: String,
     /// The job.
     pub scene: Scene,
-    /// The load; its target is filled in.
+    /// The load; its target is filled in, and its window is as long as the sheet says, or longer where it says so itself.
     pub plan: Plan,
 }
 
@@ -75,7 +82,7 @@ fn plan(homes: Homes) -> Plan {
         download: 1024,
         upload: 0,
         warm_up: 0.4,
-        window: 1.5,
+        window: 0.0,
         watched: Vec::new(),
         slice: None,
         holds: false,
@@ -178,6 +185,18 @@ pub fn all(is_quick: bool, most: usize) -> Vec<Sheet> {
                 )],
             )
         },
+        Sheet {
+            way: Way::Instructions,
+            rounds: 1,
+            ..long(sheet(
+                "instructions",
+                "instructions of the proxy itself for a request, counted by callgrind; only where it is asked for",
+                vec![
+                    point("plain", Scene::plain(), Plan { connections: 8, ..plain() }),
+                    point("whole", Scene::whole(), Plan { connections: 8, ..whole() }),
+                ],
+            ))
+        },
     ];
     if is_quick {
         sheets.iter_mut().for_each(|sheet| {
@@ -204,7 +223,15 @@ fn sizes(is_quick: bool) -> Vec<Point> {
 
 fn connections(is_quick: bool, most: usize) -> Vec<Point> {
     let numbers = if is_quick { [1, 64, 200, 500] } else { [1, 64, 1000, most.min(10_000)] };
-    let of = |connections: usize| point(count(connections), Scene::whole(), Plan { connections, ..whole() });
+    let of = |connections: usize| {
+        // All of them are to have their turn, before it is measured and then.
+        let (warm_up, window) = match connections {
+            0..1000 => (0.4, 0.0),
+            1000..5000 => (1.0, 2.0),
+            _ => (2.0, 4.0),
+        };
+        point(count(connections), Scene::whole(), Plan { connections, warm_up, window, ..whole() })
+    };
     numbers.map(of).to_vec()
 }
 

@@ -12,7 +12,8 @@ fn group(label: &str, medians: &[f64]) -> Group {
 
 /// The numbers of an attribute, in their order.
 fn numbers(svg: &str, attribute: &str) -> Vec<f64> {
-    let parts = svg.split(&format!(" {attribute}=\"")).skip(1);
+    let begin = format!(" {attribute}=\"");
+    let parts = svg.split(&begin).skip(1);
     parts.map(|part| part.split('"').next().unwrap().parse().unwrap()).collect()
 }
 
