@@ -104,8 +104,9 @@ fn section(part: &mut String, name: &str, sheet: &Sheet, found: &Found) {
     let versions: Vec<_> = found.versions.iter().map(|(proxy, version)| format!("{proxy} {version}")).collect();
     let Found { ran, rounds, seconds, machine, .. } = found;
     let versions = versions.join(", ");
-    let times = if *rounds == 1 { "once".to_owned() } else { format!("{rounds} rounds") };
-    writeln!(part, "\n{ran}, {times} of {seconds} s each, on {machine}; {versions}.").unwrap();
+    let times =
+        if *rounds == 1 { format!("once for {seconds} s") } else { format!("{rounds} rounds of {seconds} s each") };
+    writeln!(part, "\n{ran}, {times}, on {machine}; {versions}.").unwrap();
     for why in &found.left_out {
         writeln!(part, "- Left out: {why}.").unwrap();
     }

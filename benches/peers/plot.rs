@@ -55,6 +55,9 @@ pub fn bars(title: &str, unit: &str, groups: &[Group]) -> String {
             draw(&mut body, bar, y, scale);
             y += ROW;
         }
+        let (from, to) = (y - ROW * group.bars.len() as f64 - 2.0, y + 2.0);
+        writeln!(body, "<line class=\"axis\" x1=\"{LEFT:.0}\" y1=\"{from:.1}\" x2=\"{LEFT:.0}\" y2=\"{to:.1}\"/>")
+            .unwrap();
         y += 8.0;
     }
     let height = y + 4.0;
@@ -62,10 +65,7 @@ pub fn bars(title: &str, unit: &str, groups: &[Group]) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH:.0} {height:.0}\" width=\"{WIDTH:.0}\" \
          height=\"{height:.0}\" role=\"img\" aria-label=\"{name}\">\n<style>{STYLE}</style>\n\
-         <text class=\"title\" x=\"8\" y=\"24\">{name}</text>\n{body}\
-         <line class=\"axis\" x1=\"{LEFT:.0}\" y1=\"{:.0}\" x2=\"{LEFT:.0}\" y2=\"{:.0}\"/>\n</svg>\n",
-        TOP - 4.0,
-        height - 8.0,
+         <text class=\"title\" x=\"8\" y=\"24\">{name}</text>\n{body}</svg>\n"
     )
 }
 

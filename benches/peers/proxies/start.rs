@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -192,9 +193,19 @@ impl Proxy {
     }
 }
 
+/// The ports that are tried. Below those that the kernel gives to connections, of which thousands come and go here.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
 /// An address that nobody has.
 fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() as u16 % (PORTS.end - PORTS.start);
+    let tried = std::iter::repeat_with(|| {
+        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+        PORTS.start + (first + nth % (PORTS.end - PORTS.start)) % (PORTS.end - PORTS.start)
+    });
+    let mut addresses = tried.take(PORTS.len()).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a port is free")
 }
 
 /// Whether a request gets a good answer; with TLS or HTTP/2, whether a connection is taken.
