@@ -75,7 +75,11 @@ impl Proxy {
         behind: Option<SocketAddr>,
     ) -> Result<(), String> {
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let arguments = configure(&self.kind, scene, ground, directory.path(), [address, admin], behind)?;
+        let mut arguments = configure(&self.kind, scene, ground, directory.path(), [address, admin], behind)?;
+        // Under another program there is to be one process.
+        if self.kind == Kind::Nginx && before.contains(&"valgrind") {
+            arguments.extend(["-g", "master_process off;"].map(String::from));
+        }
         let program = self.kind.program().ok_or("not installed")?;
         let log = std::fs::File::create(directory.path().join("process.log")).map_err(|error| error.to_string())?;
         let mut command = Command::new("setpriv");
