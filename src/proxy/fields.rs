@@ -227,7 +227,7 @@ mod tests {
             for (name, value) in passed.map(|(name, value)| (name, value.as_bytes())).chain(kept.added()) {
                 written.append(name.clone(), HeaderValue::from_bytes(value).unwrap());
             }
-            prop_assert_eq!(written, head.headers);
+            prop_assert_eq!(written, head.headers.clone());
         }
     }
 
