@@ -93,6 +93,8 @@ engine_fields!(ResponseHeader);
 /// What is to be different from the fields that came.
 pub(super) struct Edits<'h> {
     of: &'h HeaderMap,
+    /// Which names may be among them, by [`bit`]: most that are asked for are not.
+    names: u64,
     taken_out: SmallVec<[HeaderName; 8]>,
     added: SmallVec<[Added; 16]>,
     /// The values of what is added, one behind the other.
@@ -107,10 +109,23 @@ struct Added {
     to: usize,
 }
 
+/// One of 64 bits for a name, by how long it is and what it ends with.
+fn bit(name: &HeaderName) -> u64 {
+    let text = name.as_str().as_bytes();
+    let last = text.last().copied().unwrap_or(0);
+    1 << ((text.len() * 7 + usize::from(last)) % 64)
+}
+
 impl<'h> Edits<'h> {
     /// Nothing, so far.
     pub(super) fn of(fields: &'h HeaderMap) -> Self {
-        Self { of: fields, taken_out: SmallVec::new(), added: SmallVec::new(), values: SmallVec::new() }
+        let names = fields.keys().fold(0, |names, name| names | bit(name));
+        Self { of: fields, names, taken_out: SmallVec::new(), added: SmallVec::new(), values: SmallVec::new() }
+    }
+
+    /// Whether lines of this name came.
+    fn came(&self, name: &HeaderName) -> bool {
+        self.names & bit(name) != 0 && self.of.contains_key(name)
     }
 
     /// Whether lines of this name that came go no further.
@@ -126,22 +141,30 @@ impl<'h> Edits<'h> {
 
 impl Fields for Edits<'_> {
     fn has(&self, name: &HeaderName) -> bool {
-        let came = self.of.contains_key(name) && !self.taken_out.contains(name);
-        came || self.added.iter().any(|added| added.name == *name)
+        (self.came(name) && !self.taken_out.contains(name)) || self.added.iter().any(|added| added.name == *name)
     }
 
     fn lines(&self, name: &HeaderName) -> Lines<'_> {
-        let came = self.of.get_all(name).iter().map(HeaderValue::as_bytes);
-        let mut lines: Lines<'_> = if self.taken_out.contains(name) { Lines::new() } else { came.collect() };
+        let mut lines = Lines::new();
+        if self.came(name) && !self.taken_out.contains(name) {
+            lines.extend(self.of.get_all(name).iter().map(HeaderValue::as_bytes));
+        }
         lines.extend(self.added().filter(|(added, _)| *added == name).map(|(_, value)| value));
         lines
     }
 
     fn take_out(&mut self, name: &HeaderName) {
         self.added.retain(|added| added.name != *name);
-        if self.of.contains_key(name) && !self.taken_out.contains(name) {
+        if self.came(name) && !self.taken_out.contains(name) {
             self.taken_out.push(name.clone());
         }
+    }
+
+    fn first(&self, name: &HeaderName) -> Option<&[u8]> {
+        if self.came(name) && !self.taken_out.contains(name) {
+            return self.of.get(name).map(HeaderValue::as_bytes);
+        }
+        self.added().find(|(added, _)| *added == name).map(|(_, value)| value)
     }
 
     fn take_out_starting(&mut self, start: &str, kept: Option<&HeaderName>) {
@@ -152,8 +175,9 @@ impl Fields for Edits<'_> {
     }
 
     fn add(&mut self, name: &HeaderName, value: &[u8]) -> Result<()> {
-        // What would end a line early, or is no text at all (RFC 9110, 5.5).
-        if value.iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f) {
+        // What would end a line early, or is no text at all (RFC 9110, 5.5). All bytes are looked at, many at once.
+        let is_none = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
+        if value.iter().fold(false, |found, byte| found | is_none(byte)) {
             return Error::e_explain(ErrorType::InvalidHTTPHeader, "a value for a field");
         }
         let from = self.values.len();
@@ -220,6 +244,7 @@ mod tests {
             for nth in 0..NAMES.len() {
                 prop_assert_eq!(kept.lines(&name(nth)), head.lines(&name(nth)));
                 prop_assert_eq!(kept.has(&name(nth)), head.has(&name(nth)));
+                prop_assert_eq!(kept.first(&name(nth)), head.first(&name(nth)));
             }
             // On the wire: what came and is not taken out, and then what is added.
             let passed = before.iter().filter(|(name, _)| !kept.is_taken_out(name.as_str().as_bytes()));

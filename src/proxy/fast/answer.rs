@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use httparse::{EMPTY_HEADER, ParserConfig, Status};
-use pingora::http::ResponseHeader;
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -19,8 +18,10 @@ pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// The head of an answer.
 pub(super) struct AnswerHead {
-    /// Its fields, without those that say where its body ends.
-    pub fields: ResponseHeader,
+    /// Its status.
+    pub status: StatusCode,
+    /// Its fields. Names are as in HTTP/2.
+    pub fields: HeaderMap,
     /// Where its body ends.
     pub framing: Framing,
     /// Whether its server keeps the connection.
@@ -99,7 +100,8 @@ fn of_parts(bytes: &[u8], parsed: &httparse::Response<'_, '_>, method: &Method) 
         whole[value].iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = b' ');
     }
     let whole = Bytes::from(whole);
-    let mut fields = ResponseHeader::build_no_case(code, Some(parsed.headers.len())).ok()?;
+    let status = StatusCode::from_u16(code).ok()?;
+    let mut fields = HeaderMap::with_capacity(parsed.headers.len());
     let (mut lines, mut length, mut encoding) = (SmallVec::<[Line; 16]>::new(), None, None);
     let mut said = Said::default();
     for header in parsed.headers.iter() {
@@ -119,20 +121,19 @@ fn of_parts(bytes: &[u8], parsed: &httparse::Response<'_, '_>, method: &Method) 
         }
         let is_between_neighbours = matches!(name, CONNECTION) || name == KEEP_ALIVE;
         let value = HeaderValue::from_maybe_shared(whole.slice(value_at.clone())).ok()?;
-        fields.append_header(name, value).ok()?;
+        fields.append(name, value);
         if !is_between_neighbours {
             lines.push(Line { name: name_at, value: value_at });
         }
     }
-    let status = fields.status;
     let framing = framing(status, method, encoding, length);
     let keeps = (if is_11 { !said.close } else { said.keep_alive && encoding.is_none() }) && framing != Framing::Close;
     if encoding.is_some() {
-        fields.remove_header(&CONTENT_LENGTH);
+        fields.remove(CONTENT_LENGTH);
         lines.retain(|line| !bytes[line.name.clone()].eq_ignore_ascii_case(b"content-length"));
     }
     let reason = at(parsed.reason.unwrap_or_default().as_bytes()).unwrap_or(0..0);
-    Some(AnswerHead { fields, framing, keeps, bytes: whole, reason, lines })
+    Some(AnswerHead { status, fields, framing, keeps, bytes: whole, reason, lines })
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -180,11 +181,6 @@ fn lengths(value: &[u8]) -> Option<u64> {
 }
 
 impl AnswerHead {
-    /// Its status.
-    pub(super) fn status(&self) -> StatusCode {
-        self.fields.status
-    }
-
     /// What it calls its status.
     pub(super) fn reason(&self) -> &[u8] {
         &self.bytes[self.reason.clone()]
@@ -229,7 +225,7 @@ mod tests {
         ] {
             let head = head(text, &Method::GET).unwrap_or_else(|| panic!("{text:?}"));
             assert_eq!((head.framing, head.keeps), (framing, keeps), "{text:?}");
-            let has_both = head.fields.headers.contains_key(CONTENT_LENGTH) && text.contains("Encoding");
+            let has_both = head.fields.contains_key(CONTENT_LENGTH) && text.contains("Encoding");
             assert!(!head.lines().any(|(_, value)| value.contains(&b'\n')), "{text:?}");
             assert!(!has_both && !head.lines().any(|(name, _)| name == b"Connection"), "{text:?}");
         }

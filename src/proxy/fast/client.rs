@@ -94,8 +94,9 @@ impl Client {
                 Poll::Pending => self.timer.poll(until, context).map(|()| Ok(0)),
                 ready @ Poll::Ready(_) => ready,
             });
+            // One that leaves in the middle of a head, or takes too long for it, is not answered.
             if !more.await.is_ok_and(|bytes| bytes > 0) {
-                return if self.unread.is_empty() { Next::Over } else { Next::Other };
+                return Next::Over;
             }
         }
     }

@@ -29,7 +29,13 @@ use pingora::protocols::http::ServerSession;
 use pingora::protocols::{GetSocketDigest, Stream};
 use pingora::proxy::HttpProxy;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How long a client may take to hear that its connection ends.
+const PARTING: Duration = Duration::from_millis(300);
 
 /// A request that was begun on the fast path, and goes on in the engine.
 pub(super) struct Prepared {
@@ -74,7 +80,11 @@ pub(super) async fn serve(
         };
         match after {
             After::Next => {}
-            After::Close => return,
+            After::Close => {
+                // A client that is gone, or takes its time, need not hear of the end.
+                let _ = timeout(PARTING, client.stream.shutdown()).await;
+                return;
+            }
             After::Engine { taken, prepared } => {
                 if let Some(prepared) = prepared {
                     state.prepare(prepared);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use httparse::{EMPTY_HEADER, Status};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
@@ -93,13 +93,15 @@ fn of_parts(
     headers: &[httparse::Header<'_>],
 ) -> Option<Parts> {
     let method = Method::from_bytes(method.as_bytes()).ok().filter(|method| *method != Method::CONNECT)?;
-    let mut head = RequestHeader::build_no_case(method, target.as_bytes(), Some(headers.len())).ok()?;
-    head.set_version(Version::HTTP_11);
     let head_bytes = Bytes::copy_from_slice(&bytes[..length]);
     let at = |part: &[u8]| {
         let from = part.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
         Some(from..from + part.len()).filter(|range| range.end <= length)
     };
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.method = method;
+    parts.uri = Uri::from_maybe_shared(head_bytes.slice(at(target.as_bytes())?)).ok()?;
+    parts.headers = HeaderMap::with_capacity(headers.len());
     let (mut lines, mut body, mut is_last) = (SmallVec::new(), None, false);
     for header in headers {
         let (name_at, value_at) = (at(header.name.as_bytes())?, at(header.value)?);
@@ -116,12 +118,12 @@ fn of_parts(
         }
         let value = HeaderValue::from_maybe_shared(head_bytes.slice(value_at.clone())).ok()?;
         let is_own = name == CONNECTION;
-        head.append_header(name, value).ok()?;
+        parts.headers.append(name, value);
         if !is_own {
             lines.push(Line { name: narrow(&name_at)?, value: narrow(&value_at)? });
         }
     }
-    Some(Parts { head, lines, body: body.unwrap_or(0), is_last })
+    Some(Parts { head: RequestHeader::from(parts), lines, body: body.unwrap_or(0), is_last })
 }
 
 fn narrow(range: &Range<usize>) -> Option<Range<u32>> {

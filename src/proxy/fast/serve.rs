@@ -200,7 +200,7 @@ async fn exchange(
 
     let mut told = buffer();
     let sent = match tell(proxy, request, context, &mut told) {
-        Ok(()) => send(connection, &told, timeouts.write).await,
+        Ok(head) => send(connection, &told, head, timeouts.write).await,
         Err(error) => Err(error),
     };
     give_buffer(told);
@@ -211,7 +211,7 @@ async fn exchange(
         match answer::read(heard, &request.head.method) {
             Come::Whole(head, length) => {
                 heard.drain(..length);
-                let status = head.status();
+                let status = head.status;
                 if status == StatusCode::SWITCHING_PROTOCOLS {
                     return Err(fails(proxy, request, malformed("another protocol, unasked"), context));
                 }
@@ -233,8 +233,8 @@ async fn exchange(
         }
     };
     context.attempts.first_byte = context.attempts.began.map(|began| clock::monotonic().duration_since(began));
-    let mut edits = Edits::of(&head.fields.headers);
-    let status = head.status();
+    let mut edits = Edits::of(&head.fields);
+    let status = head.status;
     if let Err(error) = proxy.take(&request.head, (status, &mut edits), true, context) {
         if std::mem::take(&mut context.goes_again) {
             return Err(Stop::Engine(Ok(()))); // what is left behind is an answer, and why was decided with it
@@ -255,8 +255,8 @@ async fn exchange(
     passed.map_err(Stop::Over).map(|reuse| Ended { keeps, reuse: reuse && head.keeps })
 }
 
-/// Writes what the server is told.
-fn tell(proxy: &Proxy, request: &Request, context: &RequestContext, into: &mut Vec<u8>) -> Result<(), BError> {
+/// Writes what the server is told. Gives back how long its head is.
+fn tell(proxy: &Proxy, request: &Request, context: &RequestContext, into: &mut Vec<u8>) -> Result<usize, BError> {
     let received = Received {
         peer: context.peer(),
         version: Version::HTTP_11,
@@ -266,30 +266,34 @@ fn tell(proxy: &Proxy, request: &Request, context: &RequestContext, into: &mut V
     let mut edits = Edits::of(&request.head.headers);
     Proxy::tell_app(&mut edits, headers::host(&request.head), &received, context)?;
     wire::request(request, &edits, context.attempts.is_worn, into);
+    let head = into.len();
     into.extend_from_slice(request.body_bytes());
-    Ok(())
+    Ok(head)
 }
 
-async fn send(connection: &mut ServerConnection, bytes: &[u8], patience: Duration) -> Result<(), BError> {
+/// Sends a request, of which the first bytes are its `head`.
+async fn send(connection: &mut ServerConnection, bytes: &[u8], head: usize, patience: Duration) -> Result<(), BError> {
     // As a rule the system takes it all at once, and no timer is set.
     let mut sent = match connection.tcp.try_write(bytes) {
         Ok(sent) => sent,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-        Err(error) => return Err(not_sent(error)),
+        Err(error) => return Err(not_sent(error, true)),
     };
     while sent < bytes.len() {
         match tokio::time::timeout(patience, connection.tcp.write(&bytes[sent..])).await {
             Ok(Ok(more)) if more > 0 => sent += more,
-            Ok(Ok(_)) => return Err(not_sent(io::ErrorKind::WriteZero.into())),
-            Ok(Err(error)) => return Err(not_sent(error)),
+            Ok(Ok(_)) => return Err(not_sent(io::ErrorKind::WriteZero.into(), sent < head)),
+            Ok(Err(error)) => return Err(not_sent(error, sent < head)),
             Err(_) => return Err(Error::explain(ErrorType::WriteTimedout, "a server takes no request").into_up()),
         }
     }
     Ok(())
 }
 
-fn not_sent(error: io::Error) -> BError {
-    Error::because(ErrorType::WriteError, "while writing the request header", error).into_up()
+/// The error of a request that could not be sent. Where its head was not, no server can have acted on it.
+fn not_sent(error: io::Error, in_head: bool) -> BError {
+    let what = if in_head { "while writing the request header" } else { "while writing the request" };
+    Error::because(ErrorType::WriteError, what, error).into_up()
 }
 
 fn malformed(why: &'static str) -> BError {
@@ -343,9 +347,9 @@ async fn pass_informational(
     head: &AnswerHead,
     context: &mut RequestContext,
 ) -> Result<(), Stop> {
-    let mut edits = Edits::of(&head.fields.headers);
+    let mut edits = Edits::of(&head.fields);
     let mut written = buffer();
-    let taken = proxy.take(&request.head, (head.status(), &mut edits), true, context);
+    let taken = proxy.take(&request.head, (head.status, &mut edits), true, context);
     wire::informational(head, &edits, &mut written);
     let sent = client.send(&written).await;
     give_buffer(written);

@@ -41,7 +41,7 @@ pub(super) fn informational(head: &AnswerHead, edits: &Edits<'_>, into: &mut Vec
 
 fn status_line(head: &AnswerHead, into: &mut Vec<u8>) {
     into.extend_from_slice(b"HTTP/1.1 ");
-    into.extend_from_slice(head.status().as_str().as_bytes());
+    into.extend_from_slice(head.status.as_str().as_bytes());
     into.push(b' ');
     into.extend_from_slice(head.reason());
     into.extend_from_slice(b"\r\n");
