@@ -24,6 +24,9 @@ pub(super) struct AnswerHead {
     pub fields: HeaderMap,
     /// Where its body ends.
     pub framing: Framing,
+    /// Where it ends for its client. What ends with the connection to the server is passed on in chunks, by which its client sees
+    /// whether it is whole.
+    pub passed_on: Framing,
     /// Whether its server keeps the connection.
     pub keeps: bool,
     bytes: Bytes,
@@ -128,12 +131,13 @@ fn of_parts(bytes: &[u8], parsed: &httparse::Response<'_, '_>, method: &Method) 
     }
     let framing = framing(status, method, encoding, length);
     let keeps = (if is_11 { !said.close } else { said.keep_alive && encoding.is_none() }) && framing != Framing::Close;
+    let passed_on = if framing == Framing::Close && encoding.is_none() { Framing::Chunked } else { framing };
     if encoding.is_some() {
         fields.remove(CONTENT_LENGTH);
         lines.retain(|line| !bytes[line.name.clone()].eq_ignore_ascii_case(b"content-length"));
     }
     let reason = at(parsed.reason.unwrap_or_default().as_bytes()).unwrap_or(0..0);
-    Some(AnswerHead { status, fields, framing, keeps, bytes: whole, reason, lines })
+    Some(AnswerHead { status, fields, framing, passed_on, keeps, bytes: whole, reason, lines })
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");

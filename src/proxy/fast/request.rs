@@ -63,7 +63,8 @@ pub(super) fn read(bytes: &[u8]) -> Come {
     }
     match of_parts(bytes, length, method, target, parsed.headers) {
         None => Come::Other,
-        Some(Parts { body, .. }) if bytes.len() < length + body => Come::Part,
+        // Its server hears of it before its body is here.
+        Some(Parts { body, .. }) if bytes.len() < length + body => Come::Other,
         Some(Parts { head, lines, body, is_last }) => {
             let whole = length + body;
             let wire = Bytes::copy_from_slice(&bytes[..whole]);
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_has_not_come_whole_is_waited_for() {
-        for text in ["", "GET", "GET / HTTP/1.1\r\nHost: a\r\n", "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\na"] {
+        for text in ["", "GET", "GET / HTTP/1.1\r\nHost: a\r\n"] {
             assert!(matches!(read(text.as_bytes()), Come::Part), "{text:?}");
         }
     }
@@ -207,6 +208,7 @@ mod tests {
             "PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
             "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             "PUT / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+            "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\na",
             "PUT / HTTP/1.1\r\nContent-Length: +1\r\n\r\na",
             "PUT / HTTP/1.1\r\nContent-Length: 12345678\r\n\r\na",
             "GET / HTTP/1.1\r\nHo st: a\r\n\r\n",

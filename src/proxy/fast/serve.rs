@@ -245,11 +245,11 @@ async fn exchange(
     }
     context.attempts.has_answered = true;
     context.answer_begins(&request.head, (status, &edits));
-    let keeps = keeps && head.framing != Framing::Close && !proxy.edge.is_stopping();
+    let keeps = keeps && head.passed_on != Framing::Close && !proxy.edge.is_stopping();
     let mut written = buffer();
     wire::answer(&head, &edits, keeps, &mut written);
     out.status = status.as_u16();
-    let body = Body::of(head.framing);
+    let body = Body::of(&head);
     let passed = pass_body(client, connection, heard, &mut written, body, timeouts.read, context, out).await;
     give_buffer(written);
     passed.map_err(Stop::Over).map(|reuse| Ended { keeps, reuse: reuse && head.keeps })
@@ -363,14 +363,15 @@ async fn pass_informational(
 /// How much of a body is to come.
 struct Body {
     framing: Framing,
+    passed_on: Framing,
     left: u64,
     chunks: Chunks,
 }
 
 impl Body {
-    fn of(framing: Framing) -> Self {
-        let left = if let Framing::Length(length) = framing { length } else { 0 };
-        Self { framing, left, chunks: Chunks::new() }
+    fn of(head: &AnswerHead) -> Self {
+        let left = if let Framing::Length(length) = head.framing { length } else { 0 };
+        Self { framing: head.framing, passed_on: head.passed_on, left, chunks: Chunks::new() }
     }
 
     fn is_over(&self) -> bool {
@@ -389,25 +390,21 @@ impl Body {
             Framing::None => (0, 0),
             Framing::Length(_) => {
                 let piece = usize::try_from(self.left).map_or(heard.len(), |left| left.min(heard.len()));
-                wire::piece(self.framing, &heard[..piece], into);
+                wire::piece(self.passed_on, &heard[..piece], into);
                 self.left -= piece as u64;
                 (piece as u64, piece)
             }
             Framing::Close => {
-                wire::piece(self.framing, heard, into);
+                wire::piece(self.passed_on, heard, into);
                 (heard.len() as u64, heard.len())
             }
             Framing::Chunked => {
-                let before = into.len();
                 let mut data = 0;
                 let used = self.chunks.read(heard, |piece| {
                     data += piece.len() as u64;
-                    wire::piece(Framing::Chunked, piece, into);
+                    wire::piece(self.passed_on, piece, into);
                 });
-                let used = used.map_err(|_| {
-                    into.truncate(before);
-                    malformed("chunks that are none")
-                })?;
+                let used = used.map_err(|_| malformed("chunks that are none"))?;
                 if self.chunks.is_over() {
                     into.extend_from_slice(wire::LAST_CHUNK);
                 }
@@ -451,7 +448,12 @@ async fn pass_body(
         }
         match hear(client, connection, heard, clock::monotonic() + patience).await {
             Heard::Bytes => {}
-            Heard::End(_) if body.framing == Framing::Close => return Ok(false),
+            Heard::End(error) if body.framing == Framing::Close && error.etype() == &ErrorType::ConnectionClosed => {
+                if body.passed_on == Framing::Chunked {
+                    client.send(wire::LAST_CHUNK).await.map_err(|_| gone())?;
+                }
+                return Ok(false);
+            }
             Heard::End(error) => return Err(cut(client, written, error, context).await),
             Heard::TooLate => return Err(cut(client, written, deadline::passed(), context).await),
             Heard::ClientGone if context.stream_ends() => return Err(end_stream(client, &body, gone()).await),
@@ -471,7 +473,7 @@ async fn cut(client: &mut Client, written: &[u8], error: BError, context: &mut R
 
 /// Ends a stream whose region is drained, in the terms of its protocol as far as these let an answer end early.
 async fn end_stream(client: &mut Client, body: &Body, error: BError) -> BError {
-    if body.framing == Framing::Chunked {
+    if body.passed_on == Framing::Chunked {
         // A client that is gone need not hear of it.
         let _ = client.send(wire::LAST_CHUNK).await;
     }

@@ -25,6 +25,9 @@ pub(super) fn request(request: &Request, edits: &Edits<'_>, is_last: bool, into:
 pub(super) fn answer(head: &AnswerHead, edits: &Edits<'_>, keeps: bool, into: &mut Vec<u8>) {
     status_line(head, into);
     lines(head.lines(), edits, into);
+    if head.passed_on == Framing::Chunked && head.framing != Framing::Chunked {
+        line(b"Transfer-Encoding", b"chunked", into);
+    }
     if !edits.has(&DATE) {
         with_date(|date| line(b"Date", date, into));
     }
@@ -63,7 +66,7 @@ fn line(name: &[u8], value: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(b"\r\n");
 }
 
-/// Writes a piece of a body, as its client gets it.
+/// Writes a piece of a body, as its client gets it that has it in this framing.
 pub(super) fn piece(framing: Framing, bytes: &[u8], into: &mut Vec<u8>) {
     if framing == Framing::Chunked && !bytes.is_empty() {
         // At most sixteen digits.
