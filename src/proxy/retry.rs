@@ -76,7 +76,7 @@ impl Proxy {
         let tried = Tried {
             mishap,
             has_answered: attempts.has_answered,
-            is_repeatable: request.method.is_idempotent() || request.headers.contains_key(IDEMPOTENCY_KEY),
+            is_repeatable: is_repeatable(request),
             is_body_held: is_held,
             is_hop: attempts.way == Some(Way::Edge),
             // Where the region has just lost its last server, it is another region that would be tried.
@@ -174,6 +174,11 @@ impl Proxy {
         }
         error
     }
+}
+
+/// Whether a request does the same where it is done twice (RFC 9110, 9.2.2), or says by which name its server knows that.
+pub(super) fn is_repeatable(request: &RequestHeader) -> bool {
+    request.method.is_idempotent() || request.headers.contains_key(IDEMPOTENCY_KEY)
 }
 
 /// What a client gets that is not tried again.

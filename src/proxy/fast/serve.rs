@@ -15,7 +15,7 @@ use crate::proxy::fields::Edits;
 use crate::proxy::headers::{self, Received};
 use crate::proxy::record::{Served, upstream_result};
 use crate::proxy::refusal::{Refusal, UpstreamFailure};
-use crate::proxy::retry::mishap_of;
+use crate::proxy::retry::{is_repeatable, mishap_of};
 use crate::proxy::route::begin_attempt;
 use crate::proxy::{deadline, https};
 use crate::resilience::Mishap;
@@ -132,7 +132,7 @@ async fn connect(
     request: &Request,
     context: &mut RequestContext,
 ) -> Result<ServerConnection, Stop> {
-    if let Some(kept) = servers::kept(server) {
+    if let Some(kept) = servers::kept(server, is_repeatable(&request.head)) {
         proxy.took_connection(true, Some(kept.since), context);
         return Ok(kept);
     }

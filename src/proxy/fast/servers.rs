@@ -4,7 +4,8 @@
 
 use crate::live::{Server, clock};
 use crate::model::Timestamp;
-use rustix::net::sockopt;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, sockopt};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
@@ -53,10 +54,17 @@ struct Kept {
 }
 
 impl Kept {
-    /// Whether a request may be sent on it: its server has neither closed it nor said anything that nobody asked for.
+    /// Whether a request may be sent on it: its server has neither closed it nor said anything that nobody asked for, as far as
+    /// the event loop has heard.
     fn is_good(&self, now: Instant) -> bool {
         let heard = self.connection.tcp.try_read(&mut [0]);
         now < self.until && heard.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// The same, as far as the system has.
+    fn is_surely_good(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        rustix::net::recv(&self.connection.tcp, &mut [0_u8][..], flags).is_err_and(|error| error == Errno::WOULDBLOCK)
     }
 }
 
@@ -66,8 +74,9 @@ impl Key {
     }
 }
 
-/// A kept connection to a server; the one that was used last, so that those that are not needed end.
-pub(super) fn kept(server: &Server) -> Option<ServerConnection> {
+/// A kept connection to a server; the one that was used last, so that those that are not needed end. Where the request `is_safe`
+/// to be sent once more, that its server has closed the connection a moment ago is found out by sending it.
+pub(super) fn kept(server: &Server, is_safe: bool) -> Option<ServerConnection> {
     let key = Key::of(server);
     let now = clock::monotonic();
     IDLE.with_borrow_mut(|idle| {
@@ -75,7 +84,7 @@ pub(super) fn kept(server: &Server) -> Option<ServerConnection> {
         let of_server = kept.get_mut(&key)?;
         while let Some(kept) = of_server.pop() {
             *count -= 1;
-            if kept.is_good(now) {
+            if kept.is_good(now) && (is_safe || kept.is_surely_good()) {
                 return Some(kept.connection);
             }
         }
