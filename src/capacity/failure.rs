@@ -98,11 +98,15 @@ impl Course {
     }
 }
 
-/// The shortest of [`RAMPS`] over which a drain of the same clients goes unnoticed; `None` where none does.
+/// The shortest of [`RAMPS`] over which a drain of the same clients goes unnoticed; `None` where none does. Each is looked at for
+/// `longest` after its end.
 #[must_use]
 pub fn gentlest_ramp(costs: &Costs, failure: &Failure) -> Option<f64> {
-    let course = |ramp: &f64| Failure { ramp: Some(*ramp), ..*failure }.course(costs);
-    RAMPS.iter().copied().find(|ramp| course(ramp).is_unnoticed())
+    let is_unnoticed = |ramp: &f64| {
+        let drain = Failure { ramp: Some(*ramp), longest: failure.longest + ramp, ..*failure };
+        Simulation::new(&drain, costs).run(true).is_unnoticed()
+    };
+    RAMPS.iter().copied().find(is_unnoticed)
 }
 
 /// Numbers by chance from a seed (SplitMix64).
@@ -152,7 +156,7 @@ impl Failure {
     /// What comes of it.
     #[must_use]
     pub fn course(&self, costs: &Costs) -> Course {
-        Simulation::new(self, costs).run()
+        Simulation::new(self, costs).run(false)
     }
 
     fn is_refused(&self, connected: f64) -> bool {
@@ -260,7 +264,8 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn run(mut self) -> Course {
+    /// To the end, or until something is noticed where nobody wants to know more.
+    fn run(mut self, stops_when_noticed: bool) -> Course {
         let steps = (self.failure.longest / STEP).ceil().min(200_000.0) as usize;
         let mut steady_since = None;
         for step in 0..steps {
@@ -269,6 +274,10 @@ impl<'a> Simulation<'a> {
             let spent = self.work(now);
             let moment = self.moment(now, attempts, spent);
             self.note(moment);
+            let course = &self.course;
+            if stops_when_noticed && (course.errors >= 0.5 || course.slow >= 0.5 || course.peak_delay > CALM) {
+                break;
+            }
             let is_steady = moment.delay <= CALM && self.missing == 0;
             steady_since = if is_steady { steady_since.or(Some(now)) } else { None };
             // Some more, so that what comes after it is seen too.

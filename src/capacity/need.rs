@@ -79,7 +79,8 @@ impl Work {
     /// What `load` makes.
     #[must_use]
     pub fn of(costs: &Costs, load: &Load) -> Self {
-        let wakes = load.taken() + load.messages;
+        // A connection and a handshake wake as often again: somebody is waited for in between.
+        let wakes = load.taken() + load.messages + load.new_connections * (1.0 + load.tls);
         Self {
             requests: load.requests * request_seconds(costs, load) + hop_work(costs, load),
             connections: load.new_connections * costs.connection_us * MICRO,

@@ -54,9 +54,9 @@ fn events(costs: &Costs, load: &Load, cores: f64, waking: f64) -> Vec<Event> {
     let handshakes = new * load.tls;
     vec![
         event(2.0 * load.taken() * pieces, (need::request_seconds(costs, load) + waking) / 2.0 / pieces),
-        event(new, costs.connection_us * 1e-6),
-        event(handshakes * (1.0 - load.resumed), costs.full_handshake_us * 1e-6),
-        event(handshakes * load.resumed, costs.resumed_handshake_us * 1e-6),
+        event(new, costs.connection_us * 1e-6 + waking),
+        event(handshakes * (1.0 - load.resumed), costs.full_handshake_us * 1e-6 + waking),
+        event(handshakes * load.resumed, costs.resumed_handshake_us * 1e-6 + waking),
         event(2.0 * load.messages, (costs.websocket_message_us * 1e-6 + waking) / 2.0),
     ]
 }

@@ -256,7 +256,7 @@ fn a_sudden_loss_is_a_storm_and_a_ramp_is_none() {
     // Of those who are led elsewhere late, most see an error.
     let late = Failure { redirect: 20.0, ..sudden }.course(&costs());
     assert!(late.errors > 10.0 * storm.errors && late.peak_attempts < storm.peak_attempts);
-    let ramp = gentlest_ramp(&costs(), &Failure { longest: 3_000.0, ..sudden }).unwrap();
+    let ramp = gentlest_ramp(&costs(), &sudden).unwrap();
     assert!(ramp > 0.0);
     let drained = Failure { ramp: Some(ramp), longest: 3_000.0, ..sudden }.course(&costs());
     assert!(drained.is_unnoticed() && drained.peak_attempts < storm.peak_attempts);

@@ -138,11 +138,10 @@ async fn mixed(options: &Options, costs: &Costs, edge: &Edge, verdict: &mut Verd
 /// New connections as fast as they can be made, and what they cost then.
 async fn limits(options: &Options, costs: &Costs, edge: &Edge, verdict: &mut Verdict) {
     let fresh = Kind::Fresh { workers: 64 };
-    let as_fast_as_can_be = 1e6;
     for (what, door, tls) in
         [("without TLS", Door::plain(edge.http), 0.0), ("whole handshakes", Door::tls(edge, false), 1.0)]
     {
-        let outcome: Outcome = load::run(&[edge], &door, &fresh, as_fast_as_can_be, 6.0 * options.scale).await;
+        let outcome: Outcome = load::run(&[edge], &door, &fresh, load::AT_ONCE, 6.0 * options.scale).await;
         let load = Load { requests: outcome.rate(), new_connections: outcome.rate(), tls, ..NOTHING };
         // Where load and app server are the slower side, the core is not busy all the time.
         let told = outcome.utilisation() / Work::of(costs, &load).utilisation(1.0) * outcome.rate();

@@ -4,7 +4,7 @@ use crate::Options;
 use crate::app::App;
 use crate::clients::{Door, Stream, answer, get, request};
 use crate::edge::{Edge, Plan, table};
-use crate::load::{self, Kind, Outcome};
+use crate::load::{self, AT_ONCE, Kind, Outcome};
 use homeward::capacity::{Costs, DEFAULT_COSTS};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -28,9 +28,9 @@ impl Found {
         self.file["costs"][name] = json!({"value": value, "how": how});
     }
 
-    /// What each took, less the waking up.
-    fn busy(&self, outcome: &Outcome) -> f64 {
-        outcome.each() - self.waking * (1.0 - outcome.utilisation()).max(0.0)
+    /// What each took, less as many times waking up.
+    fn busy(&self, outcome: &Outcome, times: f64) -> f64 {
+        outcome.each() - times * self.waking * (1.0 - outcome.utilisation()).max(0.0)
     }
 
     fn of(&self, name: &str) -> f64 {
@@ -76,56 +76,61 @@ async fn requests(options: &Options, edge: &Edge, found: &mut Found) {
     load::run(&[edge], &plain, &KEPT, 2_000.0, seconds).await; // warm
     // The cost of each request over how idle the core was lies on a line: where it is busy, and what waking up adds.
     let mut points = Vec::new();
-    for rate in [1_000.0, 3_000.0, 6_000.0, 9_000.0, 12_000.0, 3_000.0, 9_000.0] {
+    for rate in [2_000.0, 4_000.0, 7_000.0, 10_000.0, AT_ONCE, 3_000.0, 8_000.0, AT_ONCE] {
         let outcome = load::run(&[edge], &plain, &KEPT, rate, seconds).await;
         all_well(&outcome, "requests");
-        eprintln!("  {rate}/s: {:.1} µs each, {:.0} % busy", outcome.each(), outcome.utilisation() * 100.0);
+        eprintln!(
+            "  {:.0}/s: {:.1} µs each, {:.0} % busy",
+            outcome.rate(),
+            outcome.each(),
+            outcome.utilisation() * 100.0
+        );
         points.push((1.0 - outcome.utilisation(), outcome.each()));
     }
     let (request, waking) = line(&points);
     (found.request, found.waking) = (request, waking.max(0.0));
-    found.note("http1_request_us", request, "CPU time of the process at 1,000 to 12,000 requests/s on 64 kept connections, answers of 1 KiB, access log to /dev/null: the straight line through the points, where the core is never idle");
+    found.note("http1_request_us", request, "CPU time of the process at 2,000 requests/s up to as many as there can be, on 64 kept connections, answers of 1 KiB, access log to /dev/null: the straight line through the points, where the core is never idle");
     found.note(
         "wake_up_us",
         waking,
         "the slope of that line: how much more a request costs where the core always is idle",
     );
 
-    let http2 = load::run(&[edge], &Door::plain(edge.http2), &Kind::Http2 { connections: 64 }, 5_000.0, seconds).await;
+    let http2 = load::run(&[edge], &Door::plain(edge.http2), &Kind::Http2 { connections: 64 }, AT_ONCE, seconds).await;
     all_well(&http2, "HTTP/2");
     found.note(
         "http2_request_us",
-        found.busy(&http2),
-        "the same by HTTP/2 at 5,000/s, one request at a time on each of 64 connections, less the waking up",
+        found.busy(&http2, 1.0),
+        "the same by HTTP/2 at full speed, one request at a time on each of 64 connections, less the waking up",
     );
     let door = Door::tls(edge, true);
-    let tls = load::run(&[edge], &door, &KEPT, 6_000.0, seconds).await;
+    let tls = load::run(&[edge], &door, &KEPT, AT_ONCE, seconds).await;
     all_well(&tls, "TLS");
-    let tls_request = (found.busy(&tls) - request).max(0.0);
-    found.note("tls_request_us", tls_request, "the same by TLS 1.3 at 6,000/s, less the cost without TLS");
+    let tls_request = (found.busy(&tls, 1.0) - request).max(0.0);
+    found.note("tls_request_us", tls_request, "the same by TLS 1.3 at full speed, less the cost without TLS");
     let large = Kind::Kept { connections: 64, path: "/64", prefix: "east" };
-    let body = load::run(&[edge], &plain, &large, 1_500.0, seconds).await;
+    let body = load::run(&[edge], &plain, &large, AT_ONCE, seconds).await;
     all_well(&body, "bodies");
-    let body_kib = (found.busy(&body) - request) / 63.0;
-    found.note("body_kib_us", body_kib, "answers of 64 KiB at 1,500/s, less the request, for each of 63 KiB");
-    let body = load::run(&[edge], &door, &large, 1_500.0, seconds).await;
-    let tls_body = (found.busy(&body) - request - tls_request) / 63.0 - body_kib;
+    let body_kib = (found.busy(&body, 1.0) - request) / 63.0;
+    found.note("body_kib_us", body_kib, "answers of 64 KiB at full speed, less the request, for each of 63 KiB");
+    let body = load::run(&[edge], &door, &large, AT_ONCE, seconds).await;
+    let tls_body = (found.busy(&body, 1.0) - request - tls_request) / 63.0 - body_kib;
     found.note("tls_body_kib_us", tls_body, "the same by TLS 1.3, less that");
     let closing = Kind::Kept { connections: 64, path: "/close", prefix: "east" };
-    let outcome = load::run(&[edge], &plain, &closing, 3_000.0, seconds).await;
+    let outcome = load::run(&[edge], &plain, &closing, AT_ONCE, seconds).await;
     all_well(&outcome, "connections to servers");
     found.note(
         "server_connection_us",
-        found.busy(&outcome) - request,
-        "3,000 requests/s to an app server that ends each connection, less the request",
+        found.busy(&outcome, 1.0) - request,
+        "requests at full speed to an app server that ends each connection, less the request",
     );
     let sockets = Door::plain(edge.http);
-    let messages = load::run(&[edge], &sockets, &Kind::Sockets { connections: 200 }, 4_000.0, seconds).await;
+    let messages = load::run(&[edge], &sockets, &Kind::Sockets { connections: 200 }, AT_ONCE, seconds).await;
     all_well(&messages, "WebSockets");
     found.note(
         "websocket_message_us",
-        found.busy(&messages),
-        "4,000 messages/s of 64 bytes on 200 WebSockets, each echoed, less the waking up",
+        found.busy(&messages, 1.0),
+        "messages of 64 bytes at full speed on 200 WebSockets, each echoed, less the waking up",
     );
 }
 
@@ -143,27 +148,27 @@ fn line(points: &[(f64, f64)]) -> (f64, f64) {
 async fn connections(options: &Options, edge: &Edge, found: &mut Found) {
     let seconds = 5.0 * options.scale;
     let fresh = Kind::Fresh { workers: 32 };
-    let outcome = load::run(&[edge], &Door::plain(edge.http), &fresh, 2_500.0, seconds).await;
+    let outcome = load::run(&[edge], &Door::plain(edge.http), &fresh, AT_ONCE, seconds).await;
     all_well(&outcome, "new connections");
-    let connection = found.busy(&outcome) - found.request;
+    let connection = found.busy(&outcome, 2.0) - found.request;
     found.note(
         "connection_us",
         connection,
-        "2,500 new connections/s with a request each, less the request and the waking up",
+        "new connections at full speed with a request each, less the request and the waking up",
     );
     let usual = found.request + found.of("tls_request_us") + found.of("connection_us");
-    let outcome = load::run(&[edge], &Door::tls(edge, false), &fresh, 600.0, seconds).await;
+    let outcome = load::run(&[edge], &Door::tls(edge, false), &fresh, AT_ONCE, seconds).await;
     all_well(&outcome, "whole handshakes");
     found.note(
         "full_handshake_us",
-        found.busy(&outcome) - usual,
-        "600 new connections/s by TLS 1.3 (X25519, ECDSA P-256) with a request each, less connection and request",
+        found.busy(&outcome, 3.0) - usual,
+        "new connections at full speed by TLS 1.3 (X25519, ECDSA P-256) with a request each, less connection and request",
     );
-    let outcome = load::run(&[edge], &Door::tls(edge, true), &fresh, 600.0, seconds).await;
+    let outcome = load::run(&[edge], &Door::tls(edge, true), &fresh, AT_ONCE, seconds).await;
     all_well(&outcome, "resumed handshakes");
     found.note(
         "resumed_handshake_us",
-        found.busy(&outcome) - usual,
+        found.busy(&outcome, 3.0) - usual,
         "the same, where clients resume their session by a ticket",
     );
 }
@@ -183,15 +188,15 @@ async fn hop(options: &Options, app: &App, found: &mut Found) {
         }
     }
     let before = hops(&second).await;
-    let outcome = load::run(&both, &Door::plain(first.http), &kind, 4_000.0, 5.0 * options.scale).await;
+    let outcome = load::run(&both, &Door::plain(first.http), &kind, AT_ONCE, 5.0 * options.scale).await;
     all_well(&outcome, "hops");
     assert!(hops(&second).await > before + outcome.times.len() as f64 * 0.9, "requests took no hop");
     // Two edges on one core: either wakes up for the other.
-    let extra = found.busy(&outcome) - 2.0 * found.request - found.waking * (1.0 - outcome.utilisation()).max(0.0);
+    let extra = found.busy(&outcome, 2.0) - 2.0 * found.request;
     found.note(
         "hop_us",
         extra,
-        "4,000 requests/s by a hop between two edges on one core, less a request and a waking up at each",
+        "requests at full speed by a hop between two edges on one core, less a request and a waking up at each",
     );
 }
 
@@ -257,7 +262,7 @@ async fn memory(options: &Options, app: &App, found: &mut Found) {
 
 async fn tables(options: &Options, app: &App, found: &mut Found) {
     let edge = Edge::start(&options.homeward, app, &Plan::default()).await;
-    let mut of_size = async |rules: usize| {
+    let of_size = async |rules: usize| {
         let mut took = Vec::new();
         for round in 0..5 {
             let quiet = edge.cpu();

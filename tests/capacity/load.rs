@@ -24,6 +24,9 @@ pub enum Kind {
     Sockets { connections: usize },
 }
 
+/// The rate of whoever sends the next as soon as the last one is answered.
+pub const AT_ONCE: f64 = 1e9;
+
 /// What came of a load.
 #[derive(Default)]
 pub struct Outcome {
@@ -127,7 +130,7 @@ impl Pace {
     async fn next(&mut self) -> Option<()> {
         let gap = -(1.0 - self.random.f64()).ln() / self.rate;
         self.due += Duration::from_secs_f64(gap.min(60.0));
-        if self.due >= self.end {
+        if self.due >= self.end || Instant::now() >= self.end {
             return None;
         }
         if self.due < Instant::now() {

@@ -12,7 +12,6 @@ mod clients;
 mod costs;
 mod edge;
 mod load;
-mod page;
 mod storm;
 
 use homeward::capacity::Costs;
@@ -24,7 +23,6 @@ Measures what things cost an edge, and holds what the model says against real ed
 
     capacity measure [--homeward FILE] [--seconds-scale F] [--out FILE]
     capacity check   [--homeward FILE] [--seconds-scale F] [--costs FILE] [--only storm]
-    capacity plots
 
 `check` measures first, unless a file of costs is named. Wants two quiet cores.
 ";
@@ -75,7 +73,6 @@ fn main() -> ExitCode {
     match verb.as_str() {
         "measure" => alone(measure(&options)),
         "check" => alone(check(&options)),
-        "plots" => page::draw(),
         _ => {
             eprint!("{USAGE}");
             ExitCode::from(2)

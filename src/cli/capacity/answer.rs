@@ -372,8 +372,7 @@ impl Base<'_> {
             |of: fn(&Course) -> f64| rounded(courses.iter().map(|(at, course)| of(course) * self.there[*at]).sum());
         let latest = courses.iter().try_fold(0.0, |latest: f64, (_, course)| Some(latest.max(course.steady_after?)));
         let after = course.moments.last().map_or(0.0, |moment| moment.utilisation);
-        let reach = LOOKED_AT + 1.5 * 7200.0;
-        let ramp = gentlest_ramp(self.costs, &Failure { longest: reach, ..self.failure(loss, *at) });
+        let ramp = gentlest_ramp(self.costs, &Failure { longest: LOOKED_AT, ..self.failure(loss, *at) });
         Some(ToldCourse {
             lost: self.place.regions[lost].name.clone(),
             ramp_seconds: self.verb.failure.ramp,

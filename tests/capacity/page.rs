@@ -1,7 +1,0 @@
-//! The plots of docs/capacity.md.
-
-use std::process::ExitCode;
-
-pub fn draw() -> ExitCode {
-    ExitCode::SUCCESS
-}
