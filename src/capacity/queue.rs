@@ -3,7 +3,7 @@
 //! Each thread of an edge has a core, an event loop and connections of its own, and takes events as they come: an M/G/1 queue, one a
 //! core. The mean wait is Pollaczek's and Khinchine's, `W = λ E[S²] / (2 (1 - ρ))`. How waits are spread has no closed form for any
 //! S; taken is `P(wait > t) = ρ exp(-ρ t / W)`, which is exact for exponential S and Kingman's limit for busy queues of any S
-//! (Kleinrock, Queueing Systems I, 5.6, and II, 2.1).
+//! (Kleinrock, Queueing Systems, chapter 5 of volume I and 2 of volume II).
 
 use super::{Costs, Load, need};
 

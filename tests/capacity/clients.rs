@@ -1,6 +1,9 @@
 //! Connections of clients, with and without TLS.
 
 use crate::edge::Edge;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,12 +28,11 @@ impl Door {
 
     /// With TLS, where sessions are resumed if `resumes` says so.
     pub fn tls(edge: &Edge, resumes: bool) -> Self {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(edge.certificate.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder =
             rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        let believes = builder.dangerous().with_custom_certificate_verifier(Arc::new(Believer));
+        let mut config = believes.with_no_client_auth();
         if !resumes {
             config.resumption = rustls::client::Resumption::disabled();
         }
@@ -50,6 +52,45 @@ impl Door {
             None => Box::new(stream),
             Some(tls) => Box::new(tls.connect("portal.example.com".try_into().unwrap(), stream).await?),
         })
+    }
+}
+
+/// Believes every certificate: what clients verify would take more time than the edge has for a handshake, and both have one core.
+#[derive(Debug)]
+struct Believer;
+
+impl ServerCertVerifier for Believer {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
     }
 }
 

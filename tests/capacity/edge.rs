@@ -16,8 +16,6 @@ pub struct Edge {
     pub http2: SocketAddr,
     pub tls: SocketAddr,
     pub admin: SocketAddr,
-    /// What its certificate is verified by.
-    pub certificate: rustls::pki_types::CertificateDer<'static>,
     directory: TempDir,
     child: Child,
 }
@@ -97,8 +95,7 @@ impl Edge {
             .stderr(log)
             .spawn()
             .unwrap();
-        let certificate = made.cert.der().clone();
-        let mut edge = Self { http, http2, tls, admin, certificate, directory, child };
+        let mut edge = Self { http, http2, tls, admin, directory, child };
         for _ in 0..200 {
             let is_ready = get(admin, "/readyz", admin).await.is_some_and(|answer| answer.starts_with(b"HTTP/1.1 200"));
             // Its probes have seen the servers, too.

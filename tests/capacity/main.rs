@@ -70,6 +70,7 @@ fn main() -> ExitCode {
             }
         }
     }
+    warn_of_others();
     match verb.as_str() {
         "measure" => alone(measure(&options)),
         "check" => alone(check(&options)),
@@ -88,6 +89,15 @@ fn alone(what: impl Future<Output = ExitCode>) -> ExitCode {
     let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
     rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap();
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(what)
+}
+
+/// Says so where others keep the machine busy: nothing that is measured then is worth much.
+fn warn_of_others() {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: f64 = text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default();
+    if load > 0.5 {
+        eprintln!("the machine is not quiet: its load is {load}");
+    }
 }
 
 async fn measure(options: &Options) -> ExitCode {

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
-/// Clients of the edge that is killed.
-const CLIENTS: usize = 4_000;
+/// Clients of the edge that is killed: more than the other one can take in while they come.
+const CLIENTS: f64 = 5_000.0;
 
 /// How long they wait at the most before they first try again.
 const BACK_OFF: f64 = 1.0;
@@ -34,7 +34,8 @@ pub async fn run(options: &Options, costs: &Costs, verdict: &mut Verdict) {
     let app = App::start().await;
     let mut lost = Edge::start(&options.homeward, &app, &Plan { number: 3, ..Plan::default() }).await;
     let left = Edge::start(&options.homeward, &app, &Plan { number: 4, ..Plan::default() }).await;
-    let streams = open(&Door::tls(&lost, true), CLIENTS).await;
+    let count = (CLIENTS * options.scale.min(1.0)).ceil();
+    let streams = open(&Door::tls(&lost, true), count as usize).await;
     let door = Door::tls(&left, false);
     open(&door, 50).await; // warm
     let failures = Arc::new(AtomicUsize::new(0));
@@ -70,7 +71,7 @@ pub async fn run(options: &Options, costs: &Costs, verdict: &mut Verdict) {
         backs.push(back.unwrap());
     }
     let took = left.cpu() - before;
-    let moved = Load { connections: CLIENTS as f64, tls: 1.0, websockets: 1.0, ..NOTHING };
+    let moved = Load { connections: count, tls: 1.0, websockets: 1.0, ..NOTHING };
     let failure = Failure {
         own: NOTHING,
         moved,
@@ -90,7 +91,7 @@ pub async fn run(options: &Options, costs: &Costs, verdict: &mut Verdict) {
     let half_after = backs[backs.len() / 2].after;
     let told_half =
         course.moments.iter().find(|moment| moment.connected >= 0.5).map_or(f64::NAN, |moment| moment.second + 0.1);
-    let once = Load { new_connections: CLIENTS as f64, requests: CLIENTS as f64, ..moved };
+    let once = Load { new_connections: count, requests: count, ..moved };
     verdict.hold("a storm: core-seconds that it takes", "s", took, Work::of(costs, &once).busy_cores(), 1.25);
     verdict.hold("a storm: half of the clients are back after", "s", half_after, told_half, 1.5);
     verdict.hold("a storm: all clients are back after", "s", all_after, course.steady_after.unwrap_or(f64::NAN), 1.5);

@@ -117,16 +117,16 @@ fn the_plots_show_what_the_command_says() {
         ("drained over 2 min", "--ramp 2m"),
     ];
     let answers = ways.map(|(name, options)| (name, json(&format!("{STORM} {options}"))));
-    let plot = |title: &str, unit: &str, y: &str, times: f64| Plot {
+    let plot = |title: &str, unit: &str, widest: f64, y: &str, times: f64| Plot {
         title: title.to_owned(),
         x: "seconds after the loss, or after the drain began".to_owned(),
         y: unit.to_owned(),
-        widest: 150.0,
+        widest,
         curves: answers.iter().map(|(name, answer)| curve(name, answer, y, times)).collect(),
     };
-    let cpu = plot("CPU of an edge that is left", "% of its cores", "utilisation", 100.0);
+    let cpu = plot("CPU of an edge that is left", "% of its cores", 150.0, "utilisation", 100.0);
     golden(&folder.join("loss-cpu.svg"), &cpu.draw());
-    let delay = plot("How long a handshake waits for a core", "s", "delay_seconds", 1.0);
+    let delay = plot("How long a handshake waits for a core", "s", 30.0, "delay_seconds", 1.0);
     golden(&folder.join("loss-delay.svg"), &delay.draw());
 
     let busy = (1..=18).map(|step| step * 10_000);

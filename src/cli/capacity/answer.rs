@@ -431,14 +431,14 @@ impl Base<'_> {
             match (region.edges, region.edges_with_loss) {
                 (None, _) => problems.push(format!("{name}: no number of such edges carries its visitors")),
                 (Some(needed), _) if needed > region.edges_there => problems.push(format!(
-                    "{name}: {} edges do not carry its own visitors; it needs {}",
-                    whole(region.edges_there),
-                    whole(needed)
+                    "{name}: its own visitors take {} edges, and it has {}",
+                    whole(needed),
+                    whole(region.edges_there)
                 )),
                 (_, Some(needed)) if needed > region.edges_there => problems.push(format!(
-                    "{name}: {} edges do not carry the loss of another region as well; it needs {}",
-                    whole(region.edges_there),
-                    whole(needed)
+                    "{name}: with the loss of another region it takes {} edges, and it has {}",
+                    whole(needed),
+                    whole(region.edges_there)
                 )),
                 _ => {}
             }
