@@ -29,7 +29,7 @@ pub use fleet::{Distribution, Fleet};
 pub use load::{Load, Machine};
 pub use need::{Need, Needs, Resource, Work};
 pub use queue::{Delay, Event, delay};
-pub use regions::{Loss, Region, losses, planned_edges};
+pub use regions::{Loss, PlannedEdges, Region, losses, planned_edges};
 
 /// The largest number that an input may be. Products of two or three of them stay far below the end of `f64`.
 pub const LARGEST: f64 = 1e15;

@@ -115,7 +115,7 @@ impl Work {
 }
 
 /// A request with its bodies at the edge that its visitor comes to, in seconds of a core.
-pub(super) fn request_seconds(costs: &Costs, load: &Load) -> f64 {
+pub(in crate::capacity) fn request_seconds(costs: &Costs, load: &Load) -> f64 {
     let head = costs.http1_request_us + load.http2 * (costs.http2_request_us - costs.http1_request_us);
     let body = (load.request_kib + load.answer_kib - 1.0).max(0.0);
     let tls = load.tls * (costs.tls_request_us + body * costs.tls_body_kib_us);
@@ -128,7 +128,7 @@ fn hop_work(costs: &Costs, load: &Load) -> f64 {
 }
 
 /// A handshake on the mean, in µs.
-pub(super) fn handshake_us(costs: &Costs, resumed: f64) -> f64 {
+pub(in crate::capacity) fn handshake_us(costs: &Costs, resumed: f64) -> f64 {
     costs.full_handshake_us + resumed * (costs.resumed_handshake_us - costs.full_handshake_us)
 }
 

@@ -84,21 +84,25 @@ fn lose(regions: &[Region], own: &[f64], lost: usize) -> Loss {
     Loss { lost, loads: loads.collect(), gains, nowhere: left }
 }
 
-/// By region: the edges that it needs for its own visitors, and those that it needs when the worst region for it is lost. `None`
-/// where no number of edges is enough.
+/// How many edges a region needs. `None` where no number of them is enough.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlannedEdges {
+    /// For its own visitors.
+    pub alone: Option<f64>,
+    /// Where it carries the loss of any other region too.
+    pub with_loss: Option<f64>,
+}
+
+/// By region: how many edges it needs.
 #[must_use]
-pub fn planned_edges(
-    costs: &Costs,
-    load: &Load,
-    machine: &Machine,
-    regions: &[Region],
-) -> Vec<(Option<f64>, Option<f64>)> {
-    let losses = losses(regions, load.requests.max(1.0));
+pub fn planned_edges(costs: &Costs, load: &Load, machine: &Machine, regions: &[Region]) -> Vec<PlannedEdges> {
+    // Who sends no requests has connections all the same; what counts is the parts.
     let all = load.requests.max(1.0);
+    let losses = losses(regions, all);
     let edges = |share: f64| Needs::of(costs, &load.part(share), machine).edges();
     let planned = |(at, share): (usize, f64)| {
         let worst = losses.iter().filter_map(|loss| loss.loads.get(at)).fold(share * all, |a, b| a.max(*b));
-        (edges(share), edges(worst / all))
+        PlannedEdges { alone: edges(share), with_loss: edges(worst / all) }
     };
     shares(regions).into_iter().enumerate().map(planned).collect()
 }

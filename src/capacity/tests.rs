@@ -167,8 +167,8 @@ proptest! {
 
     #[test]
     fn surviving_a_loss_never_takes_fewer_edges(regions in any_regions(), load in any_load(), machine in any_machine()) {
-        for (alone, survived) in planned_edges(&costs(), &load, &machine, &regions) {
-            prop_assert!(survived.is_none() || survived >= alone, "{survived:?} {alone:?}");
+        for PlannedEdges { alone, with_loss } in planned_edges(&costs(), &load, &machine, &regions) {
+            prop_assert!(with_loss.is_none() || with_loss >= alone, "{with_loss:?} {alone:?}");
         }
     }
 }

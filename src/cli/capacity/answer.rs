@@ -1,187 +1,24 @@
-//! The answer, as data. Its form is stable: fields may come, none is renamed or goes.
+//! The answer, calculated.
 
 use super::CapacityVerb;
 use super::figures::{amount, rounded, time, whole};
 use super::place::Place;
-use crate::capacity::{
-    Costs, Course, Failure, Fleet, Load, Loss, Machine, Needs, Resource, delay, gentlest_ramp, losses, planned_edges,
+use super::told::{
+    Answer, Gain, ToldCourse, ToldEdge, ToldFigures, ToldFleet, ToldLoad, ToldLoss, ToldMoment, ToldNeed, ToldRegion,
 };
-use serde::Serialize;
+use crate::capacity::{
+    Costs, Course, Failure, Fleet, Load, Loss, Machine, Needs, PlannedEdges, Resource, delay, gentlest_ramp, losses,
+    planned_edges,
+};
 
 /// Seconds of a course that are looked at after a loss, or after the end of a ramp.
 const LOOKED_AT: f64 = 900.0;
 
+/// Requests per second that stand for visitors who send none, so that their parts can be told all the same. Shown as none.
+const HARDLY_ANY: f64 = 1e-20;
+
 /// How many moments of a course are told at the most.
 const TOLD: usize = 90;
-
-/// Everything.
-#[derive(Debug, Serialize)]
-pub(super) struct Answer {
-    /// Where the costs were measured.
-    pub(super) costs: String,
-    pub(super) load: ToldLoad,
-    pub(super) edge: ToldEdge,
-    /// What each resource needs over all regions, were all edges alike in one place.
-    pub(super) resources: Vec<ToldNeed>,
-    /// What runs out first.
-    pub(super) limit: &'static str,
-    /// Cores that are busy as they are meant to be, over all regions.
-    pub(super) cores: f64,
-    /// The least cores that the work takes, busy all the time.
-    pub(super) least_cores: f64,
-    pub(super) regions: Vec<ToldRegion>,
-    /// Edges of all regions together, for their own visitors; null where no number is enough.
-    pub(super) edges: Option<f64>,
-    /// The same, where each region carries any other's loss too.
-    pub(super) edges_with_loss: Option<f64>,
-    /// Who goes where, for each region that may be lost.
-    pub(super) losses: Vec<ToldLoss>,
-    /// The course of one of them.
-    pub(super) loss: Option<ToldCourse>,
-    pub(super) fleet: ToldFleet,
-    /// Whether all of it is carried.
-    pub(super) carried: bool,
-    /// What is not, in words.
-    pub(super) problems: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ToldLoad {
-    pub(super) requests_per_second: f64,
-    pub(super) connections: f64,
-    pub(super) new_connections_per_second: f64,
-    pub(super) websockets: f64,
-    pub(super) messages_per_second: f64,
-    pub(super) tls: f64,
-    pub(super) http2: f64,
-    pub(super) resumed: f64,
-    pub(super) hops: f64,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ToldEdge {
-    pub(super) cores: f64,
-    pub(super) busy: f64,
-    pub(super) memory_gib: f64,
-    pub(super) network_gbit: f64,
-    pub(super) file_handles: f64,
-    pub(super) connections: f64,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ToldNeed {
-    pub(super) resource: &'static str,
-    pub(super) needed: f64,
-    /// What one edge has of it to give.
-    pub(super) each: f64,
-    pub(super) edges: Option<f64>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ToldRegion {
-    pub(super) name: String,
-    /// Its part of the visitors.
-    pub(super) share: f64,
-    pub(super) requests_per_second: f64,
-    pub(super) connections: f64,
-    /// What its servers carry.
-    pub(super) capacity_per_second: Option<f64>,
-    /// Edges for its own visitors.
-    pub(super) edges: Option<f64>,
-    /// Edges where the worst other region is lost.
-    pub(super) edges_with_loss: Option<f64>,
-    /// How many it is counted with from here on: those of --edges, or as many as are needed with a loss.
-    pub(super) edges_there: f64,
-    /// How busy they are: with their own visitors, and with the worst loss.
-    pub(super) utilisation: f64,
-    pub(super) utilisation_with_loss: f64,
-    /// What an edge adds to its own visitors' requests; null where it does not keep up.
-    pub(super) added_p50_seconds: Option<f64>,
-    pub(super) added_p99_seconds: Option<f64>,
-    /// Its part of each edge's memory.
-    pub(super) memory: f64,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ToldLoss {
-    pub(super) lost: String,
-    pub(super) to: Vec<Gain>,
-    /// What nobody takes.
-    pub(super) nowhere_per_second: f64,
-    /// Services that no other region has servers of, and those whose sessions get 503 until it is back.
-    pub(super) unserved_services: Vec<String>,
-    pub(super) waiting_services: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Gain {
-    pub(super) region: String,
-    pub(super) gains_per_second: f64,
-    pub(super) gets_per_second: f64,
-    pub(super) capacity_per_second: Option<f64>,
-    pub(super) over_capacity: bool,
-    /// How busy the cores of its edges are then.
-    pub(super) utilisation: f64,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ToldCourse {
-    pub(super) lost: String,
-    /// Null where it is lost at once.
-    pub(super) ramp_seconds: Option<f64>,
-    /// Clients that move to other regions.
-    pub(super) clients: f64,
-    /// The region whose edges have the hardest time.
-    pub(super) hardest: String,
-    /// Of one of its edges.
-    pub(super) course: ToldFigures,
-    /// Over all regions.
-    pub(super) errors: f64,
-    pub(super) slow: f64,
-    pub(super) peak_attempts_per_second: f64,
-    pub(super) server_connections: f64,
-    /// The latest of all; null where one never gets there.
-    pub(super) steady_after_seconds: Option<f64>,
-    /// The shortest drain that nobody notices; null where none is.
-    pub(super) gentlest_ramp_seconds: Option<f64>,
-    pub(super) moments: Vec<ToldMoment>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ToldFigures {
-    pub(super) peak_attempts_per_second: f64,
-    pub(super) peak_waiting: f64,
-    pub(super) peak_utilisation: f64,
-    pub(super) peak_delay_seconds: f64,
-    pub(super) utilisation_before: f64,
-    pub(super) utilisation_after: f64,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ToldMoment {
-    pub(super) second: f64,
-    pub(super) attempts_per_second: f64,
-    pub(super) waiting: f64,
-    pub(super) utilisation: f64,
-    pub(super) delay_seconds: f64,
-    pub(super) connected: f64,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ToldFleet {
-    pub(super) edges: f64,
-    pub(super) rules: f64,
-    pub(super) table_bytes: f64,
-    pub(super) reload_core_seconds: f64,
-    pub(super) seconds_until_all: f64,
-    pub(super) edits_per_hour: f64,
-    pub(super) most_edits_per_hour: f64,
-    pub(super) most_rules: f64,
-    pub(super) cores_of_an_edge: f64,
-    pub(super) memory_mib: f64,
-    pub(super) network_mbit: f64,
-    pub(super) carried: bool,
-}
 
 /// What is counted with.
 struct Base<'a> {
@@ -201,19 +38,20 @@ impl Answer {
         let (load, machine) = (verb.load.load(), verb.edge.machine());
         let planned = planned_edges(costs, &load, &machine, &place.regions);
         let sum: f64 = place.regions.iter().map(|region| region.share).sum();
-        let there = planned.iter().map(|(alone, with_loss)| verb.edge.edges.or(*with_loss).or(*alone).unwrap_or(1.0));
+        let there =
+            planned.iter().map(|planned| verb.edge.edges.or(planned.with_loss).or(planned.alone).unwrap_or(1.0));
         let base = Base {
             costs,
             verb,
             place,
             load,
             machine,
-            losses: losses(&place.regions, load.requests),
+            losses: losses(&place.regions, load.requests.max(HARDLY_ANY)),
             shares: place.regions.iter().map(|region| region.share / sum.max(f64::MIN_POSITIVE)).collect(),
             there: there.collect(),
         };
         let needs = Needs::of(costs, &load, &machine);
-        let sum = |of: fn(&(Option<f64>, Option<f64>)) -> Option<f64>| {
+        let sum = |of: fn(&PlannedEdges) -> Option<f64>| {
             planned.iter().try_fold(0.0, |sum, planned| Some(sum + of(planned)?)).map(rounded)
         };
         let mut answer = Self {
@@ -225,8 +63,8 @@ impl Answer {
             cores: rounded(needs.work.cores(machine.busy)),
             least_cores: rounded(needs.work.busy_cores()),
             regions: (0..planned.len()).map(|at| base.region(at, planned[at])).collect(),
-            edges: sum(|planned| planned.0),
-            edges_with_loss: sum(|planned| planned.1),
+            edges: sum(|planned| planned.alone),
+            edges_with_loss: sum(|planned| planned.with_loss),
             losses: base.losses.iter().map(|loss| base.told_loss(loss)).collect(),
             loss: base.course(lost),
             fleet: base.fleet(),
@@ -283,7 +121,7 @@ impl Base<'_> {
 
     /// The part of all visitors that `requests` per second are.
     fn part(&self, requests: f64) -> f64 {
-        if self.load.requests > 0.0 { requests / self.load.requests } else { 0.0 }
+        requests / self.load.requests.max(HARDLY_ANY)
     }
 
     fn utilisation(&self, at: usize, share: f64) -> f64 {
@@ -296,7 +134,7 @@ impl Base<'_> {
         loads.map(|load| self.part(load)).fold(self.shares[at], f64::max)
     }
 
-    fn region(&self, at: usize, (edges, edges_with_loss): (Option<f64>, Option<f64>)) -> ToldRegion {
+    fn region(&self, at: usize, planned: PlannedEdges) -> ToldRegion {
         let (region, share) = (&self.place.regions[at], self.shares[at]);
         let own = self.of_an_edge(at, share);
         let added = delay(self.costs, &own, self.machine.cores);
@@ -306,8 +144,8 @@ impl Base<'_> {
             requests_per_second: rounded(self.load.requests * share),
             connections: rounded(self.load.connections * share),
             capacity_per_second: region.capacity,
-            edges: edges.map(rounded),
-            edges_with_loss: edges_with_loss.map(rounded),
+            edges: planned.alone.map(rounded),
+            edges_with_loss: planned.with_loss.map(rounded),
             edges_there: rounded(self.there[at]),
             utilisation: rounded(self.utilisation(at, share)),
             utilisation_with_loss: rounded(self.utilisation(at, self.worst(at))),

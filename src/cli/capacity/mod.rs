@@ -5,16 +5,17 @@ mod figures;
 mod options;
 mod place;
 mod report;
+mod told;
 
 use super::ending::{Ending, Failure};
 use super::output;
 use super::style::Style;
 use crate::capacity::Costs;
 use crate::config::did_you_mean;
-use answer::Answer;
 use clap::Args;
 use options::{EdgeOptions, FailureOptions, FleetOptions, LoadOptions};
 use std::path::{Path, PathBuf};
+use told::Answer;
 
 /// Tell how many cores and edges a load takes, and what the loss of a region does to the others
 ///

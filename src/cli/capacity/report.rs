@@ -1,8 +1,8 @@
 //! The answer as people read it.
 
 use super::super::style::{Cell, Columns, Style, plain};
-use super::answer::{Answer, ToldCourse, ToldLoss, ToldNeed};
 use super::figures::{amount, percent, time, whole};
+use super::told::{Answer, ToldCourse, ToldLoss, ToldNeed};
 
 pub(super) fn render(answer: &Answer, style: Style) -> String {
     let mut text = style.faint(&head(answer));
@@ -115,12 +115,16 @@ fn regions(answer: &Answer, style: Style) -> String {
         Cell::number(edges(answer.edges)),
         Cell::number(edges(answer.edges_with_loss)),
     ]);
-    let there = answer.regions.iter().map(|region| whole(region.edges_there)).collect::<Vec<_>>().join(", ");
+    let there: Vec<_> = answer.regions.iter().map(|region| whole(region.edges_there)).collect();
+    let there = match there.first() {
+        Some(first) if there.iter().all(|count| count == first) => format!("{first} in each region"),
+        _ => there.join(", "),
+    };
     format!(
         "{}{}\n",
         columns.render(style),
         style.faint(&format!(
-            "CPU, memory and what an edge adds: with {there} edges; the work of all is {} cores at the least",
+            "CPU, memory and added time with edges: {there}; the work of all is {} cores at the least",
             amount(answer.least_cores)
         ))
     )
