@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench bench-parts fuzz heavy faults system-calls rules systemd operations test-apps page conformance geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench bench-parts fuzz heavy faults capacity-check capacity-costs system-calls rules systemd operations test-apps page conformance geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -69,6 +69,12 @@ heavy: ## Run what takes long: edits, hand-overs and attacks under load, 2 GiB b
 faults: ## Make servers, networks and DNS fail, measure what visitors notice, write docs/faults.md; SCENARIOS names some, SOAK=1h adds it
 	@scripts/setup.sh faults
 	$(CARGO) test --profile heavy --test faults -- run $(SCENARIOS) $(if $(SOAK),--soak $(SOAK)) $(FAULTS)
+
+capacity-check: setup ## Hold what the model of capacity says against real edges, one storm included; COSTS names a file of costs, else they are measured
+	$(CARGO) test --profile heavy --test capacity -- check $(if $(COSTS),--costs $(COSTS)) $(CAPACITY)
+
+capacity-costs: setup ## Measure what things cost an edge on this machine, into OUT (target/costs.json): homeward capacity --costs reads it
+	$(CARGO) test --profile heavy --test capacity -- measure --out $(abspath $(or $(OUT),target/costs.json)) $(CAPACITY)
 
 system-calls: setup ## Check that the systemd unit allows every system call of an edge; needs strace
 	@scripts/system-calls.sh

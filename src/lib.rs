@@ -4,6 +4,7 @@
 
 // Floors 0 to 3, the pure core: no clock, no files, no sockets.
 pub mod balance;
+pub mod capacity;
 pub mod client;
 pub mod config;
 pub mod geo;

@@ -132,6 +132,7 @@ fn all_settings() {
             hop_keys: Some(SecretSource::Environment("HOP_KEY".into())),
             secret_files: SecretFiles::Strict,
             core_dumps: true,
+            fast_path: false,
             stop: Stop { grace: Duration::from_mins(1) },
             handover: Handover { ready_within: Duration::from_secs(20), grace: Duration::from_mins(15) },
             watchdog: Watchdog { stalled_after: Duration::from_secs(5) },
@@ -163,6 +164,7 @@ fn default_settings() {
     assert_eq!(settings.admin, Admin::default());
     assert_eq!(settings.admin.address, "127.0.0.1:9901".parse().unwrap());
     assert_eq!((settings.secret_files, settings.core_dumps), (SecretFiles::Warn, false));
+    assert!(settings.fast_path);
     assert_eq!(settings.access_log, AccessLog { format: AccessLogFormat::Json, file: None });
     assert_eq!(settings.log, Log { format: LogFormat::Text, level: LogLevel::Info });
     let connections = ConnectionLimits { total: 100_000, per_client: 1_000 };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The folders of `src/` by floor. Folders of one floor do not know of each other.
 const FLOORS: [&[&str]; 9] = [
     &["model"],
-    &["client", "geo", "hop", "log", "session"],
+    &["capacity", "client", "geo", "hop", "log", "session"],
     &["balance", "resilience", "routing"],
     &["config"],
     &["history", "telemetry", "tls"],

@@ -4,6 +4,11 @@
 //! Nothing here needs a running edge.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+#[path = "verbs/capacity_page.rs"]
+mod capacity_page;
+#[path = "verbs/plot.rs"]
+mod plot;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -94,6 +99,11 @@ fn diff() {
 #[test]
 fn simulate() {
     replay("simulate.txt");
+}
+
+#[test]
+fn capacity() {
+    replay("capacity.txt");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Every verb gives back an ending or a failure (`ending`). Results go to the standard output, messages to the standard
 //! error.
 
+mod capacity;
 mod check;
 mod client;
 mod completions;
@@ -82,6 +83,7 @@ enum Verb {
     Healthcheck(healthcheck::Healthcheck),
     Preview(preview::PreviewVerb),
     Simulate(simulate::Simulate),
+    Capacity(capacity::CapacityVerb),
     Diff(diff::Diff),
     Drain(drain::Drain),
     Undrain(undrain::Undrain),
@@ -112,6 +114,7 @@ pub fn main() -> ExitCode {
         Verb::Healthcheck(verb) => verb.run(),
         Verb::Preview(verb) => verb.run(),
         Verb::Simulate(verb) => verb.run(),
+        Verb::Capacity(verb) => verb.run(),
         Verb::Diff(verb) => verb.run(),
         Verb::Drain(verb) => verb.run(),
         Verb::Undrain(verb) => verb.run(),

@@ -55,9 +55,10 @@ fn preview_on(edge: &Edge, new: &RoutingTable, at: Timestamp, recent: Recent) ->
     let comparison = Comparison::new((&live.table, clock::now()), (new, at), &fleet).ok_or_else(missing)?;
     // A question is no request: it counts nowhere.
     let finder = CountingFinder::new(edge.places(), None);
+    let seconds = recent.seconds as f64;
     let inputs: Vec<_> = recent
         .requests
-        .iter()
+        .into_iter()
         .map(|request| {
             let sample = Sample {
                 service: &request.service,
@@ -69,7 +70,7 @@ fn preview_on(edge: &Edge, new: &RoutingTable, at: Timestamp, recent: Recent) ->
             (comparison.input(&sample, &finder), request.per_second)
         })
         .collect();
-    Ok(comparison.preview(&inputs, recent.seconds as f64, inputs.len() as u64, at))
+    Ok(comparison.preview(&inputs, seconds, inputs.len() as u64, at))
 }
 
 /// The same for a table that would come out of the file, with the drains of operators on it as they are; at the end of its

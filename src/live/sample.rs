@@ -127,7 +127,9 @@ impl Sampler {
             let Some(from) = kept.from else { return Recent::default() };
             let from = from.max(second.saturating_sub(WINDOW));
             let in_window = |request: &&KeptRequest| (from..second).contains(&request.second);
-            (kept.requests.iter().filter(in_window).cloned().collect::<Vec<_>>(), from)
+            let mut requests = Vec::with_capacity(kept.requests.len());
+            requests.extend(kept.requests.iter().filter(in_window).cloned());
+            (requests, from)
         };
         let seconds = second.saturating_sub(from);
         // What was kept of a second stands for all that it had.

@@ -57,6 +57,18 @@ impl Proxy {
         Ok(())
     }
 
+    /// Takes a place in the pool that the request goes to, where one is free. `false` where [`Self::take_place`] has more to say.
+    pub(super) fn takes_free_place(context: &mut RequestContext) -> bool {
+        let Some(pool) = pool_of(context) else { return true };
+        match pool.entrance().enter(class_of(context), pool.healthy()) {
+            Entered::In(place) => {
+                context.place = Some(place);
+                true
+            }
+            Entered::Waits(_) | Entered::No(..) => false,
+        }
+    }
+
     /// The answer where no server can be picked: each has as many as it may have, or there is none.
     pub(super) fn no_server(&self, context: &RequestContext) -> Refusal {
         match pool_of(context) {

@@ -1,19 +1,17 @@
 //! Writes the answers that the edge gives by itself.
 
 use super::context::RequestContext;
-use super::headers::{HOMEWARD_HOP_REFUSED, X_REQUEST_ID};
+use super::headers::{HOMEWARD_HOP_REFUSED, PROXY_STATUS, X_REQUEST_ID};
 use super::refusal::{Refusal, UpstreamFailure};
 use super::{Proxy, admission, grpc};
 use crate::model::Https;
 use bytes::Bytes;
+use http::Method;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderName, Method};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::HttpTask;
 use pingora::proxy::{FailToProxy, Session};
 use pingora::{Error, ErrorSource, ErrorType, Result};
-
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 impl Proxy {
     /// Answers the request with `refusal`.
@@ -125,7 +123,7 @@ impl Proxy {
 }
 
 /// The answer for an error of the engine; `None` where the client itself is gone.
-fn refusal_of(error: &Error) -> Option<Refusal> {
+pub(super) fn refusal_of(error: &Error) -> Option<Refusal> {
     match (error.esource(), error.etype()) {
         (ErrorSource::Upstream, _) => Some(Refusal::Upstream(failure_of(error))),
         (

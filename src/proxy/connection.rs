@@ -1,5 +1,6 @@
 //! A client's connection: its bytes, and how long they may take.
 
+use super::fast::Prepared;
 use super::http1::LineSeen;
 use super::websocket::WayIn;
 use crate::client::HTTP2_PREFACE;
@@ -76,6 +77,10 @@ pub(super) struct ConnectionState {
     has_stream: AtomicBool,
     /// Whether it ends because its stream was told to.
     is_parting: AtomicBool,
+    /// What the next request was begun as, on the fast path.
+    prepared: Mutex<Option<Box<Prepared>>>,
+    /// Whether it was.
+    has_prepared: AtomicBool,
     /// What the engine has let go of.
     left: Mutex<Option<Left>>,
     /// Whether nobody asks for it any more.
@@ -94,6 +99,8 @@ impl ConnectionState {
             stream: Mutex::default(),
             has_stream: AtomicBool::new(false),
             is_parting: AtomicBool::new(false),
+            prepared: Mutex::default(),
+            has_prepared: AtomicBool::new(false),
             left: Mutex::default(),
             is_over: AtomicBool::new(false),
         }
@@ -102,6 +109,20 @@ impl ConnectionState {
     /// That of a connection within the process, which a stream of this one has become.
     pub(super) fn within(&self) -> Self {
         Self { identity: self.identity.clone(), ..Self::new(self.peer, self.is_tls) }
+    }
+
+    /// Says as what the request was begun that the engine reads next.
+    pub(super) fn prepare(&self, prepared: Box<Prepared>) {
+        *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
+        self.has_prepared.store(true, Ordering::Release);
+    }
+
+    /// As what it was begun, where it was; once.
+    pub(super) fn take_prepared(&self) -> Option<Box<Prepared>> {
+        if !self.has_prepared.swap(false, Ordering::AcqRel) {
+            return None;
+        }
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The engine is done with the connection.

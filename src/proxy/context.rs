@@ -8,7 +8,7 @@ use super::refusal::{Refusal, UpstreamFailure};
 use super::replay::Replayed;
 use super::trace::Trace;
 use crate::live::{ActiveRequest, Edge, GoesAhead, Judged, LiveTable, OpenStream, Place, clock};
-use crate::model::{GrpcStatus, RegionId, RegionName, Timestamp};
+use crate::model::{GrpcStatus, RegionId, RegionName, Service, Timestamp};
 use crate::resilience::{BudgetedRequest, BudgetedRetry, Patience};
 use crate::routing::{Decision, Reasons, SessionState, Way};
 use crate::telemetry::Open;
@@ -186,6 +186,12 @@ impl RequestContext {
             stream: None,
             _open: edge.metrics().open_request(),
         }
+    }
+
+    /// What the table says of its service.
+    pub(super) fn service(&self) -> Option<&Service> {
+        let Decided { live, decision } = self.decided.as_ref()?;
+        live.table.service(decision.service)
     }
 
     /// Who is at the other end of its connection.

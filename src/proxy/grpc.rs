@@ -1,14 +1,15 @@
 //! gRPC: a call ends with a status of its own, in a header where nothing else is said, and else in a trailer.
 
 use super::context::RequestContext;
+use super::fields::Fields;
 use super::refusal::{Refusal, ReplayProblem};
 use crate::model::{GrpcStatus, is_grpc};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 
-const GRPC_STATUS: &str = "grpc-status";
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: &str = "grpc-message";
 
 /// Whether a request is a gRPC call.
@@ -17,14 +18,21 @@ pub(super) fn is_call(head: &RequestHeader) -> bool {
 }
 
 /// How a call ended, where the head of its answer says so: then there is nothing but trailers.
-pub(super) fn status_in(head: &HeaderMap) -> Option<GrpcStatus> {
-    head.get(GRPC_STATUS).map(|value| GrpcStatus::parse(value.as_bytes()))
+pub(super) fn status_in(fields: &impl Fields) -> Option<GrpcStatus> {
+    fields.first(&GRPC_STATUS).map(GrpcStatus::parse)
 }
 
-/// Takes in the status of a call that is in these headers or trailers, if it is.
-pub(super) fn take_status(headers: &HeaderMap, context: &mut RequestContext) {
-    if let Some(status) = status_in(headers) {
+/// Takes in the status of a call that is in the head of its answer, if it is.
+pub(super) fn take_status(fields: &impl Fields, context: &mut RequestContext) {
+    if let Some(status) = status_in(fields) {
         context.grpc_status = Some(status);
+    }
+}
+
+/// The same of its trailers.
+pub(super) fn take_trailers(trailers: &HeaderMap, context: &mut RequestContext) {
+    if let Some(status) = trailers.get(GRPC_STATUS) {
+        context.grpc_status = Some(GrpcStatus::parse(status.as_bytes()));
     }
 }
 

@@ -2,15 +2,14 @@
 
 use super::Proxy;
 use super::context::RequestContext;
-use super::headers::{
-    CLIENT_CERTIFICATE, HOMEWARD_REASON, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, host, joined,
-};
+use super::headers::{HOMEWARD_REASON, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, host, joined};
 use super::request_id;
 use crate::hop::{Bound, Claims, HopProblem, seal, verified};
 use crate::live::{LiveTable, clock};
 use crate::model::Keyring;
 use crate::routing::{Arrival, FoundBy};
 use crate::telemetry::{HopResult, Occasionally};
+use crate::tls::ClientIdentity;
 use http::header::{AUTHORIZATION, COOKIE, FORWARDED};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
@@ -191,7 +190,7 @@ fn lines<'a>(
     let mut lines: SmallVec<[&[u8]; 8]> = visitor.iter().map(HeaderValue::as_bytes).collect();
     lines.push(cookies);
     let keys = live.table.key_headers().iter().map(AsRef::as_ref).filter(|name| *name != AUTHORIZATION.as_str());
-    for name in keys.chain([AUTHORIZATION.as_str()]).chain(CLIENT_CERTIFICATE) {
+    for name in keys.chain([AUTHORIZATION.as_str()]).chain([ClientIdentity::SUBJECT, ClientIdentity::CERTIFICATE]) {
         // With its name in front of each, so that no value can be moved to another header.
         lines.extend(head.headers.get_all(name).iter().flat_map(|value| [name.as_bytes(), value.as_bytes()]));
     }

@@ -89,6 +89,12 @@ impl RequestLines {
     pub(super) fn of(state: Arc<ConnectionState>) -> Self {
         Self { state, line: RequestLine::default() }
     }
+
+    /// Begins anew, with a request of which these bytes are here already.
+    pub(super) fn restart(&mut self, bytes: &[u8]) {
+        self.line = RequestLine::default();
+        self.state.saw_line(self.line.read(bytes).unwrap_or(LineSeen::Awaited));
+    }
 }
 
 impl Watch for RequestLines {

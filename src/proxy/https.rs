@@ -1,9 +1,11 @@
 //! Services that are to be had by HTTPS alone.
 
 use super::context::RequestContext;
+use super::fields::Fields;
 use super::headers::{X_FORWARDED_PROTO, host};
-use crate::model::{Hsts, Https};
-use pingora::http::{RequestHeader, ResponseHeader};
+use crate::model::Https;
+use http::header::STRICT_TRANSPORT_SECURITY;
+use pingora::http::RequestHeader;
 
 /// What the service of the request says of HTTPS.
 fn https(context: &RequestContext) -> Option<Https> {
@@ -34,13 +36,13 @@ pub(super) fn redirect(head: &RequestHeader, context: &RequestContext) -> Option
 /// Where the value is no header value; by its type it is one.
 pub(super) fn say_hsts(
     request: &RequestHeader,
-    answer: &mut ResponseHeader,
+    answer: &mut impl Fields,
     context: &RequestContext,
 ) -> pingora::Result<()> {
     let hsts = https(context).and_then(|https| https.hsts).filter(|_| context.forwarded.is_none());
     match hsts {
-        Some(hsts) if came_by_tls(request, context) && !answer.headers.contains_key(Hsts::HEADER) => {
-            answer.insert_header(Hsts::HEADER, hsts.header_value())
+        Some(hsts) if came_by_tls(request, context) && !answer.has(&STRICT_TRANSPORT_SECURITY) => {
+            answer.set(&STRICT_TRANSPORT_SECURITY, hsts.header_value().as_bytes())
         }
         _ => Ok(()),
     }

@@ -2,12 +2,12 @@
 
 use super::Proxy;
 use super::context::{Attempts, RequestContext};
+use super::fields::Fields;
 use super::headers::{HOMEWARD_OUTCOME, OUTCOME_FAILED};
 use crate::model::GrpcStatus;
 use crate::resilience::Seen;
 use crate::routing::Way;
 use crate::telemetry::UpstreamResult;
-use http::HeaderMap;
 
 /// What an app or an edge has answered to an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +41,8 @@ impl Attempts {
 }
 
 /// Whether an answer calls itself a failure. Every other value of the header says nothing.
-pub(super) fn declares_failure(headers: &HeaderMap) -> bool {
-    headers.get_all(HOMEWARD_OUTCOME).iter().any(|value| value.as_bytes().trim_ascii() == OUTCOME_FAILED.as_bytes())
+pub(super) fn declares_failure(answer: &impl Fields) -> bool {
+    answer.lines(&HOMEWARD_OUTCOME).iter().any(|value| value.trim_ascii() == OUTCOME_FAILED.as_bytes())
 }
 
 /// What an attempt says of its server; `None` where that is nothing.
@@ -73,6 +73,7 @@ fn seen(result: UpstreamResult, answered: Option<Answered>, is_reused: bool, is_
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pingora::http::ResponseHeader;
 
     #[test]
     fn what_an_attempt_says_of_its_server() {
@@ -118,9 +119,9 @@ mod tests {
             (&["ok", "failed"], true),
             (&[], false),
         ] {
-            let mut headers = HeaderMap::new();
-            values.iter().for_each(|value| _ = headers.append(HOMEWARD_OUTCOME, value.parse().unwrap()));
-            assert_eq!(declares_failure(&headers), declares, "{values:?}");
+            let mut answer = ResponseHeader::build(200, None).unwrap();
+            values.iter().for_each(|value| answer.add(&HOMEWARD_OUTCOME, value.as_bytes()).unwrap());
+            assert_eq!(declares_failure(&answer), declares, "{values:?}");
         }
     }
 }

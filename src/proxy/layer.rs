@@ -40,6 +40,8 @@ pub(super) struct Layered<W: Watch> {
     /// There until it is dropped.
     stream: Option<Stream>,
     watch: W,
+    /// What is read once more before anything else; the watch has seen it.
+    again: Vec<u8>,
     /// Where the stream goes when the engine is done with it, so that its client can be told of the end in its own terms: with
     /// TLS that is more than the end of the bytes.
     heir: Option<Arc<ConnectionState>>,
@@ -48,7 +50,17 @@ pub(super) struct Layered<W: Watch> {
 impl<W: Watch> Layered<W> {
     /// Over a stream that is left whole to the `heir` at the end, where there is one.
     pub(super) fn over(stream: Stream, watch: W, heir: Option<Arc<ConnectionState>>) -> Self {
-        Self { stream: Some(stream), watch, heir }
+        Self { stream: Some(stream), watch, again: Vec::new(), heir }
+    }
+
+    /// What sees the bytes.
+    pub(super) fn watch_mut(&mut self) -> &mut W {
+        &mut self.watch
+    }
+
+    /// Lets these bytes, which were read from it, be read once more.
+    pub(super) fn read_again(&mut self, bytes: Vec<u8>) {
+        self.again = bytes;
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
@@ -66,6 +78,12 @@ impl<W: Watch> Drop for Layered<W> {
 
 impl<W: Watch> AsyncRead for Layered<W> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.again.is_empty() {
+            let count = self.again.len().min(into.remaining());
+            into.put_slice(&self.again[..count]);
+            self.again.drain(..count);
+            return Poll::Ready(Ok(()));
+        }
         let before = into.filled().len();
         match self.stream()?.poll_read(context, into) {
             Poll::Ready(Ok(())) => Poll::Ready(self.watch.received(&into.filled()[before..])),

@@ -5,8 +5,9 @@ use super::door::{Door, Guest};
 use super::http1::RequestLines;
 use super::http2::Frames;
 use super::layer::Layered;
+use super::server::REQUESTS_PER_CONNECTION;
 use super::websocket::WayIn;
-use super::{CLIENT_KEEPALIVE, Proxy};
+use super::{CLIENT_KEEPALIVE, Proxy, fast};
 use crate::client::HTTP2_PREFACE;
 use crate::live::clock;
 use crate::telemetry::{Metrics, Occasionally};
@@ -59,6 +60,8 @@ pub(super) enum Doors {
 #[derive(Clone)]
 pub(super) struct Front {
     pub proxy: Arc<HttpProxy<Proxy>>,
+    /// By what the fast path forwards, where it is taken.
+    pub fast: Option<Arc<Proxy>>,
     pub door: Arc<Door>,
     /// Whether trusted proxies begin with a PROXY protocol header.
     pub proxy_protocol: bool,
@@ -74,6 +77,14 @@ pub(super) struct Front {
     pub quiet: watch::Receiver<bool>,
     /// Whether it is over for all.
     pub cut: watch::Receiver<bool>,
+}
+
+/// Who serves the requests of a connection.
+enum Way {
+    /// The fast path, as far as it can.
+    Http1(Box<Layered<RequestLines>>),
+    /// The engine alone.
+    Engine(Stream),
 }
 
 /// Takes connections while the doors are open.
@@ -152,7 +163,7 @@ impl Front {
         let Ok(connection) = Connection::new(tcp, Arc::clone(&state), self.tempo, metrics, stop.clone()) else {
             return;
         };
-        let stream: Stream = match &self.tls {
+        let stream: Way = match &self.tls {
             None if self.is_h2c => {
                 let mut connection = connection;
                 // What is no HTTP/2 is known by its first byte, and a client that sends none is as an idle one.
@@ -167,14 +178,14 @@ impl Front {
                     () = async { drop(quiet.wait_for(|quiet| *quiet).await) } => return,
                 }
                 if preface == *HTTP2_PREFACE {
-                    self.http2(Box::new(connection), &state, None)
+                    Way::Engine(self.http2(Box::new(connection), &state, None))
                 } else {
-                    http1(Box::new(connection), &state, None)
+                    Way::Http1(http1(Box::new(connection), &state, None))
                 }
             }
             None => {
                 state.enter(Phase::Idle);
-                http1(Box::new(connection), &state, None)
+                Way::Http1(http1(Box::new(connection), &state, None))
             }
             Some(tls) => {
                 let acceptor = Acceptor::from_server_config(tls.config());
@@ -192,22 +203,34 @@ impl Front {
                 state.identify(stream.get_ssl().and_then(TlsRef::peer_cert_chain_der));
                 let heir = Some(Arc::clone(&state));
                 if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-                    self.http2(Box::new(stream), &state, heir)
+                    Way::Engine(self.http2(Box::new(stream), &state, heir))
                 } else {
                     state.enter(Phase::Idle);
-                    http1(Box::new(stream), &state, heir)
+                    Way::Http1(http1(Box::new(stream), &state, heir))
                 }
             }
         };
-        let mut cut = self.cut;
+        let mut cut = self.cut.clone();
         tokio::select! {
             biased;
-            // The engine serves all requests of the connection, and gives nothing back.
-            _ = self.proxy.process_new(stream, &stop) => {}
+            () = self.serve_requests(stream, &state) => {}
             () = async { drop(cut.wait_for(|cut| *cut).await) } => {}
         }
         let stops = *stop.borrow();
         state.end(stops || state.is_parting()).await;
+    }
+
+    /// Serves all requests of a connection.
+    async fn serve_requests(&self, stream: Way, state: &Arc<ConnectionState>) {
+        match (stream, &self.fast) {
+            (Way::Http1(stream), Some(policy)) => {
+                let ends = (self.stop.clone(), self.quiet.clone());
+                fast::serve(policy, &self.proxy, stream, state, ends, REQUESTS_PER_CONNECTION).await;
+            }
+            // The engine serves them all, and gives nothing back.
+            (Way::Http1(stream), None) => drop(self.proxy.process_new(stream, &self.stop).await),
+            (Way::Engine(stream), _) => drop(self.proxy.process_new(stream, &self.stop).await),
+        }
     }
 
     /// Many requests are on it at once, so that it is its frames that are timed.
@@ -222,6 +245,10 @@ impl Front {
 }
 
 /// One request at a time is on it.
-fn http1(stream: Stream, state: &Arc<ConnectionState>, heir: Option<Arc<ConnectionState>>) -> Stream {
+fn http1(
+    stream: Stream,
+    state: &Arc<ConnectionState>,
+    heir: Option<Arc<ConnectionState>>,
+) -> Box<Layered<RequestLines>> {
     Box::new(Layered::over(stream, RequestLines::of(Arc::clone(state)), heir))
 }

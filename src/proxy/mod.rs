@@ -13,6 +13,8 @@ mod context;
 mod deadline;
 mod door;
 mod farewell;
+mod fast;
+mod fields;
 mod gate;
 mod grpc;
 mod headers;
@@ -42,7 +44,7 @@ mod websocket;
 use crate::config::ForwardedHeader;
 use crate::live::{Edge, clock};
 use crate::model::Network;
-use crate::resilience::{Mishap, Observation, Pace};
+use crate::resilience::{Mishap, Pace};
 use crate::telemetry::{AccessLog, Tracer};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -58,6 +60,7 @@ use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
+use record::Served;
 use refusal::{Refusal, UpstreamFailure};
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +87,13 @@ pub(crate) struct Proxy {
     head_limits: HeadLimits,
     body_pace: Pace,
     credentials: EngineCredentials,
+}
+
+impl Proxy {
+    /// Whether the other side is told in `Forwarded` who the visitor is.
+    fn writes_forwarded(&self) -> bool {
+        self.forwarded_header != ForwardedHeader::XForwardedFor
+    }
 }
 
 #[async_trait]
@@ -123,9 +133,16 @@ impl ProxyHttp for Proxy {
             body::check_end(session).await?;
             self.expect_body(session, context);
         }
-        let peer = context.peer();
-        let wire = if session.is_http2() { Bytes::new() } else { session.to_h1_raw() };
-        let decided = self.decide(session.req_header(), &wire, peer, context);
+        let decided = match context.connection.as_ref().and_then(|connection| connection.take_prepared()) {
+            Some(prepared) => {
+                *context = prepared.context;
+                prepared.decided
+            }
+            None => {
+                let wire = if session.is_http2() { Bytes::new() } else { session.to_h1_raw() };
+                self.decide(session.req_header(), &wire, context.peer(), context)
+            }
+        };
         if let Some(text) = self.challenge_of(session.req_header(), &decided) {
             self.answer_challenge(session, context, &text).await?;
             return Ok(true);
@@ -190,9 +207,6 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
     ) -> Result<()> {
         self.connected(reused, digest, context);
-        if let (false, Some(active)) = (reused, &context.attempts.server) {
-            self.edge.observe(active.server(), Observation::Reached);
-        }
         Ok(())
     }
 
@@ -203,7 +217,7 @@ impl ProxyHttp for Proxy {
         context: &mut RequestContext,
     ) -> Result<()> {
         let is_tls = context.connection.as_ref().is_some_and(|connection| connection.is_tls);
-        let writes_forwarded = self.forwarded_header != ForwardedHeader::XForwardedFor;
+        let writes_forwarded = self.writes_forwarded();
         let version = session.req_header().version;
         let received = Received { peer: context.peer(), version, is_tls, writes_forwarded };
         self.tell(head, &received, context)?;
@@ -249,10 +263,10 @@ impl ProxyHttp for Proxy {
             session.set_keepalive(None); // and the client hears so: the next request is another process's
         }
         let is_held = !session.as_ref().retry_buffer_truncated();
-        self.take(session.req_header(), head, is_held, context)?;
+        self.take(session.req_header(), (head.status, &mut *head), is_held, context)?;
         if is_final {
             context.attempts.has_answered = true;
-            context.answer_begins(session.req_header(), head);
+            context.answer_begins(session.req_header(), (head.status, head));
         }
         Ok(())
     }
@@ -276,7 +290,7 @@ impl ProxyHttp for Proxy {
         trailers: &mut http::HeaderMap,
         context: &mut RequestContext,
     ) -> Result<()> {
-        grpc::take_status(trailers, context);
+        grpc::take_trailers(trailers, context);
         headers::strip_own(trailers);
         Ok(())
     }
@@ -302,7 +316,12 @@ impl ProxyHttp for Proxy {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
         if !context.is_carried {
-            self.record(session, error, context);
+            let served = Served {
+                request: session.req_header(),
+                status: session.response_written().map_or(0, |head| head.status.as_u16()),
+                bytes_sent: session.body_bytes_sent() as u64,
+            };
+            self.record(&served, error, context);
         }
         context.stream = None;
         if session.req_header().version != http::Version::HTTP_2 {

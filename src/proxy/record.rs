@@ -13,16 +13,26 @@ use crate::routing::{Arrived, Despite, HomeBy, Outcome, SessionKey, VisitorNetwo
 use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
 use http::header::{REFERER, USER_AGENT};
-use pingora::proxy::Session;
+use pingora::http::RequestHeader;
 use pingora::{Error, ErrorSource};
 use std::fmt;
 use std::net::IpAddr;
 
+/// A request that is over.
+pub(super) struct Served<'a> {
+    /// Its head, as it came.
+    pub request: &'a RequestHeader,
+    /// The status that it was answered with; 0 where it was not.
+    pub status: u16,
+    /// How many bytes of a body it was answered with.
+    pub bytes_sent: u64,
+}
+
 impl Proxy {
     /// Counts the request and writes its line.
-    pub(super) fn record(&self, session: &Session, error: Option<&Error>, context: &mut RequestContext) {
+    pub(super) fn record(&self, served: &Served<'_>, error: Option<&Error>, context: &mut RequestContext) {
         let duration = clock::monotonic().duration_since(context.began);
-        let status = session.response_written().map_or(0, |head| head.status.as_u16());
+        let status = served.status;
         context.hear_end(error);
         self.end_attempt(context, last_result(context, status, error), error_word(context, error));
         match &context.decided {
@@ -53,19 +63,18 @@ impl Proxy {
                 (None, None) => {}
             }
         }
-        self.write_line(session, context, status, duration, error);
-        self.end_trace(session, context, status, duration, error_word(context, error));
+        self.write_line(served, context, duration, error);
+        self.end_trace(served.request, context, status, duration, error_word(context, error));
     }
 
     fn write_line(
         &self,
-        session: &Session,
+        served: &Served<'_>,
         context: &RequestContext,
-        status: u16,
         duration: std::time::Duration,
         error: Option<&Error>,
     ) {
-        let head = session.req_header();
+        let head = served.request;
         let header = |name| head.headers.get(name).map(http::HeaderValue::as_bytes);
         let decided = context.decided.as_ref();
         let name = |region| decided.map(|decided| decided.live.table.region_name(region));
@@ -80,9 +89,9 @@ impl Proxy {
             host: host(head).unwrap_or_default(),
             path: head.raw_path(),
             protocol: protocol(head.version),
-            status,
+            status: served.status,
             grpc_status: context.grpc_status.map(GrpcStatus::as_str),
-            bytes_sent: session.body_bytes_sent() as u64,
+            bytes_sent: served.bytes_sent,
             bytes_received: context.body_received,
             duration,
             service: service.map(|name| name.as_str()),

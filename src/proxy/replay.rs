@@ -2,14 +2,16 @@
 
 use super::Proxy;
 use super::context::{Decided, RequestContext};
-use super::headers::HOMEWARD_REPLAY;
+use super::fields::Fields;
+use super::headers::{HOMEWARD_REPLAY, PROXY_STATUS};
 use super::intake::host;
 use super::refusal::{Refusal, ReplayProblem};
 use crate::live::clock;
 use crate::model::RegionName;
 use crate::routing::{Decision, NoReplay, ReplayOrder, replay};
 use crate::telemetry::ReplayResult;
-use pingora::http::{RequestHeader, ResponseHeader};
+use http::StatusCode;
+use pingora::http::RequestHeader;
 
 /// A replay that was begun.
 pub(super) struct Replayed {
@@ -41,20 +43,19 @@ impl Proxy {
     pub(super) fn on_answer(
         &self,
         head: &RequestHeader,
-        answer: &ResponseHeader,
+        (status, answer): (StatusCode, &impl Fields),
         is_held: bool,
         context: &mut RequestContext,
     ) -> Answer {
-        let Some(value) = answer.headers.get(HOMEWARD_REPLAY) else {
+        let Some(value) = answer.first(&HOMEWARD_REPLAY) else {
             // An edge's own answer is nobody's word; neither is an app's that failed.
-            let is_edge_s =
-                answer.headers.get("proxy-status").is_some_and(|by| by.as_bytes().starts_with(b"homeward;"));
-            if !is_edge_s && !answer.status.is_server_error() {
+            let is_edge_s = answer.first(&PROXY_STATUS).is_some_and(|by| by.starts_with(b"homeward;"));
+            if !is_edge_s && !status.is_server_error() {
                 self.learn(head, context);
             }
             return Answer::PassOn;
         };
-        let order = ReplayOrder::read(value.as_bytes());
+        let order = ReplayOrder::read(value);
         let falls_back = order.is_some_and(|order| order.falls_back);
         let begun = match order {
             None => Err(ReplayProblem::Unreadable),

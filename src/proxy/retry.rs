@@ -1,16 +1,17 @@
 //! Whether a request goes once more, and what its connection is for that.
 
 use super::context::{Decided, RequestContext};
+use super::fields::Fields;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::route::is_open;
 use super::{Proxy, deadline, grpc};
 use crate::live::{clock, entropy};
 use crate::model::Timestamp;
-use crate::resilience::{Mishap, NoRetry, RetryBudget, RetryVerdict, Tried, back_off, is_worn, retry};
+use crate::resilience::{Mishap, NoRetry, Observation, RetryBudget, RetryVerdict, Tried, back_off, is_worn, retry};
 use crate::routing::Way;
 use crate::telemetry::{RetryResult, Reused};
-use http::HeaderName;
-use pingora::http::{RequestHeader, ResponseHeader};
+use http::{HeaderName, StatusCode};
+use pingora::http::RequestHeader;
 use pingora::protocols::Digest;
 use pingora::proxy::Session;
 use pingora::{BError, Error, ErrorSource, ErrorType, RetryType};
@@ -23,12 +24,21 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 impl Proxy {
     /// Takes in the connection of a try: counts it, sees how old it is, and begins to wait for its server.
     pub(super) fn connected(&self, reused: bool, digest: Option<&Digest>, context: &mut RequestContext) {
+        let established = digest.and_then(|digest| digest.timing_digest.first()?.as_ref()).map(|at| at.established_ts);
+        self.took_connection(reused, established.and_then(|at| Timestamp::try_from(at).ok()), context);
+        context.begin_to_wait(digest);
+    }
+
+    /// The same of a connection that was made at a time; `None` where that is not known.
+    pub(super) fn took_connection(&self, reused: bool, since: Option<Timestamp>, context: &mut RequestContext) {
         context.attempts.is_reused = reused;
-        context.attempts.is_worn = reused && is_old(digest, context);
+        context.attempts.is_worn = reused && is_old(since, context);
         if let (Some(Decided { live, decision }), Some(region)) = (&context.decided, context.attempts.region) {
             live.meters.connection(decision.service, region, if reused { Reused::Yes } else { Reused::No });
         }
-        context.begin_to_wait(digest);
+        if let (false, Some(active)) = (reused, &context.attempts.server) {
+            self.edge.observe(active.server(), Observation::Reached);
+        }
     }
 
     /// Whether a request goes once more after this `mishap`. Then the next try is counted, and its wait is known.
@@ -41,16 +51,17 @@ impl Proxy {
     pub(super) fn is_tried_elsewhere(
         &self,
         request: &RequestHeader,
-        answer: &ResponseHeader,
+        (status, answer): (StatusCode, &impl Fields),
         is_held: bool,
         context: &mut RequestContext,
     ) -> bool {
-        let mishap = Mishap::Answered { status: answer.status.as_u16(), grpc: grpc::status_in(&answer.headers) };
+        let mishap = Mishap::Answered { status: status.as_u16(), grpc: grpc::status_in(answer) };
         // Where nobody else is left, it is the answer of this region: another one does not know the session.
         context.decided.as_ref().is_some_and(is_open) && self.is_tried_again(request, mishap, is_held, context)
     }
 
-    fn is_tried_again(
+    /// The same of a request whose head is `request`.
+    pub(super) fn is_tried_again(
         &self,
         request: &RequestHeader,
         mishap: Mishap,
@@ -65,7 +76,7 @@ impl Proxy {
         let tried = Tried {
             mishap,
             has_answered: attempts.has_answered,
-            is_repeatable: request.method.is_idempotent() || request.headers.contains_key(IDEMPOTENCY_KEY),
+            is_repeatable: is_repeatable(request),
             is_body_held: is_held,
             is_hop: attempts.way == Some(Way::Edge),
             // Where the region has just lost its last server, it is another region that would be tried.
@@ -165,6 +176,11 @@ impl Proxy {
     }
 }
 
+/// Whether a request does the same where it is done twice (RFC 9110, 9.2.2), or says by which name its server knows that.
+pub(super) fn is_repeatable(request: &RequestHeader) -> bool {
+    request.method.is_idempotent() || request.headers.contains_key(IDEMPOTENCY_KEY)
+}
+
 /// What a client gets that is not tried again.
 enum Instead {
     /// The answer that there is.
@@ -187,7 +203,7 @@ fn without_a_retry(mishap: Mishap) -> Instead {
 }
 
 /// What happened to a try on a connection that was there; `None` where it is not its server that failed.
-fn mishap_of(error: &Error, is_reused: bool) -> Option<Mishap> {
+pub(super) fn mishap_of(error: &Error, is_reused: bool) -> Option<Mishap> {
     if error.esource() != &ErrorSource::Upstream {
         return None;
     }
@@ -207,9 +223,8 @@ fn context_of(error: &Error) -> &str {
 }
 
 /// Whether the connection was used for as long as the service says.
-fn is_old(digest: Option<&Digest>, context: &RequestContext) -> bool {
-    let established = digest.and_then(|digest| digest.timing_digest.first()?.as_ref()).map(|at| at.established_ts);
-    let Some(since) = established.and_then(|at| Timestamp::try_from(at).ok()) else { return false };
+fn is_old(since: Option<Timestamp>, context: &RequestContext) -> bool {
+    let Some(since) = since else { return false };
     let service = context.decided.as_ref().and_then(|decided| decided.live.table.service(decided.decision.service));
     let Some(service) = service else { return false };
     // Where the machine's clock was set back, it is none.

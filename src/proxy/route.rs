@@ -11,7 +11,7 @@ use super::request_id;
 use crate::balance::KeyHash;
 use crate::client::{client_address, client_of_forwarded, is_trusted};
 use crate::config::ForwardedHeader;
-use crate::live::{CountingFinder, Judged, LiveTable, PoolState, clock, entropy};
+use crate::live::{CountingFinder, Judged, LiveTable, PoolState, Server, clock, entropy};
 use crate::model::{Balance, Balancing, RegionId, RetryRules, ServiceId};
 use crate::resilience::RetryBudget;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
@@ -192,19 +192,41 @@ impl Proxy {
         refused(outcome)
     }
 
-    /// The server for the next attempt.
+    /// The server for the next attempt, as the engine is told of it.
     ///
     /// # Errors
     /// The answer that the edge gives itself.
     pub(super) fn next_server(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<HttpPeer, Refusal> {
-        let key = self.affinity_key(head, context);
+        let server = self.pick_server(head, context)?;
         let time_left = context.time_left();
-        if time_left.is_some_and(|left| left.is_zero()) {
+        let service = context.service().ok_or(Refusal::Internal)?;
+        let mut peer = self.credentials.peer_of(&server, service, head.headers.contains_key(UPGRADE));
+        let retries = &service.resilience.retries;
+        let has_deadline = retries.timeout.is_some() || retries.try_timeout.is_some();
+        Connecting::of(&server, has_deadline, context.client, context.ends, service.timeouts.connect)
+            .prepare(&mut peer);
+        if let Some(left) = time_left {
+            let total = peer.options.total_connection_timeout.map_or(left, |total| total.min(left));
+            peer.options.total_connection_timeout = Some(total);
+        }
+        begin_attempt(&server, context);
+        Ok(peer)
+    }
+
+    /// The server for the next attempt. Nothing is counted yet.
+    ///
+    /// # Errors
+    /// The answer that the edge gives itself.
+    pub(super) fn pick_server(
+        &self,
+        head: &RequestHeader,
+        context: &mut RequestContext,
+    ) -> Result<Arc<Server>, Refusal> {
+        let key = self.affinity_key(head, context);
+        if context.time_left().is_some_and(|left| left.is_zero()) {
             return Err(Refusal::Upstream(UpstreamFailure::ResponseTimeout));
         }
-        let RequestContext { decided: Some(Decided { live, decision }), attempts, body_received, client, ends, .. } =
-            context
-        else {
+        let RequestContext { decided: Some(Decided { live, decision }), attempts, .. } = context else {
             return Err(Refusal::Internal);
         };
         let (region, way) = decision.way().ok_or(Refusal::Internal)?;
@@ -218,26 +240,7 @@ impl Proxy {
             attempts.failed.clear();
             pool.pick(balancing, key, &attempts.failed)
         });
-        let Some(server) = server else { return Err(self.no_server(context)) };
-        attempts.judged = (way != Way::Edge).then(|| Judged::begin(&server, pool.entrance()));
-        let mut peer = self.credentials.peer_of(&server, service, head.headers.contains_key(UPGRADE));
-        let retries = &service.resilience.retries;
-        let has_deadline = retries.timeout.is_some() || retries.try_timeout.is_some();
-        Connecting::of(&server, has_deadline, *client, *ends, service.timeouts.connect).prepare(&mut peer);
-        if let Some(left) = time_left {
-            let total = peer.options.total_connection_timeout.map_or(left, |total| total.min(left));
-            peer.options.total_connection_timeout = Some(total);
-        }
-        *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
-        attempts.count = attempts.count.saturating_add(1);
-        attempts.in_region = attempts.in_region.saturating_add(1);
-        attempts.budgeted = live.retry_budget(decision.service, region).map(RetryBudget::begin);
-        attempts.began = Some(clock::monotonic());
-        (attempts.is_under_way, attempts.is_reused, attempts.answered) = (true, false, None);
-        let address = server.address();
-        attempts.server = Some(server.begin());
-        context.begin_try(address, region, way);
-        Ok(peer)
+        server.ok_or_else(|| self.no_server(context))
     }
 
     /// What of the request names its server, where the service balances by something and the request has it.
@@ -263,6 +266,24 @@ impl Proxy {
             }
         }
     }
+}
+
+/// Counts that `server`, which was picked for it, is tried next.
+pub(super) fn begin_attempt(server: &Arc<Server>, context: &mut RequestContext) {
+    let RequestContext { decided: Some(Decided { live, decision }), attempts, body_received, .. } = context else {
+        return;
+    };
+    let (Some(region), Some(way)) = (attempts.region, attempts.way) else { return };
+    let pool = servers(live, decision.service, region, way).filter(|_| way != Way::Edge);
+    attempts.judged = pool.map(|pool| Judged::begin(server, pool.entrance()));
+    *body_received = 0; // what was read of the body so far is counted once more as it is sent once more
+    attempts.count = attempts.count.saturating_add(1);
+    attempts.in_region = attempts.in_region.saturating_add(1);
+    attempts.budgeted = live.retry_budget(decision.service, region).map(RetryBudget::begin);
+    attempts.began = Some(clock::monotonic());
+    (attempts.is_under_way, attempts.is_reused, attempts.answered) = (true, false, None);
+    attempts.server = Some(server.begin());
+    context.begin_try(server.address(), region, way);
 }
 
 impl Attempts {

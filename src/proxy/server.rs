@@ -34,7 +34,7 @@ pub(super) const BACKLOG: u32 = 4096;
 const IDLE_SERVER_CONNECTIONS: usize = 1024;
 
 /// After how many requests a client's connection is closed, so that none lives for ever.
-const REQUESTS_PER_CONNECTION: u32 = 10_000;
+pub(super) const REQUESTS_PER_CONNECTION: u32 = 10_000;
 
 /// A listener's address cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +118,7 @@ impl ProxyServer {
             head_limits: HeadLimits { bytes: settings.limits.head, lines: settings.limits.headers },
             body_pace: tempo.body,
         };
+        let policy = Arc::new(proxy());
         // Whether HTTP/2 is taken holds for all connections of an engine's proxy, so that there are two.
         let engine = |is_h2c| {
             let mut options = HttpServerOptions::default();
@@ -156,6 +157,7 @@ impl ProxyServer {
             let is_h2c = of_settings.http2 && tls.is_none();
             let front = Front {
                 proxy: Arc::clone(engines[usize::from(is_h2c)].get_or_insert_with(|| engine(is_h2c))),
+                fast: settings.fast_path.then(|| Arc::clone(&policy)),
                 door: Arc::clone(&door),
                 proxy_protocol: of_settings.proxy_protocol,
                 tls: tls.clone(),

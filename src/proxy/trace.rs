@@ -4,6 +4,7 @@
 
 use super::Proxy;
 use super::context::{Decided, RequestContext};
+use super::fields::Fields;
 use super::headers::host;
 use crate::live::{clock, entropy};
 use crate::model::RegionId;
@@ -11,7 +12,6 @@ use crate::routing::Way;
 use crate::telemetry::{Span, SpanKind, TraceContext, Tracer};
 use http::{HeaderName, Version};
 use pingora::http::RequestHeader;
-use pingora::proxy::Session;
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ impl Proxy {
     /// Sends what is recorded of a request on its way.
     pub(super) fn end_trace(
         &self,
-        session: &Session,
+        head: &RequestHeader,
         context: &RequestContext,
         status: u16,
         duration: Duration,
@@ -79,9 +79,9 @@ impl Proxy {
             return;
         }
         for number in 0..trace.tries.len() {
-            self.record_try(tracer, context, trace, number, session.req_header(), duration);
+            self.record_try(tracer, context, trace, number, head, duration);
         }
-        tracer.record(request_span(session, context, trace, status, duration, error));
+        tracer.record(request_span(head, context, trace, status, duration, error));
     }
 
     fn record_try(
@@ -130,14 +130,13 @@ impl Proxy {
 
 /// The span of the request itself, with the decision.
 fn request_span(
-    session: &Session,
+    head: &RequestHeader,
     context: &RequestContext,
     trace: &Trace,
     status: u16,
     duration: Duration,
     error: Option<&str>,
 ) -> Span {
-    let head = session.req_header();
     let (name, word) = method(head);
     let mut span = Span {
         context: trace.own,
@@ -224,16 +223,16 @@ impl RequestContext {
     ///
     /// # Errors
     /// Where a value is no header value; by its form it is one.
-    pub(super) fn say_trace(&self, head: &mut RequestHeader) -> pingora::Result<()> {
+    pub(super) fn say_trace(&self, fields: &mut impl Fields) -> pingora::Result<()> {
         let Some(trace) = &self.trace else { return Ok(()) };
         if trace.parent.is_some() && !trace.own.is_sampled {
             return Ok(()); // it is passed on as it is: this edge is no part of that trace
         }
         if trace.parent.is_none() {
-            head.remove_header(&TRACESTATE);
+            fields.take_out(&TRACESTATE);
         }
         let context = trace.tries.last().map_or(trace.own, |last| last.context);
-        head.insert_header(TRACEPARENT, context.to_string())
+        fields.set(&TRACEPARENT, context.to_string().as_bytes())
     }
 }
 

@@ -1,13 +1,14 @@
 //! What of a request is counted as its region's traffic, and when it is a stream.
 
 use super::context::{Decided, RequestContext};
+use super::fields::Fields;
 use super::grpc;
 use crate::live::{LONG_STREAM, OpenStream, RegionTraffic, StreamKind, clock};
 use crate::model::{GrpcStatus, RegionId};
 use crate::routing::{Arrived, SessionState};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::http::RequestHeader;
 use pingora::{Error, ErrorSource, ErrorType};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ impl RequestContext {
     }
 
     /// Takes in that the answer begins with `head`.
-    pub(super) fn answer_begins(&mut self, request: &RequestHeader, head: &ResponseHeader) {
+    pub(super) fn answer_begins(&mut self, request: &RequestHeader, (status, answer): (StatusCode, &impl Fields)) {
         let second = clock::second();
         let (Some(decided), Some(region)) = (&self.decided, self.sent_to()) else { return };
         decided.count(region, self.client, second);
@@ -57,8 +58,7 @@ impl RequestContext {
         if let Some(traffic) = decided.traffic(Some(region)) {
             traffic.answered(clock::monotonic().duration_since(self.began), second);
         }
-        let is_stream = head.status == StatusCode::SWITCHING_PROTOCOLS
-            || head.headers.get(CONTENT_TYPE).is_some_and(|value| is_events(value.as_bytes()));
+        let is_stream = status == StatusCode::SWITCHING_PROTOCOLS || answer.first(&CONTENT_TYPE).is_some_and(is_events);
         if is_stream {
             self.open_stream(StreamKind::Certain);
         } else if grpc::is_call(request) {

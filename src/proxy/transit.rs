@@ -2,6 +2,7 @@
 
 use super::Proxy;
 use super::context::{Decided, RequestContext};
+use super::fields::Fields;
 use super::headers::{self, HOMEWARD_HOP_REFUSED, HOMEWARD_OUTCOME, HOMEWARD_REPLAY, OUTCOME_FAILED, Received};
 use super::judge::{Answered, declares_failure};
 use super::replay::Answer;
@@ -12,8 +13,10 @@ use crate::model::RegionId;
 use crate::routing::Way;
 use crate::session::Minted;
 use crate::telemetry::{MintResult, UpstreamResult};
-use pingora::http::{RequestHeader, ResponseHeader};
+use http::StatusCode;
+use pingora::http::RequestHeader;
 use pingora::{Error, ErrorType, Result};
+use smallvec::SmallVec;
 
 impl Proxy {
     /// Writes into `head`, which is about to be sent, what the other side is told.
@@ -22,17 +25,40 @@ impl Proxy {
     /// Where the edge has no hop keys any more, or a value is no header value.
     pub(super) fn tell(&self, head: &mut RequestHeader, received: &Received, context: &RequestContext) -> Result<()> {
         let Some(decided) = &context.decided else { return Ok(()) };
-        headers::of_visitor(head, context, received)?;
-        context.say_trace(head)?;
-        if context.attempts.way != Some(Way::Edge) {
-            return headers::to_app(head, context, decided);
+        if !head.raw_path().starts_with(b"/")
+            && let Some(path) = head.uri.path_and_query().map(|path| path.as_str().to_owned())
+        {
+            // A URL is for proxies (RFC 9112, 3.2.2); a server gets the path that was decided on, and the host in `Host`.
+            head.set_raw_path(path.as_bytes())?;
         }
+        let host: Option<SmallVec<[u8; 64]>> = headers::host(head).map(SmallVec::from_slice);
+        if context.attempts.way != Some(Way::Edge) {
+            return Self::tell_app(head, host.as_deref(), received, context);
+        }
+        headers::of_visitor(head, host.as_deref(), context, received)?;
+        context.say_trace(head)?;
         let keys = self.edge.hop_keys();
         let (Some(keys), Some(claims)) = (keys, self.claims(decided, context)) else {
             return Error::e_explain(ErrorType::InternalError, "a hop without keys");
         };
         let reasons = context.reasons(decided).to_string();
         hop::to_edge(head, context, &decided.live, &claims, &reasons, &keys)
+    }
+
+    /// Writes what an app server is told of a request for `host`.
+    ///
+    /// # Errors
+    /// Where a value is no header value.
+    pub(super) fn tell_app(
+        fields: &mut impl Fields,
+        host: Option<&[u8]>,
+        received: &Received,
+        context: &RequestContext,
+    ) -> Result<()> {
+        let Some(decided) = &context.decided else { return Ok(()) };
+        headers::of_visitor(fields, host, context, received)?;
+        context.say_trace(fields)?;
+        headers::to_app(fields, context, decided)
     }
 
     /// What the edge of the region that serves needs to know.
@@ -56,34 +82,34 @@ impl Proxy {
     pub(super) fn take(
         &self,
         request: &RequestHeader,
-        head: &mut ResponseHeader,
+        (status, answer): (StatusCode, &mut impl Fields),
         is_held: bool,
         context: &mut RequestContext,
     ) -> Result<()> {
-        if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
-            headers::to_client(head, None);
+        if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+            headers::to_client(answer, None);
             return Ok(());
         }
-        context.try_answered(head.status.as_u16());
-        context.hear_status(head.status.as_u16());
-        context.gate_answered(head.status);
+        context.try_answered(status.as_u16());
+        context.hear_status(status.as_u16());
+        context.gate_answered(status);
         let by_hop = context.forwarded.is_some();
         let at_edge = context.attempts.way == Some(Way::Edge);
-        if at_edge && head.headers.contains_key(HOMEWARD_HOP_REFUSED) && self.is_refused_by_edge(context, is_held) {
+        if at_edge && answer.has(&HOMEWARD_HOP_REFUSED) && self.is_refused_by_edge(context, is_held) {
             return self.go_again(context);
         }
-        let asks_for_replay = head.headers.contains_key(HOMEWARD_REPLAY);
-        let is_declared_failure = declares_failure(&head.headers);
-        let answered = Some(Answered { status: head.status.as_u16(), is_declared_failure });
+        let asks_for_replay = answer.has(&HOMEWARD_REPLAY);
+        let is_declared_failure = declares_failure(answer);
+        let answered = Some(Answered { status: status.as_u16(), is_declared_failure });
         if !asks_for_replay {
             context.attempts.answered = answered; // one that asks for a replay says nothing of its server
         }
-        if !asks_for_replay && self.is_tried_elsewhere(request, head, is_held, context) {
+        if !asks_for_replay && self.is_tried_elsewhere(request, (status, answer), is_held, context) {
             self.end_with_failure(context);
             return self.go_again(context);
         }
         if !by_hop {
-            match self.on_answer(request, head, is_held, context) {
+            match self.on_answer(request, (status, answer), is_held, context) {
                 Answer::PassOn => {}
                 Answer::GoAgain => return self.go_again(context),
                 Answer::Refuse(refusal) => {
@@ -94,7 +120,7 @@ impl Proxy {
         }
         context.attempts.answered = answered;
         if let (false, Some(decided)) = (at_edge, &context.decided) {
-            for minted in headers::mint(head, decided)? {
+            for minted in headers::mint(answer, decided)? {
                 match minted {
                     Minted::Untouched => {}
                     Minted::Line(_) => self.edge.metrics().minted_key(MintResult::Minted),
@@ -102,12 +128,12 @@ impl Proxy {
                 }
             }
         }
-        grpc::take_status(&head.headers, context);
-        https::say_hsts(request, head, context)?;
-        headers::to_client(head, by_hop.then_some(&HOMEWARD_REPLAY));
+        grpc::take_status(answer, context);
+        https::say_hsts(request, answer, context)?;
+        headers::to_client(answer, by_hop.then_some(&HOMEWARD_REPLAY));
         if by_hop && is_declared_failure {
             // The edge that the visitor reached counts it too, and keeps it to itself.
-            head.insert_header(HOMEWARD_OUTCOME, OUTCOME_FAILED)?;
+            answer.set(&HOMEWARD_OUTCOME, OUTCOME_FAILED.as_bytes())?;
         }
         Ok(())
     }

@@ -23,6 +23,7 @@ mod drained_streams;
 mod drains;
 mod failover;
 mod failures;
+mod fast_path;
 mod floods;
 mod gate;
 mod grpc;

@@ -170,6 +170,15 @@ pub(in crate::config) static SETTINGS: Record = Record {
             "Whether a crash may leave a core dump, in which keys and what visitors sent can be read; and whether other \
              processes of the same user may look into this one, as debuggers do.",
         ),
+        Key::new(
+            "fast_path",
+            Form::Scalar(Scalar::Flag),
+            Or("true"),
+            "false",
+            "Whether plain requests of HTTP/1.1 to plain servers take the fast path; `false` has the proxy engine forward \
+             all of them. What is decided, told and counted is the same; [performance.md](../performance.md) says what it \
+             saves.",
+        ),
         Key::new("stop", Form::Record(&STOP), Else("the defaults of its keys"), "{grace: 10s}", "How the edge stops."),
         Key::new(
             "handover",

@@ -68,6 +68,8 @@ pub struct Settings {
     pub secret_files: SecretFiles,
     /// Whether a crash may leave what is in the memory on a disk.
     pub core_dumps: bool,
+    /// Whether plain requests are forwarded in a loop of the edge's own, and not by the proxy engine.
+    pub fast_path: bool,
     /// How the edge stops.
     pub stop: Stop,
     /// How it hands over to a new process.

@@ -129,6 +129,7 @@ fn settings(root: &Node<'_>, listen: Vec<Listener>, admin_tls: Option<Tls>) -> S
             _ => SecretFiles::default(),
         },
         core_dumps: root.get("core_dumps").and_then(Node::parse).unwrap_or(false),
+        fast_path: root.get("fast_path").and_then(Node::parse).unwrap_or(true),
         stop: inside("stop", "grace")
             .and_then(|node| quantity::duration(node.text()?).ok())
             .map_or_else(Stop::default, |grace| Stop { grace }),

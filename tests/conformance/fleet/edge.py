@@ -87,11 +87,13 @@ class Edge:
             f'  - {{address: "{HOST}:{self.ports[name]}"{", " + more if more else ""}}}\n'
             for name, more in plan.listeners.items()
         )
+        fast_path = os.environ.get("FAST_PATH")
+        way = f"fast_path: {fast_path}\n" if fast_path else ""
         log = '"-"' if plan.log_to is not None else "access.log"
         (self.directory / "homeward.yaml").write_text(
             f"version: 1\nregion: {plan.region}\nlisten:\n{listen}routing: {{file: routing.yaml}}\nstate: run\n"
             f'admin: {{address: "{HOST}:{self.admin}"}}\naccess_log: {{format: json, file: {log}}}\nthreads: 2\n'
-            f"{plan.settings}"
+            f"{way}{plan.settings}"
         )
         with (self.directory / "process.log").open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(

@@ -12,9 +12,17 @@ use std::time::Duration;
 /// The most servers of a region that fail at once: one of three stays well.
 const MOST: usize = 2;
 
+/// How many kinds of trouble there are.
+const KINDS: u32 = 8;
+
+/// For how many times what goes wrong does so in turn, with every edit and drain, before it is by chance: by then the process has
+/// needed what it ever needs, and what it holds more of later it does not let go.
+const IN_TURN: u32 = 16;
+
 /// What goes wrong, and what operators do, one thing after the other.
 pub(super) struct Trouble {
     random: fastrand::Rng,
+    times: u32,
     /// Who is struck now.
     struck: Vec<ServerId>,
     counts: BTreeMap<&'static str, u32>,
@@ -22,10 +30,10 @@ pub(super) struct Trouble {
 
 impl Trouble {
     pub(super) fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), struck: Vec::new(), counts: BTreeMap::new() }
+        Self { random: fastrand::Rng::with_seed(seed), times: 0, struck: Vec::new(), counts: BTreeMap::new() }
     }
 
-    /// What was wrong is well again; then, by chance, something else goes wrong, or an operator does something.
+    /// What was wrong is well again; then something else goes wrong, or an operator does something: in turn, and later by chance.
     pub(super) async fn go_on(
         &mut self,
         ground: &Ground,
@@ -35,18 +43,20 @@ impl Trouble {
         more: &str,
     ) {
         self.end(ground, town).await;
-        if self.random.u32(0..4) == 0 {
+        let in_turn = (self.times < IN_TURN).then_some(self.times);
+        self.times += 1;
+        if in_turn.is_some() || self.random.u32(0..4) == 0 {
             self.edit(town, proxy, service, more);
         }
-        if self.random.u32(0..12) == 0 {
+        if in_turn.is_some_and(|nth| nth % 2 == 0) || self.random.u32(0..12) == 0 {
             self.drain(proxy).await;
         }
         let region = self.random.u8(0..3);
         let mut struck = town.of_region(region);
         self.random.shuffle(&mut struck);
-        struck.truncate(self.random.usize(1..=MOST));
+        struck.truncate(if in_turn.is_some() { MOST } else { self.random.usize(1..=MOST) });
         let answering = |answering| Behaviour { answering, ..Behaviour::default() };
-        let (what, behaviour) = match self.random.u32(0..8) {
+        let (what, behaviour) = match in_turn.map_or_else(|| self.random.u32(0..KINDS), |nth| nth % KINDS) {
             0 => {
                 self.count("servers killed");
                 town.kill(&struck).await;

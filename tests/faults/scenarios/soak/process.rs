@@ -37,9 +37,9 @@ impl Samples {
         self.0.push((at, sample));
     }
 
-    /// The medians of the first sixth, without its first minute in which all grows to its size, and of the last sixth.
+    /// The medians of the first sixth, without its first three minutes in which all grows to its size, and of the last sixth.
     pub(super) fn first_and_last(&self, all: Duration) -> [Sample; 2] {
-        let warm = Duration::from_mins(1).min(all / 12);
+        let warm = Duration::from_mins(3).min(all / 12);
         let first = middle(self.0.iter().filter(|(at, _)| (warm..all / 6).contains(at)));
         let last = middle(self.0.iter().filter(|(at, _)| *at >= all - all / 6));
         [first, last]

@@ -1,0 +1,269 @@
+//! The head of a server's answer, and where the answer ends (RFC 9112, 6.3).
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use httparse::{EMPTY_HEADER, ParserConfig, Status};
+use smallvec::SmallVec;
+use std::ops::Range;
+
+/// The most header lines of an answer: as many as the engine takes.
+const MOST_LINES: usize = 256;
+
+/// How many lines an answer usually has at the most.
+const USUAL_LINES: usize = 32;
+
+/// The most bytes of a head.
+pub(super) const MOST_BYTES: usize = 1 << 20;
+
+/// The head of an answer.
+pub(super) struct AnswerHead {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its fields. Names are as in HTTP/2.
+    pub fields: HeaderMap,
+    /// Where its body ends.
+    pub framing: Framing,
+    /// Where it ends for its client. What ends with the connection to the server is passed on in chunks, by which its client sees
+    /// whether it is whole.
+    pub passed_on: Framing,
+    /// Whether its server keeps the connection.
+    pub keeps: bool,
+    bytes: Bytes,
+    reason: Range<usize>,
+    lines: SmallVec<[Line; 16]>,
+}
+
+#[derive(Debug, Clone)]
+struct Line {
+    name: Range<usize>,
+    value: Range<usize>,
+}
+
+/// Where a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// There is none, whatever the head says of its length.
+    None,
+    /// After so many bytes.
+    Length(u64),
+    /// With its last chunk.
+    Chunked,
+    /// With the connection.
+    Close,
+}
+
+/// What the bytes that came so far are.
+pub(super) enum Come {
+    /// A head of so many bytes.
+    Whole(Box<AnswerHead>, usize),
+    /// The beginning of one.
+    Part,
+    /// No answer.
+    Malformed,
+}
+
+/// Reads the head of an answer to a request by `method`.
+pub(super) fn read(bytes: &[u8], method: &Method) -> Come {
+    // Most have few lines, and a table of them that is soon laid out.
+    match parse::<USUAL_LINES>(bytes, method) {
+        Some(come) => come,
+        None => parse::<MOST_LINES>(bytes, method).unwrap_or(Come::Malformed),
+    }
+}
+
+/// `None` where there are more lines than that.
+fn parse<const LINES: usize>(bytes: &[u8], method: &Method) -> Option<Come> {
+    let mut lines = [EMPTY_HEADER; LINES];
+    let mut parsed = httparse::Response::new(&mut lines);
+    // As lenient as the engine is.
+    let mut config = ParserConfig::default();
+    config.allow_spaces_after_header_name_in_responses(true);
+    config.allow_obsolete_multiline_headers_in_responses(true);
+    let length = match config.parse_response(&mut parsed, bytes) {
+        Ok(Status::Complete(length)) => length,
+        Ok(Status::Partial) if bytes.len() > MOST_BYTES => return Some(Come::Malformed),
+        Ok(Status::Partial) => return Some(Come::Part),
+        Err(httparse::Error::TooManyHeaders) => return None,
+        Err(_) => return Some(Come::Malformed),
+    };
+    let head = of_parts(&bytes[..length], &parsed, method);
+    Some(head.map_or(Come::Malformed, |head| Come::Whole(Box::new(head), length)))
+}
+
+fn of_parts(bytes: &[u8], parsed: &httparse::Response<'_, '_>, method: &Method) -> Option<AnswerHead> {
+    let at = |part: &[u8]| {
+        let from = part.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
+        Some(from..from + part.len()).filter(|range| range.end <= bytes.len())
+    };
+    let (code, is_11) = (parsed.code?, parsed.version? == 1);
+    let mut whole = bytes.to_vec();
+    for value in parsed.headers.iter().filter_map(|header| at(header.value)) {
+        // A value over several lines is one with blanks in their place (RFC 9112, 5.2).
+        whole[value].iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = b' ');
+    }
+    let whole = Bytes::from(whole);
+    let status = StatusCode::from_u16(code).ok()?;
+    let mut fields = HeaderMap::with_capacity(parsed.headers.len());
+    let (mut lines, mut length, mut encoding) = (SmallVec::<[Line; 16]>::new(), None, None);
+    let mut said = Said::default();
+    for header in parsed.headers.iter() {
+        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+        let (name_at, value_at) = (at(header.name.as_bytes())?, at(header.value)?);
+        match name {
+            CONNECTION => said = said.and(header.value),
+            TRANSFER_ENCODING => encoding = Some(header.value),
+            CONTENT_LENGTH => {
+                let more = lengths(header.value)?;
+                if length.is_some_and(|length| length != more) {
+                    return None; // two lengths are none
+                }
+                length = Some(more);
+            }
+            _ => {}
+        }
+        let is_between_neighbours = matches!(name, CONNECTION) || name == KEEP_ALIVE;
+        let value = HeaderValue::from_maybe_shared(whole.slice(value_at.clone())).ok()?;
+        fields.append(name, value);
+        if !is_between_neighbours {
+            lines.push(Line { name: name_at, value: value_at });
+        }
+    }
+    let framing = framing(status, method, encoding, length);
+    let keeps = (if is_11 { !said.close } else { said.keep_alive && encoding.is_none() }) && framing != Framing::Close;
+    let passed_on = if framing == Framing::Close && encoding.is_none() { Framing::Chunked } else { framing };
+    if encoding.is_some() {
+        fields.remove(CONTENT_LENGTH);
+        lines.retain(|line| !bytes[line.name.clone()].eq_ignore_ascii_case(b"content-length"));
+    }
+    let reason = at(parsed.reason.unwrap_or_default().as_bytes()).unwrap_or(0..0);
+    Some(AnswerHead { status, fields, framing, passed_on, keeps, bytes: whole, reason, lines })
+}
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// What a server says of the connection.
+#[derive(Debug, Clone, Copy, Default)]
+struct Said {
+    close: bool,
+    keep_alive: bool,
+}
+
+impl Said {
+    fn and(mut self, value: &[u8]) -> Self {
+        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+        self
+    }
+}
+
+fn framing(status: StatusCode, method: &Method, encoding: Option<&[u8]>, length: Option<u64>) -> Framing {
+    let has_none = status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        || *method == Method::HEAD;
+    match (encoding, length) {
+        _ if has_none => Framing::None,
+        (Some(encoding), _) => {
+            let last = encoding.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+            if last.trim_ascii().eq_ignore_ascii_case(b"chunked") { Framing::Chunked } else { Framing::Close }
+        }
+        (None, Some(length)) => Framing::Length(length),
+        (None, None) => Framing::Close,
+    }
+}
+
+/// A length in digits, or the same one several times over, as some servers write it.
+fn lengths(value: &[u8]) -> Option<u64> {
+    let mut all = value.split(|byte| *byte == b',').map(|one| {
+        let one = one.trim_ascii();
+        std::str::from_utf8(one).ok().filter(|_| !one.is_empty() && one.iter().all(u8::is_ascii_digit))?.parse().ok()
+    });
+    let first: u64 = all.next()??;
+    all.all(|another| another == Some(first)).then_some(first)
+}
+
+impl AnswerHead {
+    /// What it calls its status.
+    pub(super) fn reason(&self) -> &[u8] {
+        &self.bytes[self.reason.clone()]
+    }
+
+    /// The header lines that are passed on, as they came: names and values.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.lines.iter().map(|line| (&self.bytes[line.name.clone()], &self.bytes[line.value.clone()]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(text: &str, method: &Method) -> Option<Box<AnswerHead>> {
+        match read(text.as_bytes(), method) {
+            Come::Whole(head, length) => {
+                assert_eq!(length, text.len(), "{text:?}");
+                Some(head)
+            }
+            Come::Part | Come::Malformed => None,
+        }
+    }
+
+    #[test]
+    fn an_answer_ends_where_its_head_says() {
+        for (text, framing, keeps) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", Framing::Length(3), true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\nContent-Length: 3\r\n\r\n", Framing::Length(3), true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: x, Close\r\n\r\n", Framing::Length(3), false),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n", Framing::Length(3), false),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\n", Framing::Length(3), true),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n", Framing::Chunked, true),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", Framing::Chunked, true),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", Framing::Close, false),
+            ("HTTP/1.1 200\r\n\r\n", Framing::Close, false),
+            ("HTTP/1.1 204 No\r\nContent-Length: 3\r\n\r\n", Framing::None, true),
+            ("HTTP/1.1 304 So\r\nContent-Length: 3\r\n\r\n", Framing::None, true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nA: b\r\n c\r\n\r\n", Framing::Length(3), true),
+            ("HTTP/1.1 103 Early\r\nLink: a\r\n\r\n", Framing::None, true),
+        ] {
+            let head = head(text, &Method::GET).unwrap_or_else(|| panic!("{text:?}"));
+            assert_eq!((head.framing, head.keeps), (framing, keeps), "{text:?}");
+            let has_both = head.fields.contains_key(CONTENT_LENGTH) && text.contains("Encoding");
+            assert!(!head.lines().any(|(_, value)| value.contains(&b'\n')), "{text:?}");
+            assert!(!has_both && !head.lines().any(|(name, _)| name == b"Connection"), "{text:?}");
+        }
+        let to_head = head("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", &Method::HEAD).expect("it is one");
+        assert_eq!(to_head.framing, Framing::None);
+        assert_eq!(to_head.lines().count(), 1, "how long it would have been is said all the same");
+    }
+
+    #[test]
+    fn what_is_no_answer_is_malformed() {
+        for text in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 3,\r\n\r\n",
+            "HTTP/1.1 20 OK\r\n\r\n",
+            "ICY 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n",
+        ] {
+            assert!(matches!(read(text.as_bytes(), &Method::GET), Come::Malformed), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn many_lines_are_taken_and_more_are_not() {
+        let of = |lines: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{}\r\n", "A: b\r\n".repeat(lines - 1));
+        for lines in [USUAL_LINES, USUAL_LINES + 1, MOST_LINES] {
+            assert_eq!(head(&of(lines), &Method::GET).map(|head| head.lines().count()), Some(lines));
+        }
+        assert!(matches!(read(of(MOST_LINES + 1).as_bytes(), &Method::GET), Come::Malformed));
+    }
+
+    #[test]
+    fn a_head_that_is_not_whole_is_waited_for() {
+        assert!(matches!(read(b"HTTP/1.1 200 OK\r\nA: b\r\n", &Method::GET), Come::Part));
+        assert!(matches!(read(b"", &Method::GET), Come::Part));
+    }
+}

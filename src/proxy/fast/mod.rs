@@ -1,0 +1,107 @@
+//! The fast path: plain requests of HTTP/1.1 to plain servers, in a loop of our own.
+//!
+//! The engine can do far more than most requests need, and each pays for it: two tasks with channels between them, heads that
+//! are copied, a buffer of 64 KiB for each answer. A request that is of one plain form ([`request`]) and goes to a server that
+//! is spoken to in plain HTTP/1.1 is forwarded here, by the same decision and the same hooks. Wherever it turns out to be more
+//! than that, before a byte of an answer has gone to its client, it goes on in the engine, from where it is: its bytes are read
+//! once more, and what is known of it goes along ([`Prepared`]). So nothing is done in two ways but to read and write what is
+//! plain.
+
+mod answer;
+mod chunks;
+mod client;
+mod request;
+mod serve;
+mod servers;
+mod wire;
+
+use super::connection::ConnectionState;
+use super::context::RequestContext;
+use super::http1::RequestLines;
+use super::layer::Layered;
+use super::refusal::Refusal;
+use super::{CLIENT_KEEPALIVE, Proxy};
+use crate::live::clock;
+use bytes::Bytes;
+use client::{Client, Next};
+use pingora::apps::HttpServerApp;
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::{GetSocketDigest, Stream};
+use pingora::proxy::HttpProxy;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How long a client may take to hear that its connection ends.
+const PARTING: Duration = Duration::from_millis(300);
+
+/// A request that was begun on the fast path, and goes on in the engine.
+pub(super) struct Prepared {
+    /// What is known of it.
+    pub context: RequestContext,
+    /// Whether it is forwarded, or how it is answered.
+    pub decided: Result<(), Refusal>,
+}
+
+/// What becomes of a connection after a request.
+pub(super) enum After {
+    /// Another one may come.
+    Next,
+    /// It ends.
+    Close,
+    /// The request goes on in the engine; these bytes are its own.
+    Engine { taken: Bytes, prepared: Option<Box<Prepared>> },
+}
+
+/// Serves all requests of a connection of HTTP/1.1, as many as may come on one.
+pub(super) async fn serve(
+    proxy: &Proxy,
+    engine: &Arc<HttpProxy<Proxy>>,
+    stream: Box<Layered<RequestLines>>,
+    state: &Arc<ConnectionState>,
+    (stop, mut quiet): (watch::Receiver<bool>, watch::Receiver<bool>),
+    most_requests: u32,
+) {
+    let edge = stream.get_socket_digest().and_then(|digest| digest.local_addr()?.as_inet().copied());
+    let mut client = Client::new(stream, Arc::clone(state), edge);
+    for left in (0..most_requests).rev() {
+        let next = tokio::select! {
+            biased;
+            next = client.next(clock::monotonic() + CLIENT_KEEPALIVE) => next,
+            () = async { drop(quiet.wait_for(|quiet| *quiet).await) } => return,
+        };
+        let may_stay = left > 0 && !*stop.borrow();
+        let after = match next {
+            Next::Request(request) => Box::pin(serve::serve(proxy, &mut client, request, may_stay)).await,
+            Next::Other => After::Engine { taken: Bytes::new(), prepared: None },
+            Next::Over => return,
+        };
+        match after {
+            After::Next => {}
+            After::Close => {
+                // A client that is gone, or takes its time, need not hear of the end.
+                let _ = timeout(PARTING, client.stream.shutdown()).await;
+                return;
+            }
+            After::Engine { taken, prepared } => {
+                if let Some(prepared) = prepared {
+                    state.prepare(prepared);
+                }
+                let stream = client.into_stream(&taken);
+                let mut session = ServerSession::new_http1(stream);
+                session.set_keepalive(if may_stay { Some(CLIENT_KEEPALIVE.as_secs()) } else { None });
+                session.set_keepalive_reuses_remaining(Some(left));
+                let Some(reused) = engine.process_new_http(session, &stop).await else { return };
+                let Some(stream) = back(reused.consume().0) else { return };
+                client = Client::new(stream, Arc::clone(state), edge);
+            }
+        }
+    }
+}
+
+/// The stream that the engine was given.
+fn back(stream: Stream) -> Option<Box<Layered<RequestLines>>> {
+    stream.into_any().downcast().ok()
+}
