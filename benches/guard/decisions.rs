@@ -31,12 +31,13 @@ fn deciding<'a>(
     visitor: impl Fn(usize) -> Visitor,
 ) -> Case<'a> {
     let visitors: Vec<_> = (0..VISITORS).map(visitor).collect();
+    let now = now();
     let work = move || {
         for Visitor { host, cookie, client } in &visitors {
             let cookies = [cookie.as_bytes()];
             let cookies = if cookie.is_empty() { &[] } else { &cookies[..] };
             let (path, headers) = ("/account/orders", &[]);
-            let facts = RequestFacts { host, path, client: *client, cookies, headers, arrival, now: now() };
+            let facts = RequestFacts { host, path, client: *client, cookies, headers, arrival, now };
             black_box(&decide(black_box(table), black_box(&facts), &Healthy, &places));
         }
     };
