@@ -1,4 +1,4 @@
-//! Looks at the bytes of a text, sixteen at once.
+//! Looks at the bytes of a text, many at once.
 
 /// Whether the text has a byte that `is_in` finds in a block of sixteen.
 ///
