@@ -4,8 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// By how much a count may grow before it counts as slower. The same program counts the same in every run; this much is
-/// left for what a new compiler of the same version line, or code elsewhere in the crate, moves about.
-pub(crate) const TOLERANCE: f64 = 0.02;
+/// left for what code elsewhere in the crate moves about.
+const TOLERANCE: f64 = 0.02;
+
+/// The same of forwarding: how often an edge is woken for a request depends on who else is busy on the machine.
+const TOLERANCE_OF_FORWARDING: f64 = 0.03;
+
+fn tolerance(name: &str) -> f64 {
+    if name.starts_with("forward:") { TOLERANCE_OF_FORWARDING } else { TOLERANCE }
+}
 
 /// Counts by the names of their benchmarks, and what compiled the program that they are of.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,7 +23,8 @@ pub(crate) struct Counts {
 }
 
 const HEAD: &str = "\
-# Instructions of one operation, counted by callgrind. `make guard` fails where they grow by more than 2 %;
+# Instructions of one operation, counted by callgrind. `make guard` fails where they grow by more than 2 %, those of
+# forwarding by more than 3 %;
 # `make guard-accept` writes them anew. Keep the reason for a change in the message of its commit.
 ";
 
@@ -66,11 +74,14 @@ pub(crate) fn compare(before: &Counts, now: &Counts) -> Verdict {
             unknown.push(name.clone());
             continue;
         };
-        let growth = count / old - 1.0;
-        let mark = if growth > TOLERANCE {
-            slower.push(format!("{name}: from {old:.1} to {count:.1} instructions ({:+.1} %)", growth * 100.0));
+        let (growth, tolerance) = (count / old - 1.0, tolerance(name));
+        let mark = if growth > tolerance {
+            let [growth, tolerance] = [growth, tolerance].map(|part| part * 100.0);
+            slower.push(format!(
+                "{name}: from {old:.1} to {count:.1} instructions ({growth:+.1} %; {tolerance:.0} % are let pass)"
+            ));
             "SLOWER"
-        } else if growth < -TOLERANCE {
+        } else if growth < -tolerance {
             faster += 1;
             "faster"
         } else {
@@ -85,7 +96,7 @@ pub(crate) fn compare(before: &Counts, now: &Counts) -> Verdict {
     }
     let mut failure = String::new();
     if !slower.is_empty() {
-        let _ = writeln!(failure, "Slower than before by more than {:.0} %:", TOLERANCE * 100.0);
+        let _ = writeln!(failure, "Slower than before:");
         slower.iter().for_each(|line| _ = writeln!(failure, "  {line}"));
         if before.compiler != now.compiler {
             let (old, new) = (&before.compiler, &now.compiler);

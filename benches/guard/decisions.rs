@@ -1,6 +1,6 @@
 //! Decisions, over many visitors in turn.
 
-use super::Case;
+use crate::callgrind::Case;
 use crate::town::{
     Everywhere, HOST, Healthy, Size, drained_table, elsewhere, in_a_network, now, place, signed_table, table,
 };
@@ -71,7 +71,8 @@ fn country_database() -> Found {
 
 /// Runs `with` for each of them.
 pub(super) fn each(mut with: impl FnMut(Case<'_>)) {
-    let (nowhere, germany) = (|| Everywhere(Place::default()), || Everywhere(place("DE", Continent::Europe, 51.2, 10.4)));
+    let (nowhere, germany) =
+        (|| Everywhere(Place::default()), || Everywhere(place("DE", Continent::Europe, 51.2, 10.4)));
     let america = || Everywhere(place("US", Continent::NorthAmerica, 39.8, -98.6));
     let anywhere = |at: usize| IpAddr::V4(Ipv4Addr::from((at as u32).wrapping_mul(0x9E37_79B1)));
     let client = Arrival::Client;
@@ -89,6 +90,12 @@ pub(super) fn each(mut with: impl FnMut(Case<'_>)) {
         with(deciding(&name, &table, country_database(), client, without_session(anywhere)));
     }
     let table = table(USUAL);
+    let many_cookies = |at| {
+        let others: String = (0..20).map(|at| format!("_tracker_{at}=GA1.2.{}.1732250000; ", at * 7_919)).collect();
+        let visitor = with_session(USUAL)(at);
+        Visitor { cookie: others + &visitor.cookie, ..visitor }
+    };
+    with(deciding("session key behind 20 other cookies", &table, nowhere(), client, many_cookies));
     let hop = Arrival::Hop { from: "region-3", home: "region-0", by: FoundBy::Session };
     with(deciding("hop", &table, nowhere(), hop, with_session(USUAL)));
     let no_service = |at| Visitor { host: "a.b.c.example.org", ..without_session(elsewhere)(at) };
@@ -101,6 +108,7 @@ pub(super) fn each(mut with: impl FnMut(Case<'_>)) {
     };
     with(deciding("signed session key", &table, nowhere(), client, signed));
     let table = drained_table(USUAL);
-    let drained = |at| Visitor { cookie: "theme=dark; sid=r0-9f2c4e81b7a04d6f; lang=en".into(), ..with_session(USUAL)(at) };
+    let drained =
+        |at| Visitor { cookie: "theme=dark; sid=r0-9f2c4e81b7a04d6f; lang=en".into(), ..with_session(USUAL)(at) };
     with(deciding("session key of a drained home", &table, nowhere(), client, drained));
 }

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each benchmark takes what it needs")]
 
 use homeward::model::{
-    Continent, Country, Drain, DrainedSessions, HostPattern, Https, Keyring, Location, Network, PathPrefix, Place, Pool,
-    RegionId, SecretSource, Service, ServiceId, SessionKeys, Share, Timeouts, Timestamp, WhenHomeIsAway,
+    Continent, Country, Drain, DrainedSessions, HostPattern, Https, Keyring, Location, Network, PathPrefix, Place,
+    Pool, RegionId, SecretSource, Service, ServiceId, SessionKeys, Share, Timeouts, Timestamp, WhenHomeIsAway,
 };
 use homeward::routing::{
     FleetView, HomeCondition, HomeRule, HomeTarget, PlaceFinder, Region, RoutingTable, TableParts,

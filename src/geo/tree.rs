@@ -202,7 +202,8 @@ mod tests {
             for version in [IpVersion::V4, IpVersion::V6] {
                 let mut writer = Writer::builder("Test").ip_version(version).record_size(size).build();
                 for at in 0..60_u8 {
-                    let network = format!("{}.{}.0.0/{}", at * 4, at, 8 + at % 16).parse::<ipnet::IpNet>().unwrap().trunc();
+                    let network =
+                        format!("{}.{}.0.0/{}", at * 4, at, 8 + at % 16).parse::<ipnet::IpNet>().unwrap().trunc();
                     // One inside of another is refused by the writer, or not: what it has made counts.
                     let _ = writer.insert_value(network, mmdb_writer::Value::map([("country_code", "US")]));
                 }

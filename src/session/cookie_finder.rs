@@ -86,9 +86,22 @@ mod tests {
     #[test]
     fn a_name_within_another_is_none() {
         for header in [
-            "sid=east-1", "a=1; sid=east-1; b=2", "  sid = east-1  ", "xsid=1; sid=2", "a=sid; sid=2", "a=sid=1;sid=2",
-            "sidsid=1; sid=2", "sid", "sid;sid=1", "", ";;;", "sid;=;sid==", "sid.0=a; sid=b; sid.12=c; sid.x=e",
-            "\tsid=1;\t sid=2", "a= sid=1; sid=2", "sid=sid=1; x; sid=\"2\"",
+            "sid=east-1",
+            "a=1; sid=east-1; b=2",
+            "  sid = east-1  ",
+            "xsid=1; sid=2",
+            "a=sid; sid=2",
+            "a=sid=1;sid=2",
+            "sidsid=1; sid=2",
+            "sid",
+            "sid;sid=1",
+            "",
+            ";;;",
+            "sid;=;sid==",
+            "sid.0=a; sid=b; sid.12=c; sid.x=e",
+            "\tsid=1;\t sid=2",
+            "a= sid=1; sid=2",
+            "sid=sid=1; x; sid=\"2\"",
         ] {
             for chunks in [false, true] {
                 assert_same(header.as_bytes(), CookieName { name: b"sid", chunks });

@@ -95,10 +95,14 @@ fn length_bit(length: usize) -> u64 {
 
 /// RFC 6265, 4.1.1: visible ASCII without `"`, `,`, `;` and `\`. Apps do put `,` into values, so it passes.
 fn are_cookie_octets(value: &[u8]) -> bool {
-    !has_octet(value, #[inline(always)] |block| {
-        let is = |byte| any(block, |other| other == byte);
-        any(block, |byte| !byte.is_ascii_graphic()) | is(b'"') | is(b';') | is(b'\\')
-    })
+    !has_octet(
+        value,
+        #[inline(always)]
+        |block| {
+            let is = |byte| any(block, |other| other == byte);
+            any(block, |byte| !byte.is_ascii_graphic()) | is(b'"') | is(b';') | is(b'\\')
+        },
+    )
 }
 
 #[cfg(test)]
