@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench bench-parts fuzz heavy faults capacity-check capacity-costs system-calls rules systemd operations test-apps page conformance geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench bench-parts guard guard-decision guard-edge guard-accept fuzz heavy faults capacity-check capacity-costs system-calls rules systemd operations test-apps page conformance geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -11,7 +11,7 @@ help: ## Show this list
 demo: setup ## Run an edge, three regions of sample apps and live visitors, on this machine
 	$(CARGO) run -- demo
 
-test: setup format lint deny doc fuzz-seeds unit rules systemd ## Run every check and every test
+test: setup format lint deny doc fuzz-seeds unit guard-decision rules systemd ## Run every check and every test
 
 setup:
 	@scripts/setup.sh build
@@ -58,6 +58,19 @@ bench: ## Measure this proxy beside nginx, HAProxy and Envoy, write it into docs
 
 bench-parts: ## Measure decision, choice of a server, cookies and places by themselves
 	$(CARGO) bench --no-default-features
+
+guard: guard-decision guard-edge ## Count the instructions that a request takes; fails where they have grown. Needs valgrind
+
+guard-decision: ## The same of the decision alone
+	@scripts/setup.sh guard
+	$(CARGO) bench --no-default-features --bench guard $(GUARD)
+
+guard-edge: ## The same of the edge: heads and forwarding
+	@scripts/setup.sh guard
+	$(CARGO) bench --profile heavy --bench guard_edge $(GUARD)
+
+guard-accept: ## Take what `make guard` counts now for what it has to be: look at the difference before you keep it
+	$(MAKE) guard GUARD="-- --accept"
 
 fuzz: ## Fuzz each target for SECONDS (default 60); needs a nightly toolchain and cargo-fuzz
 	@scripts/fuzz.sh $(or $(SECONDS_EACH),60)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that what building (build), testing (tests), the long tests (heavy), those with faults (faults), the comparison with others
-# (bench), what operations expect (operations), the tests with real apps (apps), those of the status page (page) or the suites that
-# others wrote (conformance) need is there: installs Debian's packages where it may, and says what to install where it may not.
+# (bench), what operations expect (operations), the tests with real apps (apps), those of the status page (page), the suites that
+# others wrote (conformance) or the guard of instructions (guard) need is there: installs Debian's packages where it may, and says what to install where it may not.
 set -eu
 
 need=${1:-build}
@@ -22,6 +22,9 @@ fi
 if [ "$need" = tests ] || [ "$need" = heavy ]; then
     want promtool prometheus
     want pebble pebble
+fi
+if [ "$need" = guard ]; then
+    want valgrind valgrind
 fi
 if [ "$need" = faults ]; then
     want haproxy haproxy
@@ -79,12 +82,14 @@ if [ -n "$missing" ]; then
             cat /tmp/homeward-setup.$$ >&2
             rm -f /tmp/homeward-setup.$$
             echo "setup.sh: could not install$missing; see above." >&2
-            exit 1
+            # What needs valgrind says so, and leaves it out.
+            [ "$missing" = " valgrind" ] || exit 1
         fi
         rm -f /tmp/homeward-setup.$$
-    elif [ -z "$(echo "$missing" | sed -e 's/ prometheus//' -e 's/ pebble//')" ]; then
+    elif [ -z "$(echo "$missing" | sed -e 's/ prometheus//' -e 's/ pebble//' -e 's/ valgrind//')" ]; then
         # Without these, what they check is left out, which the tests say.
-        echo "setup.sh: missing:$missing: metrics (prometheus) or ACME (pebble) are checked by our own tests only."
+        echo "setup.sh: missing:$missing: metrics (prometheus) and ACME (pebble) are checked by our own tests only, instructions" \
+            "(valgrind) are not counted."
     else
         echo "setup.sh: missing:$missing" >&2
         echo "Install them and try again; on Debian as root: apt-get install$missing" >&2

@@ -3,13 +3,15 @@
 #![allow(dead_code, reason = "each benchmark takes what it needs")]
 
 use homeward::model::{
-    Continent, Country, Drain, DrainedSessions, HostPattern, Https, Location, Network, PathPrefix, Place, Pool,
-    RegionId, Service, ServiceId, SessionKeys, Share, Timeouts, Timestamp, WhenHomeIsAway,
+    Continent, Country, Drain, DrainedSessions, HostPattern, Https, Keyring, Location, Network, PathPrefix, Place,
+    Pool, RegionId, SecretSource, Service, ServiceId, SessionKeys, Share, Timeouts, Timestamp, WhenHomeIsAway,
 };
 use homeward::routing::{
     FleetView, HomeCondition, HomeRule, HomeTarget, PlaceFinder, Region, RoutingTable, TableParts,
 };
+use homeward::session::KeyFormat;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How large a table is.
@@ -134,6 +136,18 @@ pub(crate) fn drained_table(size: Size) -> RoutingTable {
         ..Drain::of(id(0))
     };
     RoutingTable::new(TableParts { drains: vec![drain], ..parts(size) })
+}
+
+/// The same table with signed session keys, and how they are written.
+pub(crate) fn signed_table(size: Size) -> (RoutingTable, KeyFormat) {
+    let source = SecretSource::Environment("KEYS".into());
+    let keyring: Arc<Keyring> = Arc::new("7".repeat(64).parse().unwrap());
+    let mut parts = parts(size);
+    for keys in parts.services.iter_mut().filter_map(|service| service.session.as_mut()) {
+        keys.keyring = Some(source.clone());
+    }
+    parts.keyrings.insert(source, keyring.clone());
+    (RoutingTable::new(parts), KeyFormat::new("-", Some(keyring)))
 }
 
 /// A fleet in which everything is healthy, seen from the first region.

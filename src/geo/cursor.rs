@@ -1,6 +1,6 @@
 //! A walk over the values of a database's data section.
 //!
-//! `maxminddb` finds the record of an address; its values are read here rather than through `serde`: that is quicker for
+//! The values of a record are read here rather than by `maxminddb` through `serde`: that is quicker for
 //! the few fields that say a place, a value of an unexpected type is no error, and damage costs no allocation. The walk is
 //! safe on any bytes: every read is checked, only pointers of asked-for values are followed, one step each, and the
 //! values that one record may hold are counted.

@@ -10,6 +10,8 @@ use maxminddb::{Reader, WithinOptions};
 
 use super::cursor::{Cursor, Damaged};
 use super::record::Record;
+use super::record_cache::RecordCache;
+use super::tree::{Found, SEPARATOR, Tree};
 use crate::model::{Place, Timestamp};
 
 /// How many networks a probe looks at before it gives up, so that a damaged file cannot keep it busy.
@@ -20,9 +22,6 @@ const NAMED_KEYS: usize = 12;
 
 /// What stands before the metadata.
 const METADATA_MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
-
-/// How many bytes part the search tree from the data.
-const SEPARATOR: usize = 16;
 
 /// How the records of a database are laid out; told by looking at them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,13 +85,15 @@ impl From<Damaged> for DatabaseError {
 pub struct Database {
     reader: Reader<Bytes>,
     bytes: Bytes,
+    tree: Tree,
+    records: RecordCache,
     /// Where the records lie in the bytes.
     data: Range<usize>,
     schema: Schema,
     built: Timestamp,
 }
 
-/// The file's bytes: the search tree in them is the reader's business, the records are ours.
+/// The file's bytes: the metadata in them are the reader's business, what a look-up takes is ours.
 #[derive(Clone)]
 struct Bytes(Arc<Vec<u8>>);
 
@@ -125,9 +126,11 @@ impl Database {
         let built = i64::try_from(epoch).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
         let built = built.ok_or(DatabaseError::BuildTime(epoch))?;
         // The reader has made sure that the tree and the separator end before the marker.
-        let tree = metadata.node_count as usize * (usize::from(metadata.record_size) / 4);
-        let data = tree + SEPARATOR..marker;
-        let mut database = Self { reader, bytes, data, schema: Schema::Nested, built };
+        let tree = Tree::new(&bytes.0, metadata.node_count, metadata.record_size, metadata.ip_version);
+        let tree = tree.ok_or_else(|| DatabaseError::NotADatabase("its search tree is not whole".to_owned()))?;
+        let data = tree.length() + SEPARATOR..marker;
+        let records = RecordCache::for_records_of(data.len());
+        let mut database = Self { reader, bytes, tree, records, data, schema: Schema::Nested, built };
         database.schema = database.probe()?;
         Ok(database)
     }
@@ -138,13 +141,13 @@ impl Database {
     /// # Errors
     /// Where the record's bytes are damaged.
     pub fn place(&self, address: IpAddr) -> Result<Option<Place>, DatabaseError> {
-        let address = address.to_canonical();
-        if address.is_ipv6() && self.ip_version() == 4 {
-            return Ok(None);
+        match self.tree.find(&self.bytes.0, address.to_canonical()) {
+            Found::Record(offset) if offset < self.data.len() => {
+                self.records.get_or_read(offset, || Ok(Record::read(&mut self.cursor(offset))?.place()))
+            }
+            Found::Record(_) | Found::Astray => Err(DatabaseError::Astray),
+            Found::Nothing => Ok(None),
         }
-        let found = self.reader.lookup(address).map_err(|_| DatabaseError::Astray)?;
-        let Some(offset) = found.offset() else { return Ok(None) };
-        Ok(Record::read(&mut self.cursor(offset))?.place())
     }
 
     fn cursor(&self, offset: usize) -> Cursor<'_> {

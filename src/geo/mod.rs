@@ -11,7 +11,9 @@ mod direction;
 mod distance;
 mod places;
 mod record;
+mod record_cache;
 mod subdivision;
+mod tree;
 
 pub use country::{continent_of, country_centre};
 pub use database::{Database, DatabaseError, Schema};

@@ -13,6 +13,16 @@ pub struct BadPlace(&'static str);
 pub struct Country([u8; 2]);
 
 impl Country {
+    /// How many codes there can be.
+    pub const CODES: usize = 26 * 26;
+
+    /// Its position among all codes that there can be, in the order of the alphabet: less than [`Country::CODES`].
+    #[must_use]
+    pub fn position(self) -> usize {
+        let [a, b] = self.0.map(|letter| usize::from(letter.wrapping_sub(b'A')) % 26);
+        a * 26 + b
+    }
+
     /// The code as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -66,6 +66,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use farewell::Farewell;
+#[doc(hidden)]
+pub use intake::ReceivedHead;
 pub use server::{BindError, ListeningSocket, ProxyServer};
 
 /// How long an idle connection of a client is kept.

@@ -2,6 +2,7 @@
 
 use super::decision::{Arrived, Away, Decision, Despite, HomeBy, NearestTo, Outcome, PassedOver, SessionKey, Way};
 use super::facts::{Arrival, FleetView, FoundBy, PlaceFinder, RequestFacts};
+use super::homes::Target;
 use super::table::RoutingTable;
 use super::visitor;
 use crate::model::{DrainedSessions, Place, Presence, RegionId, Service, ServiceId, Share, WhenHomeIsAway};
@@ -152,17 +153,17 @@ impl<'a, V: FleetView> Question<'a, V> {
         let mut looked_up: Option<Place> = None;
         let mut place = || *looked_up.get_or_insert_with(|| places.place_of(self.facts.client));
         let (rule, matched) = homes.first_match(self.facts.client, &mut place)?;
-        if !homes.is_nearest(rule) {
-            let home = homes.target(rule, None)?;
-            return Some((home, HomeBy::Rule { rule, matched, nearest: None }, looked_up));
-        }
+        let nearest = match homes.target(rule)? {
+            Target::Region(home) => return Some((*home, HomeBy::Rule { rule, matched, nearest: None }, looked_up)),
+            Target::Nearest(nearest) => nearest,
+        };
         // Where nothing is known of the visitor, the edge that was reached is the best sign of where it is.
-        let (location, nearest) = match place().location {
+        let (location, to) = match place().location {
             Some(location) => (Some(location), NearestTo::Place),
             None => (self.table.region(self.view.local_region()).and_then(|r| r.location), NearestTo::Arrival),
         };
-        let home = homes.target(rule, location)?;
-        Some((home, HomeBy::Rule { rule, matched, nearest: Some(nearest) }, looked_up))
+        let home = location.map_or_else(|| nearest.first(), |location| nearest.to(location))?;
+        Some((home, HomeBy::Rule { rule, matched, nearest: Some(to) }, looked_up))
     }
 
     /// Step 7, way: how `region` is reached; or why it does not serve this visitor. A session goes home through a drain

@@ -1,6 +1,7 @@
 //! The home rules, compiled so that 100,000 of them cost what ten cost.
 
 use super::decision::Matched;
+use super::nearest::Nearest;
 use super::parts::{HomeCondition, HomeRule, HomeTarget};
 use crate::geo::Direction;
 use crate::model::{Continent, Country, Location, Network, Place, RegionId, Subdivision};
@@ -8,43 +9,68 @@ use foldhash::fast::FixedState;
 use ipnet::{Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-type FirstRule<K> = HashMap<K, usize, FixedState>;
+/// No rule has this position.
+const NO_RULE: usize = usize::MAX;
+
+/// How many different lists of regions get a map of the nearest ones, which takes time to make and memory; those of further
+/// lists are looked at one by one.
+const MOST_MAPS: usize = 32;
 
 /// For each network, subdivision, country and continent the first rule that names it.
 ///
 /// The first rule that matches wins. Among networks that is the longest match, because a table in which a wider network
 /// stands before one inside it is refused: the inner one could never match.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct HomeRules {
     v4: PrefixMap<Ipv4Net, usize>,
     v6: PrefixMap<Ipv6Net, usize>,
-    subdivisions: FirstRule<Subdivision>,
-    countries: FirstRule<Country>,
-    continents: FirstRule<Continent>,
+    subdivisions: HashMap<Subdivision, usize, FixedState>,
+    /// By the positions of countries and of continents.
+    countries: [usize; Country::CODES],
+    continents: [usize; Continent::ALL.len()],
     otherwise: Option<usize>,
     /// The first rule that looks at the place.
     first_by_place: usize,
     targets: Vec<Target>,
 }
 
-#[derive(Debug)]
-enum Target {
+/// Where a rule sends its visitors.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    /// To this region.
     Region(RegionId),
-    Nearest(Vec<(RegionId, Direction)>),
+    /// To the nearest of these.
+    Nearest(Arc<Nearest>),
 }
 
 impl HomeRules {
     pub(super) fn new(rules: &[HomeRule], locations: &[Option<Location>]) -> Self {
-        let mut compiled = Self { first_by_place: usize::MAX, ..Self::default() };
+        let mut compiled = Self {
+            v4: PrefixMap::default(),
+            v6: PrefixMap::default(),
+            subdivisions: HashMap::default(),
+            countries: [NO_RULE; Country::CODES],
+            continents: [NO_RULE; Continent::ALL.len()],
+            otherwise: None,
+            first_by_place: NO_RULE,
+            targets: Vec::with_capacity(rules.len()),
+        };
+        let mut lists: HashMap<&[RegionId], Arc<Nearest>, FixedState> = HashMap::default();
         for (at, rule) in rules.iter().enumerate() {
             match &rule.condition {
                 HomeCondition::Networks(networks) => networks.iter().for_each(|network| compiled.network(*network, at)),
-                HomeCondition::Subdivisions(keys) => first(&mut compiled.subdivisions, keys, at),
-                HomeCondition::Countries(keys) => first(&mut compiled.countries, keys, at),
-                HomeCondition::Continents(keys) => first(&mut compiled.continents, keys, at),
+                HomeCondition::Subdivisions(keys) => {
+                    keys.iter().for_each(|key| _ = compiled.subdivisions.entry(*key).or_insert(at));
+                }
+                HomeCondition::Countries(keys) => {
+                    keys.iter().for_each(|key| first(&mut compiled.countries, key.position(), at));
+                }
+                HomeCondition::Continents(keys) => {
+                    keys.iter().for_each(|key| first(&mut compiled.continents, *key as usize, at));
+                }
                 HomeCondition::Otherwise => compiled.otherwise = compiled.otherwise.or(Some(at)),
             }
             let by_place = matches!(
@@ -58,7 +84,11 @@ impl HomeRules {
                 HomeTarget::Region(region) => Target::Region(*region),
                 HomeTarget::Nearest(regions) => {
                     let located = |id: &RegionId| Some((*id, Direction::from((*locations.get(id.index())?)?)));
-                    Target::Nearest(regions.iter().filter_map(located).collect())
+                    let has_map = lists.len() < MOST_MAPS;
+                    let list = lists.entry(regions).or_insert_with(|| {
+                        Arc::new(Nearest::new(regions.iter().filter_map(located).collect(), has_map))
+                    });
+                    Target::Nearest(Arc::clone(list))
                 }
             });
         }
@@ -79,49 +109,32 @@ impl HomeRules {
             IpAddr::V4(address) => self.v4.get_lpm(&Ipv4Net::from(address)).map(|(_, rule)| *rule),
             IpAddr::V6(address) => self.v6.get_lpm(&Ipv6Net::from(address)).map(|(_, rule)| *rule),
         };
-        let network = network.map(|rule| (rule, Matched::Network));
-        if network.is_some_and(|(rule, _)| rule < self.first_by_place) || self.first_by_place == usize::MAX {
-            return network.or(self.otherwise());
+        let mut first = (network.unwrap_or(NO_RULE), Matched::Network);
+        if first.0 >= self.first_by_place && self.first_by_place != NO_RULE {
+            let place = place();
+            let mut or = |rule: Option<usize>, matched| match rule {
+                Some(rule) if rule < first.0 => first = (rule, matched),
+                _ => {}
+            };
+            or(place.subdivision.and_then(|key| self.subdivisions.get(&key).copied()), Matched::Subdivision);
+            or(place.country.and_then(|key| self.countries.get(key.position()).copied()), Matched::Country);
+            or(place.continent.and_then(|key| self.continents.get(key as usize).copied()), Matched::Continent);
         }
-        let place = place();
-        let by = |rule: Option<&usize>, matched| rule.map(|rule| (*rule, matched));
-        let found = [
-            network,
-            by(place.subdivision.and_then(|key| self.subdivisions.get(&key)), Matched::Subdivision),
-            by(place.country.and_then(|key| self.countries.get(&key)), Matched::Country),
-            by(place.continent.and_then(|key| self.continents.get(&key)), Matched::Continent),
-        ];
-        found.into_iter().flatten().min_by_key(|(rule, _)| *rule).or(self.otherwise())
-    }
-
-    fn otherwise(&self) -> Option<(usize, Matched)> {
-        self.otherwise.map(|rule| (rule, Matched::Otherwise))
-    }
-
-    /// Whether the target of `rule` depends on where the visitor is.
-    pub(super) fn is_nearest(&self, rule: usize) -> bool {
-        matches!(self.targets.get(rule), Some(Target::Nearest(_)))
-    }
-
-    /// The region that `rule` gives a visitor at `location`; among equally near ones the first in the rule's order.
-    /// Where the location is unknown, also the first.
-    pub(super) fn target(&self, rule: usize, location: Option<Location>) -> Option<RegionId> {
-        match self.targets.get(rule)? {
-            Target::Region(region) => Some(*region),
-            Target::Nearest(regions) => match location {
-                None => regions.first().map(|(region, _)| *region),
-                Some(here) => {
-                    let here = Direction::from(here);
-                    let ways = regions.iter().map(|(region, there)| (here.chord_squared(*there), *region));
-                    ways.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, region)| region)
-                }
-            },
+        match first {
+            (NO_RULE, _) => self.otherwise.map(|rule| (rule, Matched::Otherwise)),
+            found => Some(found),
         }
+    }
+
+    /// Where `rule` sends its visitors.
+    pub(super) fn target(&self, rule: usize) -> Option<&Target> {
+        self.targets.get(rule)
     }
 }
 
-fn first<K: Eq + Hash + Copy>(map: &mut FirstRule<K>, keys: &[K], rule: usize) {
-    for key in keys {
-        map.entry(*key).or_insert(rule);
+/// Puts a rule at this position, unless there is an earlier one.
+fn first(rules: &mut [usize], position: usize, rule: usize) {
+    if let Some(first) = rules.get_mut(position) {
+        *first = rule.min(*first);
     }
 }

@@ -1,11 +1,12 @@
 //! From host and path to a service.
 
-use crate::model::{HostPattern, PathPrefix, Service, ServiceId};
-use foldhash::fast::FixedState;
+use crate::model::{HostPattern, NameIndex, PathPrefix, Service, ServiceId};
+use crate::session::{any, has_octet};
 use memchr::{memchr, memrchr};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-type ByHost = HashMap<Box<[u8]>, Vec<(PathPrefix, ServiceId)>, FixedState>;
+/// The services of one host, the longest path first.
+type Paths = Vec<(PathPrefix, ServiceId)>;
 
 /// The longest host that is looked for, in bytes: that of a DNS name (RFC 1035, 2.3.4).
 const LONGEST_HOST: usize = 255;
@@ -14,30 +15,29 @@ const LONGEST_HOST: usize = 255;
 /// paths of the one that won, the longest prefix wins. Other patterns are not asked for paths that it does not have.
 #[derive(Debug, Default)]
 pub(super) struct HostIndex {
-    exact: ByHost,
-    below: ByHost,
-    any: Vec<(PathPrefix, ServiceId)>,
+    exact: NameIndex<Paths>,
+    below: NameIndex<Paths>,
+    any: Paths,
 }
 
 impl HostIndex {
     pub(super) fn new(services: &[Service]) -> Self {
-        let mut index = Self::default();
+        let (mut exact, mut below, mut any) = (BTreeMap::<_, Paths>::new(), BTreeMap::<_, Paths>::new(), Paths::new());
         for (at, service) in services.iter().enumerate() {
             let Some(id) = ServiceId::at(at) else { continue };
             for host in &service.hosts {
                 let paths = match host {
-                    HostPattern::Exact(name) => index.exact.entry(name.as_bytes().into()).or_default(),
-                    HostPattern::Below(name) => index.below.entry(name.as_bytes().into()).or_default(),
-                    HostPattern::Any => &mut index.any,
+                    HostPattern::Exact(name) => exact.entry(name.as_bytes()).or_default(),
+                    HostPattern::Below(name) => below.entry(name.as_bytes()).or_default(),
+                    HostPattern::Any => &mut any,
                 };
                 paths.extend(service.paths.iter().map(|path| (path.clone(), id)));
             }
         }
-        let lists = index.exact.values_mut().chain(index.below.values_mut()).chain([&mut index.any]);
-        for paths in lists {
+        for paths in exact.values_mut().chain(below.values_mut()).chain([&mut any]) {
             paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.as_str().len()));
         }
-        index
+        Self { exact: exact.into_iter().collect(), below: below.into_iter().collect(), any }
     }
 
     /// The service for `host` (as it came: any case, perhaps with a port or a dot at its end) and `path` (without query).
@@ -46,7 +46,7 @@ impl HostIndex {
         let host = host.strip_suffix('.').unwrap_or(host).as_bytes();
         if host.len() > LONGEST_HOST {
             None
-        } else if host.iter().fold(false, |found, byte| found | byte.is_ascii_uppercase()) {
+        } else if has_octet(host, |block| any(block, |byte| byte.is_ascii_uppercase())) {
             let mut lowered = [0; LONGEST_HOST];
             let lowered = &mut lowered[..host.len()];
             lowered.copy_from_slice(host);
@@ -81,7 +81,7 @@ fn longest(paths: &[(PathPrefix, ServiceId)], path: &str) -> Option<ServiceId> {
 /// `Host` is `uri-host [ ":" port ]` (RFC 9110, 7.2); an IPv6 address keeps its brackets.
 fn without_port(host: &str) -> &str {
     // A port ends in a digit, or is an empty one behind its colon; most hosts end in a letter, and need no search.
-    if !host.ends_with(|last: char| last.is_ascii_digit() || last == ':') {
+    if !matches!(host.as_bytes(), [.., b'0'..=b'9' | b':']) {
         return host;
     }
     match memrchr(b':', host.as_bytes()) {

@@ -10,6 +10,7 @@ mod facts;
 mod hazard;
 mod homes;
 mod hosts;
+mod nearest;
 mod parts;
 pub mod preview;
 mod reason;

@@ -5,7 +5,7 @@ use super::parts::TableParts;
 use crate::model::{MintedBy, RegionId, Service, SessionKeys, SignedWith};
 use crate::routing::SessionKey;
 use crate::session::{
-    CookieName, KeyFormat, KeyProblem, MOST_VALUES, Minted, Octets, Opened, PrefixIndex, bearer_token, cookie_values,
+    CookieFinder, CookieName, KeyFormat, KeyProblem, MOST_VALUES, Minted, Octets, Opened, PrefixIndex, bearer_token,
     minted, without_prefixes,
 };
 use std::sync::Arc;
@@ -16,6 +16,7 @@ pub struct ServiceSessions {
     keys: SessionKeys,
     /// Missing where keys are signed and the keyring is not there: then no key is good.
     format: Option<KeyFormat>,
+    cookie: Option<CookieFinder>,
     prefixes: Arc<PrefixIndex>,
 }
 
@@ -28,13 +29,15 @@ impl ServiceSessions {
                 parts.keyrings.get(source).map(|keyring| KeyFormat::new(&keys.separator, Some(keyring.clone())))
             }
         };
-        Some(Self { keys, format, prefixes: Arc::clone(prefixes) })
+        let chunks = keys.minted_by == MintedBy::Edge;
+        let cookie = keys.cookie.as_ref().map(|name| CookieFinder::new(CookieName { name: name.as_bytes(), chunks }));
+        Some(Self { keys, format, cookie, prefixes: Arc::clone(prefixes) })
     }
 
     /// The values that may be session keys, in the order in which they count.
     pub fn values<'a>(&'a self, facts: &'a RequestFacts<'a>) -> impl Iterator<Item = &'a [u8]> {
-        let in_cookie = |name| facts.cookies.iter().flat_map(move |line| cookie_values(line, name));
-        self.cookie().into_iter().flat_map(in_cookie).chain(self.values_in_headers(facts)).take(MOST_VALUES)
+        let in_cookie = |finder: &'a CookieFinder| facts.cookies.iter().flat_map(|line| finder.values(line));
+        self.cookie.iter().flat_map(in_cookie).chain(self.values_in_headers(facts)).take(MOST_VALUES)
     }
 
     fn values_in_headers<'a>(&'a self, facts: &'a RequestFacts<'a>) -> impl Iterator<Item = &'a [u8]> {
@@ -55,6 +58,9 @@ impl ServiceSessions {
     /// What the first value says that names a region or, where none does, what is wrong with the first one.
     pub(super) fn key_in(&self, facts: &RequestFacts<'_>) -> SessionKey {
         let mut first = SessionKey::Missing;
+        if facts.cookies.is_empty() && facts.headers.is_empty() {
+            return first; // a new visitor
+        }
         let mut left = MOST_VALUES;
         let mut named_by = |value| {
             left = left.checked_sub(1)?;
@@ -65,9 +71,9 @@ impl ServiceSessions {
             key.home().map(|_| key)
         };
         // Loops, as every request comes here: one chain of iterators takes a third longer.
-        if let Some(name) = self.cookie() {
+        if let Some(finder) = &self.cookie {
             for line in facts.cookies {
-                for value in cookie_values(line, name) {
+                for value in finder.values(line) {
                     if let Some(key) = named_by(value) {
                         return key;
                     }
@@ -116,12 +122,7 @@ impl ServiceSessions {
 
     /// The cookie, where it is the edge that mints it.
     fn minted_cookie(&self) -> Option<CookieName<'_>> {
-        self.cookie().filter(|_| self.keys.minted_by == MintedBy::Edge)
-    }
-
-    fn cookie(&self) -> Option<CookieName<'_>> {
-        let name = self.keys.cookie.as_ref()?;
-        Some(CookieName { name: name.as_bytes(), chunks: self.keys.minted_by == MintedBy::Edge })
+        self.cookie.as_ref().filter(|_| self.keys.minted_by == MintedBy::Edge).map(CookieFinder::name)
     }
 
     fn open<'k>(&self, value: &'k [u8]) -> Result<(RegionId, Opened<'k>), KeyProblem> {

@@ -55,14 +55,15 @@ fn value_in<'a>(pair: &'a [u8], name: CookieName<'_>) -> Option<&'a [u8]> {
     if pair.first() != name.name.first() {
         return None; // most cookies are others: no call for them
     }
-    let (start, mut after_name) = pair.split_at_checked(name.name.len())?;
+    let (start, after_name) = pair.split_at_checked(name.name.len())?;
     // Names are short: a look at each byte is quicker than a call.
-    if !start.iter().eq(name.name) {
-        return None;
-    }
-    if name.chunks
-        && let [b'.', number @ ..] = after_name
-    {
+    start.iter().eq(name.name).then(|| value_behind(after_name, name.chunks))?
+}
+
+/// The value in one pair, of which this is what stands behind the name.
+#[inline]
+pub(super) fn value_behind(mut after_name: &[u8], chunks: bool) -> Option<&[u8]> {
+    if chunks && let [b'.', number @ ..] = after_name {
         let digits = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
         after_name = &number[digits..];
         if !(1..=3).contains(&digits) {

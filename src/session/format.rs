@@ -90,7 +90,11 @@ impl KeyFormat {
     /// [`KeyProblem::BadSignature`] where keys are signed and this one is not, or by nobody who may.
     pub fn id<'k>(&self, prefix: &[u8], key: &'k [u8]) -> Result<Opened<'k>, KeyProblem> {
         let rest = key.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(&*self.separator));
-        let rest = rest.filter(|rest| !rest.is_empty()).ok_or(KeyProblem::Malformed)?;
+        self.id_in(prefix, rest.filter(|rest| !rest.is_empty()).ok_or(KeyProblem::Malformed)?)
+    }
+
+    /// The same of a key of which the prefix and the separator behind it are known to be there; `rest` is what follows.
+    pub(super) fn id_in<'k>(&self, prefix: &[u8], rest: &'k [u8]) -> Result<Opened<'k>, KeyProblem> {
         let Some(keyring) = &self.keyring else { return Ok(Opened { id: rest, signed: None }) };
         let verified = || {
             let (tag, rest) = rest.split_at_checked(TAG_LENGTH)?;

@@ -1,9 +1,8 @@
 //! From a session key to the region that its prefix names.
 
 use super::format::{KeyFormat, Opened};
-use crate::model::{RegionId, SessionPrefix};
-use foldhash::fast::FixedState;
-use std::collections::HashMap;
+use super::octets::{any, has_octet};
+use crate::model::{NameIndex, RegionId, SessionPrefix};
 
 /// The longest session key, in bytes; a longer one is malformed. Browsers refuse cookies of more than 4,096 bytes.
 pub const LONGEST_KEY: usize = 4096;
@@ -25,23 +24,19 @@ pub enum KeyProblem {
 
 /// Which region a prefix stands for.
 ///
-/// Finding it takes the same time whatever the number of regions. The prefixes are the table's, so that nobody outside
-/// chooses what is hashed into the index.
+/// Finding it takes the same time whatever the number of regions.
 #[derive(Debug, Default)]
 pub struct PrefixIndex {
-    regions: HashMap<Box<[u8]>, RegionId, FixedState>,
+    regions: NameIndex<RegionId>,
     /// A bit for each length that a prefix has: the places where one can end.
     lengths: u64,
 }
 
 impl<'a> FromIterator<(&'a str, RegionId)> for PrefixIndex {
     fn from_iter<I: IntoIterator<Item = (&'a str, RegionId)>>(prefixes: I) -> Self {
-        let mut index = Self::default();
-        for (prefix, id) in prefixes {
-            index.lengths |= length_bit(prefix.len());
-            index.regions.insert(prefix.as_bytes().into(), id);
-        }
-        index
+        let mut lengths = 0;
+        let regions = prefixes.into_iter().inspect(|(prefix, _)| lengths |= length_bit(prefix.len())).collect();
+        Self { regions, lengths }
     }
 }
 
@@ -84,7 +79,8 @@ impl PrefixIndex {
             if ends_at(end)
                 && let Some(region) = self.regions.get(&value[..end])
             {
-                return format.id(&value[..end], value).map(|opened| (*region, opened));
+                let (prefix, rest) = value.split_at(end);
+                return format.id_in(prefix, &rest[separator.len()..]).map(|opened| (*region, opened));
             }
         }
         let has_form = (1..=SessionPrefix::LONGEST).any(ends_at);
@@ -99,8 +95,14 @@ fn length_bit(length: usize) -> u64 {
 
 /// RFC 6265, 4.1.1: visible ASCII without `"`, `,`, `;` and `\`. Apps do put `,` into values, so it passes.
 fn are_cookie_octets(value: &[u8]) -> bool {
-    // Without an early end the compiler looks at many bytes at once.
-    value.iter().fold(true, |all, byte| all & (byte.is_ascii_graphic() & !matches!(byte, b'"' | b';' | b'\\')))
+    !has_octet(
+        value,
+        #[inline(always)]
+        |block| {
+            let is = |byte| any(block, |other| other == byte);
+            any(block, |byte| !byte.is_ascii_graphic()) | is(b'"') | is(b';') | is(b'\\')
+        },
+    )
 }
 
 #[cfg(test)]
