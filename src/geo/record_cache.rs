@@ -14,8 +14,11 @@ const MOST_RECORDS: usize = 1 << 14;
 /// is what the bytes say, which never change.
 #[derive(Debug)]
 pub(super) struct RecordCache {
-    slots: Box<[OnceLock<(usize, Option<Place>)>]>,
+    slots: Box<[Slot]>,
 }
+
+/// Where a record begins, and what it says.
+type Slot = OnceLock<(usize, Option<Place>)>;
 
 impl RecordCache {
     /// For the records of a data section of this many bytes.
