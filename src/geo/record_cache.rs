@@ -17,7 +17,7 @@ pub(super) struct RecordCache {
     slots: Box<[Slot]>,
 }
 
-/// Room for a record: where it begins, and what it says.
+/// Where a record begins, and what it says.
 type Slot = OnceLock<(usize, Option<Place>)>;
 
 impl RecordCache {
