@@ -127,6 +127,9 @@ impl RunningEdge {
         let control = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("control")
+            // For what blocks: previews and drains above all. What many at once need goes with their threads.
+            .max_blocking_threads(8)
+            .thread_keep_alive(Duration::from_secs(2))
             .enable_all()
             .build()?;
         let (stop, stopped) = watch::channel(false);
