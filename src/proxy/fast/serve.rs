@@ -383,37 +383,38 @@ impl Body {
         }
     }
 
-    /// Takes what was heard, and writes it as its client gets it. Gives back how many bytes of data it was, and whether
-    /// anything was left over.
-    fn take(&mut self, heard: &mut Vec<u8>, into: &mut Vec<u8>) -> Result<(u64, bool), BError> {
-        let (data, used) = match self.framing {
-            Framing::None => (0, 0),
+    /// Takes what was heard, and writes it as its client gets it; `data` counts its bytes. Gives back whether anything was left
+    /// over.
+    fn take(&mut self, heard: &mut Vec<u8>, into: &mut Vec<u8>, data: &mut u64) -> Result<bool, BError> {
+        let used = match self.framing {
+            Framing::None => 0,
             Framing::Length(_) => {
                 let piece = usize::try_from(self.left).map_or(heard.len(), |left| left.min(heard.len()));
                 wire::piece(self.passed_on, &heard[..piece], into);
                 self.left -= piece as u64;
-                (piece as u64, piece)
+                *data += piece as u64;
+                piece
             }
             Framing::Close => {
                 wire::piece(self.passed_on, heard, into);
-                (heard.len() as u64, heard.len())
+                *data += heard.len() as u64;
+                heard.len()
             }
             Framing::Chunked => {
-                let mut data = 0;
                 let used = self.chunks.read(heard, |piece| {
-                    data += piece.len() as u64;
+                    *data += piece.len() as u64;
                     wire::piece(self.passed_on, piece, into);
                 });
                 let used = used.map_err(|_| malformed("chunks that are none"))?;
                 if self.chunks.is_over() {
                     into.extend_from_slice(wire::LAST_CHUNK);
                 }
-                (data, used)
+                used
             }
         };
         let is_more = used < heard.len();
         heard.clear();
-        Ok((data, is_more))
+        Ok(is_more)
     }
 }
 
@@ -431,9 +432,13 @@ async fn pass_body(
     out: &mut Out,
 ) -> Result<bool, BError> {
     loop {
-        let (data, is_more) = match body.take(heard, written) {
-            Ok(taken) => taken,
-            Err(error) => return Err(cut(client, written, error, context).await),
+        let mut data = 0;
+        let is_more = match body.take(heard, written, &mut data) {
+            Ok(is_more) => is_more,
+            Err(error) => {
+                out.body += data;
+                return Err(cut(client, written, error, context).await);
+            }
         };
         if !written.is_empty() {
             client.send(written).await.map_err(|_| gone())?;
