@@ -118,11 +118,22 @@ pub(super) async fn listen(listener: TcpListener, front: Front, mut doors: watch
         }
     }
     if *doors.borrow() == Doors::Closed {
-        for _ in 0..MOST_WAITING {
-            let Ok(Ok((tcp, peer))) = timeout(Duration::ZERO, listener.accept()).await else { break };
+        for (tcp, peer) in waiting(listener) {
             front.open(tcp, peer);
         }
     }
+}
+
+/// Those that wait as a socket is closed: the system has told each that it is connected. The system is asked, and not the event
+/// loop, which may not have heard of the last of them yet.
+fn waiting(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
+    // Where the socket cannot be had, nothing is known of who waits.
+    let listener = listener.into_std().ok();
+    let taken = std::iter::from_fn(move || listener.as_ref()?.accept().ok()).take(MOST_WAITING);
+    taken.filter_map(|(tcp, peer)| {
+        let tcp = tcp.set_nonblocking(true).and_then(|()| TcpStream::from_std(tcp));
+        Some((tcp.ok()?, peer))
+    })
 }
 
 async fn not_accepted(error: &io::Error) {
@@ -251,4 +262,21 @@ fn http1(
     heir: Option<Arc<ConnectionState>>,
 ) -> Box<Layered<RequestLines>> {
     Box::new(Layered::over(stream, RequestLines::of(Arc::clone(state)), heir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[tokio::test]
+    async fn who_came_at_the_last_moment_is_taken_before_the_event_loop_hears_of_it() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = async || timeout(Duration::ZERO, listener.accept()).await;
+        assert!(heard().await.is_err(), "nobody is there, and the event loop knows that");
+        let clients = [(); 3].map(|()| std::net::TcpStream::connect(address).unwrap());
+        let taken: Vec<_> = waiting(listener).map(|(tcp, peer)| (tcp.local_addr().unwrap(), peer)).collect();
+        assert_eq!(taken, clients.map(|client| (address, client.local_addr().unwrap())));
+    }
 }
