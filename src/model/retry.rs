@@ -101,7 +101,8 @@ pub struct BackOffRules {
 /// Which requests are tried again, and within what bounds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryRules {
-    /// How often a request is tried within one region, the first time counted; 1 to [`RetryRules::MOST_ATTEMPTS`].
+    /// How often a request is tried within one region, the first time counted; 1 to [`RetryRules::MOST_ATTEMPTS`]. With more than
+    /// one, tries that found no server there are not counted.
     pub attempts: u8,
     /// For what.
     pub retry_on: RetryOn,
@@ -120,8 +121,11 @@ pub struct RetryRules {
 }
 
 impl RetryRules {
-    /// How often a request is tried at the most, over all regions.
+    /// The most that `attempts` may be.
     pub const MOST_ATTEMPTS: u8 = 5;
+
+    /// How often a request is tried at the most, over all regions, those tries counted that found no server.
+    pub const MOST_IN_ALL: u8 = 8;
 
     /// What is tried again where a table says nothing.
     pub const USUAL: RetryOn = RetryOn::NOTHING

@@ -35,6 +35,7 @@ impl Proxy {
     pub(super) fn end_without_connection(&self, context: &mut RequestContext, failure: UpstreamFailure) {
         context.hear_failure(failure);
         self.end_attempt(context, upstream_result(failure), Some(failure.as_str()));
+        context.attempts.unreached = context.attempts.unreached.saturating_add(1);
         let Some(active) = context.attempts.server.take() else { return };
         let server = active.server();
         self.edge.observe(server, Observation::Unreachable);

@@ -113,6 +113,8 @@ pub(super) struct Attempts {
     pub count: u8,
     /// How many there were in the region that is tried.
     pub in_region: u8,
+    /// How many of these found no server.
+    pub unreached: u8,
     /// How many of them were made because the one before had failed.
     pub retries: u8,
     /// How long is waited before the next one.

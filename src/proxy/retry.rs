@@ -81,6 +81,7 @@ impl Proxy {
             is_hop: attempts.way == Some(Way::Edge),
             // Where the region has just lost its last server, it is another region that would be tried.
             tries: if is_open(decided) { attempts.in_region } else { 0 },
+            unreached: attempts.unreached,
             tries_in_all: attempts.count,
             time_left,
         };

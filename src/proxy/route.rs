@@ -25,7 +25,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 /// How often a request is tried, on whatever servers.
-pub(super) const MOST_ATTEMPTS: u8 = RetryRules::MOST_ATTEMPTS;
+pub(super) const MOST_ATTEMPTS: u8 = RetryRules::MOST_IN_ALL;
 
 /// Edges are taken in turn: which server a request goes to is for the edge to say that stands before it.
 static IN_TURN: LazyLock<Balancing> = LazyLock::new(Balancing::default);
@@ -292,7 +292,7 @@ impl Attempts {
         if (self.region, self.way) != (Some(region), Some(way)) {
             (self.region, self.way) = (Some(region), Some(way));
             self.failed.clear();
-            self.in_region = 0;
+            (self.in_region, self.unreached) = (0, 0);
         }
     }
 }

@@ -45,6 +45,7 @@ struct Request {
     began: Duration,
     tried: Vec<usize>,
     tries: u8,
+    unreached: u8,
     place: Option<u64>,
     _active: Option<BudgetedRequest>,
     retry: Option<BudgetedRetry>,
@@ -247,6 +248,7 @@ impl World {
                 began: self.now,
                 tried: Vec::new(),
                 tries: 0,
+                unreached: 0,
                 place: None,
                 _active: None,
                 retry: None,
@@ -327,6 +329,7 @@ impl World {
             End::Silent => Mishap::Silent,
             End::Answered(status) => Mishap::Answered { status, grpc: None },
         };
+        request.unreached += u8::from(mishap == Mishap::NoConnection);
         let tried = Tried {
             mishap,
             has_answered: false,
@@ -334,6 +337,7 @@ impl World {
             is_body_held: true,
             is_hop: false,
             tries: request.tries,
+            unreached: request.unreached,
             tries_in_all: request.tries,
             time_left: None,
         };

@@ -22,8 +22,8 @@ static RECORD: Record = Record {
             Form::Scalar(Scalar::Count { least: 1, most: 5 }),
             Or("3"),
             "2",
-            "How often a request is tried in a region, the first time counted. Over all regions it is never tried more than \
-             five times.",
+            "How often a request is tried in a region, the first time counted; where it is more than one, tries that find no \
+             server there are not. Over all regions it is never tried more than eight times.",
         ),
         Key::new(
             "retry_on",

@@ -100,6 +100,8 @@ pub struct Tried {
     pub is_hop: bool,
     /// How often it was tried where it would be tried again, at least once unless that is another region.
     pub tries: u8,
+    /// How many of these found no server there.
+    pub unreached: u8,
     /// How often it was tried, at least once.
     pub tries_in_all: u8,
     /// How long it may still take; for ever where missing.
@@ -139,7 +141,9 @@ pub enum NoRetry {
 
 /// Whether a request is tried again by these `rules`. `random` is any number.
 ///
-/// A request is tried no more than [`RetryRules::attempts`] times in one region and [`RetryRules::MOST_ATTEMPTS`] in all.
+/// A request is tried no more than [`RetryRules::attempts`] times in one region and [`RetryRules::MOST_IN_ALL`] in all. Where a
+/// whole region goes, its servers are found missing one after the other, which is no work for any of them: such tries count among
+/// the latter alone.
 #[must_use]
 pub fn retry(rules: &RetryRules, tried: &Tried, random: u64) -> RetryVerdict {
     match refused(rules, tried) {
@@ -177,7 +181,8 @@ fn refused(rules: &RetryRules, tried: &Tried) -> Option<NoRetry> {
     if !tried.is_body_held {
         return Some(NoRetry::BodyIsGone);
     }
-    if tried.tries >= rules.attempts || tried.tries_in_all >= RetryRules::MOST_ATTEMPTS {
+    let counted = if rules.attempts == 1 { tried.tries } else { tried.tries.saturating_sub(tried.unreached) };
+    if counted >= rules.attempts || tried.tries_in_all >= RetryRules::MOST_IN_ALL {
         return Some(NoRetry::NoTriesLeft);
     }
     None

@@ -12,6 +12,7 @@ const USUAL: Tried = Tried {
     is_body_held: true,
     is_hop: false,
     tries: 1,
+    unreached: 0,
     tries_in_all: 1,
     time_left: None,
 };
@@ -121,8 +122,20 @@ fn what_is_not_tried_again_has_its_reason() {
         ("and was not sent", Tried { mishap: Mishap::Refused, is_body_held: false, ..USUAL }, Some(BodyIsGone)),
         ("the second try", Tried { tries: 2, tries_in_all: 2, ..USUAL }, None),
         ("the third try", Tried { tries: 3, tries_in_all: 3, ..USUAL }, Some(NoTriesLeft)),
-        ("the first in a third region", Tried { tries: 0, tries_in_all: 4, ..USUAL }, None),
-        ("the fifth of all", Tried { tries: 0, tries_in_all: 5, ..USUAL }, Some(NoTriesLeft)),
+        ("the third that found a server", Tried { tries: 6, unreached: 3, tries_in_all: 6, ..USUAL }, Some(NoTriesLeft)),
+        ("the second", Tried { tries: 6, unreached: 4, tries_in_all: 6, ..USUAL }, None),
+        (
+            "the seventh of which none found one",
+            Tried { mishap: Mishap::NoConnection, tries: 7, unreached: 7, tries_in_all: 7, ..USUAL },
+            None,
+        ),
+        (
+            "the eighth",
+            Tried { mishap: Mishap::NoConnection, tries: 8, unreached: 8, tries_in_all: 8, ..USUAL },
+            Some(NoTriesLeft),
+        ),
+        ("the first in a third region", Tried { tries: 0, tries_in_all: 6, ..USUAL }, None),
+        ("the eighth of all", Tried { tries: 0, tries_in_all: 8, ..USUAL }, Some(NoTriesLeft)),
         ("with time left", Tried { time_left: Some(second), ..USUAL }, None),
         ("without", Tried { time_left: Some(Duration::ZERO), ..USUAL }, Some(NoTimeLeft)),
     ];
@@ -133,6 +146,16 @@ fn what_is_not_tried_again_has_its_reason() {
         };
         assert_eq!(why, expected, "{name}");
     }
+}
+
+#[test]
+fn one_attempt_is_one_whatever_becomes_of_it() {
+    let rules = RetryRules { attempts: 1, ..RetryRules::default() };
+    for tried in [USUAL, Tried { mishap: Mishap::NoConnection, unreached: 1, ..USUAL }] {
+        assert_eq!(retry(&rules, &tried, 0), RetryVerdict::PassOn(NoRetry::NoTriesLeft), "{tried:?}");
+    }
+    let elsewhere = Tried { mishap: Mishap::NoConnection, tries: 0, unreached: 1, ..USUAL };
+    assert!(is_tried_again(&rules, &elsewhere), "its region is gone, and another one has not been tried");
 }
 
 #[test]
@@ -166,14 +189,15 @@ fn mishaps() -> impl Strategy<Value = Mishap> {
 
 fn requests() -> impl Strategy<Value = Tried> {
     let left = prop::option::of((0_u64..2_000).prop_map(Duration::from_millis));
-    (mishaps(), any::<[bool; 4]>(), 0_u8..8, 1_u8..8, left).prop_map(
-        |(mishap, [has_answered, is_repeatable, is_body_held, is_hop], tries, tries_in_all, time_left)| Tried {
+    (mishaps(), any::<[bool; 4]>(), 0_u8..10, 0_u8..10, 1_u8..10, left).prop_map(
+        |(mishap, [has_answered, is_repeatable, is_body_held, is_hop], tries, unreached, tries_in_all, time_left)| Tried {
             mishap,
             has_answered,
             is_repeatable,
             is_body_held,
             is_hop,
             tries,
+            unreached,
             tries_in_all,
             time_left,
         },
@@ -200,7 +224,8 @@ proptest! {
         if let RetryVerdict::Retry { after } = retry(&rules, &tried, random) {
             prop_assert!(tried.is_repeatable || tried.mishap.was_not_sent(), "what may have been carried out is not sent again");
             prop_assert!(tried.is_body_held && !tried.has_answered);
-            prop_assert!(tried.tries < rules.attempts && tried.tries_in_all < RetryRules::MOST_ATTEMPTS);
+            prop_assert!(tried.tries.saturating_sub(tried.unreached) < rules.attempts);
+            prop_assert!(tried.tries_in_all < RetryRules::MOST_IN_ALL);
             prop_assert!(after <= rules.back_off.longest);
             prop_assert!(tried.time_left.is_none_or(|left| after < left));
             prop_assert!(!(tried.is_hop && matches!(tried.mishap, Mishap::Answered { .. })), "another edge's answers are its own");
@@ -210,10 +235,16 @@ proptest! {
     #[test]
     fn no_request_is_tried_more_often_than_it_may_be(rules in all_rules(), mishap in mishaps(), random in any::<u64>()) {
         let mut tries = 1;
-        while let RetryVerdict::Retry { .. } = retry(&rules, &Tried { mishap, tries, tries_in_all: tries, ..USUAL }, random) {
+        let tried = |tries| {
+            let unreached = if mishap == Mishap::NoConnection { tries } else { 0 };
+            Tried { mishap, tries, unreached, tries_in_all: tries, ..USUAL }
+        };
+        while let RetryVerdict::Retry { .. } = retry(&rules, &tried(tries), random) {
             tries += 1;
         }
-        prop_assert!(tries <= rules.attempts);
+        let finds_none = mishap == Mishap::NoConnection && rules.attempts > 1;
+        let most = if finds_none { RetryRules::MOST_IN_ALL } else { rules.attempts };
+        prop_assert!(tries <= most);
     }
 
     #[test]
