@@ -191,8 +191,12 @@ async fn one_request_through_two_edges_is_one_trace() {
     }
     let all = format!("{spans:?}");
     assert!(!all.contains("east-1") && !all.contains("sid="), "a session key is in a span: {all}");
-    let metrics = fleet.edges[WEST].admin("/metrics").await.body;
-    assert!(metrics.contains("homeward_spans_total{result=\"exported\"} 2\n"), "{metrics}");
+    // They count once the collector's answer is there, which comes after them.
+    eventually("both spans as exported", async || {
+        let metrics = fleet.edges[WEST].admin("/metrics").await.body;
+        metrics.contains("homeward_spans_total{result=\"exported\"} 2\n").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
