@@ -122,7 +122,11 @@ fn what_is_not_tried_again_has_its_reason() {
         ("and was not sent", Tried { mishap: Mishap::Refused, is_body_held: false, ..USUAL }, Some(BodyIsGone)),
         ("the second try", Tried { tries: 2, tries_in_all: 2, ..USUAL }, None),
         ("the third try", Tried { tries: 3, tries_in_all: 3, ..USUAL }, Some(NoTriesLeft)),
-        ("the third that found a server", Tried { tries: 6, unreached: 3, tries_in_all: 6, ..USUAL }, Some(NoTriesLeft)),
+        (
+            "the third that found a server",
+            Tried { tries: 6, unreached: 3, tries_in_all: 6, ..USUAL },
+            Some(NoTriesLeft),
+        ),
         ("the second", Tried { tries: 6, unreached: 4, tries_in_all: 6, ..USUAL }, None),
         (
             "the seventh of which none found one",
@@ -190,16 +194,18 @@ fn mishaps() -> impl Strategy<Value = Mishap> {
 fn requests() -> impl Strategy<Value = Tried> {
     let left = prop::option::of((0_u64..2_000).prop_map(Duration::from_millis));
     (mishaps(), any::<[bool; 4]>(), 0_u8..10, 0_u8..10, 1_u8..10, left).prop_map(
-        |(mishap, [has_answered, is_repeatable, is_body_held, is_hop], tries, unreached, tries_in_all, time_left)| Tried {
-            mishap,
-            has_answered,
-            is_repeatable,
-            is_body_held,
-            is_hop,
-            tries,
-            unreached,
-            tries_in_all,
-            time_left,
+        |(mishap, [has_answered, is_repeatable, is_body_held, is_hop], tries, unreached, tries_in_all, time_left)| {
+            Tried {
+                mishap,
+                has_answered,
+                is_repeatable,
+                is_body_held,
+                is_hop,
+                tries,
+                unreached,
+                tries_in_all,
+                time_left,
+            }
         },
     )
 }
