@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench bench-parts guard guard-decision guard-edge guard-accept fuzz heavy faults capacity-check capacity-costs system-calls rules systemd operations test-apps page conformance geoip golden clean
+.PHONY: help demo test setup format lint deny doc unit fuzz-seeds bench release-pgo bench-parts guard guard-decision guard-edge guard-accept fuzz heavy faults capacity-check capacity-costs system-calls rules systemd operations test-apps page conformance geoip golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -55,6 +55,9 @@ fuzz-seeds: ## Build the fuzz targets and run them on their seeds
 bench: ## Measure this proxy beside nginx, HAProxy and Envoy, write it into docs/performance.md; SHEETS names some, BENCH has further options
 	@scripts/setup.sh bench
 	$(CARGO) bench --bench peers -- run $(SHEETS) --page docs/performance.md $(BENCH)
+
+release-pgo: ## Build the release with what a run under load tells the compiler; takes two builds. Needs LLVM's profdata
+	@CARGO="$(CARGO)" scripts/release-pgo.sh
 
 bench-parts: ## Measure decision, choice of a server, cookies and places by themselves
 	$(CARGO) bench --no-default-features

@@ -23,6 +23,13 @@ if [ "$need" = tests ] || [ "$need" = heavy ]; then
     want promtool prometheus
     want pebble pebble
 fi
+if [ "$need" = pgo ]; then
+    want setpriv util-linux
+    want taskset util-linux
+    llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+    [ -x "$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/llvm-profdata" ] ||
+        want "/usr/lib/llvm-$llvm/bin/llvm-profdata" "llvm-$llvm"
+fi
 if [ "$need" = guard ]; then
     want valgrind valgrind
 fi

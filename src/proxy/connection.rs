@@ -35,7 +35,7 @@ use tokio::time::{Sleep, sleep_until, timeout};
 const WRITE_BUFFER: usize = 1460;
 
 /// How long what a client still sends is read once it was told that the connection ends.
-const PARTING: Duration = Duration::from_millis(300);
+pub(super) const PARTING: Duration = Duration::from_millis(300);
 
 /// How slow clients may be.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +64,8 @@ pub(super) enum Phase {
 pub(super) struct ConnectionState {
     /// Who is at the other end, or was before a load balancer.
     pub peer: SocketAddr,
+    /// Its address as text: it is told with every request.
+    pub peer_in_words: Box<str>,
     /// Whether TLS is spoken.
     pub is_tls: bool,
     /// Where a stream of it enters the edge anew; of HTTP/2 alone.
@@ -91,6 +93,7 @@ impl ConnectionState {
     pub(super) fn new(peer: SocketAddr, is_tls: bool) -> Self {
         Self {
             peer,
+            peer_in_words: peer.ip().to_canonical().to_string().into(),
             is_tls,
             way_in: OnceLock::new(),
             identity: OnceLock::new(),

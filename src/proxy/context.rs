@@ -202,6 +202,11 @@ impl RequestContext {
         peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
+    /// The same as text.
+    pub(super) fn peer_in_words(&self) -> &str {
+        self.connection.as_ref().map_or("0.0.0.0", |connection| &connection.peer_in_words)
+    }
+
     /// Says what the next bytes of its connection are.
     pub(super) fn enter(&self, phase: Phase) {
         if let Some(connection) = &self.connection {
@@ -236,8 +241,9 @@ pub(super) struct AllReasons<'a> {
 impl fmt::Display for AllReasons<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(before) = self.before {
-            write!(f, "{before}, ")?;
+            f.write_str(before)?;
+            f.write_str(", ")?;
         }
-        write!(f, "{}", self.here)
+        self.here.fmt(f)
     }
 }

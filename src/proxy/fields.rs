@@ -95,6 +95,8 @@ pub(super) struct Edits<'h> {
     of: &'h HeaderMap,
     /// Which names may be among them, by [`bit`]: most that are asked for are not.
     names: u64,
+    /// Which starts of names may be, by [`bit_of_start`].
+    starts: u64,
     taken_out: SmallVec<[HeaderName; 8]>,
     added: SmallVec<[Added; 16]>,
     /// The values of what is added, one behind the other.
@@ -116,11 +118,22 @@ fn bit(name: &HeaderName) -> u64 {
     1 << ((text.len() * 7 + usize::from(last)) % 64)
 }
 
+/// The same for a start that is as long as [`START`] at least; none for a shorter one.
+fn bit_of_start(text: &str) -> u64 {
+    let Some(&[first, .., last]) = text.as_bytes().first_chunk::<START>() else { return 0 };
+    1 << ((usize::from(first) * 5 + usize::from(last)) % 64)
+}
+
+/// How much of a name tells whether it may start so.
+const START: usize = 4;
+
 impl<'h> Edits<'h> {
     /// Nothing, so far.
     pub(super) fn of(fields: &'h HeaderMap) -> Self {
-        let names = fields.keys().fold(0, |names, name| names | bit(name));
-        Self { of: fields, names, taken_out: SmallVec::new(), added: SmallVec::new(), values: SmallVec::new() }
+        let (names, starts) = fields
+            .keys()
+            .fold((0, 0), |(names, starts), name| (names | bit(name), starts | bit_of_start(name.as_str())));
+        Self { of: fields, names, starts, taken_out: SmallVec::new(), added: SmallVec::new(), values: SmallVec::new() }
     }
 
     /// Whether lines of this name came.
@@ -169,8 +182,10 @@ impl Fields for Edits<'_> {
 
     fn take_out_starting(&mut self, start: &str, kept: Option<&HeaderName>) {
         self.added.retain(|added| !added.name.as_str().starts_with(start) || Some(&added.name) == kept);
-        for name in starting(self.of, start, kept) {
-            self.take_out(&name);
+        if start.len() < START || self.starts & bit_of_start(start) != 0 {
+            for name in starting(self.of, start, kept) {
+                self.take_out(&name);
+            }
         }
     }
 

@@ -38,7 +38,15 @@ pub(super) const HOMEWARD_OUTCOME: HeaderName = HeaderName::from_static("homewar
 pub(super) const OUTCOME_FAILED: &str = "failed";
 
 /// What is told of a client's certificate; no client's own word gets through.
-pub(super) const CLIENT_CERTIFICATE: [&str; 2] = ["x-client-cert-subject", "client-cert"];
+const CLIENT_CERTIFICATE: [HeaderName; 2] =
+    [HeaderName::from_static("x-client-cert-subject"), HeaderName::from_static("client-cert")];
+
+/// Where a request comes from, whoever says so.
+const OF_VISITOR: [HeaderName; 4] = [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED];
+
+const VIA_HTTP_10: &[u8] = b"1.0 homeward";
+const VIA_HTTP_11: &[u8] = b"1.1 homeward";
+const VIA_HTTP_2: &[u8] = b"2.0 homeward";
 
 /// All names that only Homeward sets: no client's and no app's header of such a name gets through.
 const OWN_PREFIX: &str = "homeward-";
@@ -81,14 +89,14 @@ pub(super) fn of_visitor(
     }
     let identity = context.connection.as_ref().and_then(|connection| connection.identity());
     if identity.is_some() || (!context.is_trusted && context.forwarded.is_none()) {
-        for name in CLIENT_CERTIFICATE {
-            fields.take_out(&HeaderName::from_static(name));
+        for name in &CLIENT_CERTIFICATE {
+            fields.take_out(name);
         }
     }
     if let Some(identity) = identity {
-        let [subject, certificate] = CLIENT_CERTIFICATE.map(HeaderName::from_static);
-        fields.set(&subject, identity.subject.as_bytes())?;
-        fields.set(&certificate, identity.certificate.as_bytes())?;
+        let [subject, certificate] = &CLIENT_CERTIFICATE;
+        fields.set(subject, identity.subject.as_bytes())?;
+        fields.set(certificate, identity.certificate.as_bytes())?;
     }
     if received.writes_forwarded && context.forwarded.is_none() {
         let peer = context.ends.client.unwrap_or_else(|| SocketAddr::new(received.peer, 0));
@@ -96,12 +104,12 @@ pub(super) fn of_visitor(
         fields.add(&FORWARDED, element.as_bytes())?;
     }
     fields.set(&X_REQUEST_ID, context.request_id.as_bytes())?;
-    let version = match received.version {
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2.0",
-        _ => "1.1",
+    let via = match received.version {
+        Version::HTTP_10 => VIA_HTTP_10,
+        Version::HTTP_2 => VIA_HTTP_2,
+        _ => VIA_HTTP_11,
     };
-    fields.add(&VIA, [version, " ", PSEUDONYM].concat().as_bytes())?;
+    fields.add(&VIA, via)?;
     fields.add(&CDN_LOOP, PSEUDONYM.as_bytes())
 }
 
@@ -114,8 +122,8 @@ fn of_peer(
 ) -> pingora::Result<()> {
     if let Some(told) = &context.told {
         // What these say of the visitor may be anybody's: it is written anew, from the header that is believed.
-        for name in [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST] {
-            fields.take_out(&name);
+        for name in &OF_VISITOR[..3] {
+            fields.take_out(name);
         }
         if context.client != received.peer.to_canonical() {
             fields.set(&X_FORWARDED_FOR, context.client.to_string().as_bytes())?;
@@ -126,19 +134,17 @@ fn of_peer(
     }
     if !context.is_trusted {
         // What an untrusted client says of where it comes from is replaced, whichever header it uses.
-        for name in [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED] {
-            fields.take_out(&name);
+        for name in &OF_VISITOR {
+            fields.take_out(name);
         }
     }
     // In one line, as it comes out of a hop: many who read it look at the first line only.
     let mut all: SmallVec<[u8; 64]> = SmallVec::new();
-    for (nth, line) in fields.lines(&X_FORWARDED_FOR).into_iter().enumerate() {
-        all.extend_from_slice(if nth == 0 { b"" } else { b", " });
+    for line in fields.lines(&X_FORWARDED_FOR) {
         all.extend_from_slice(line);
+        all.extend_from_slice(b", ");
     }
-    let between = if all.is_empty() { "" } else { ", " };
-    // Written into memory.
-    let _ = write!(all, "{between}{}", received.peer.to_canonical());
+    all.extend_from_slice(context.peer_in_words().as_bytes());
     fields.set(&X_FORWARDED_FOR, &all)?;
     if !fields.has(&X_FORWARDED_PROTO) {
         fields.set(&X_FORWARDED_PROTO, if received.is_tls { b"https" } else { b"http" })?;

@@ -104,7 +104,7 @@ impl EngineCredentials {
 
 /// How connections are asked whether there is still somebody at the other end. The kernel asks those that are silent, and
 /// gives up one that has given no sign within `unreachable`, whether anything was sent on it or not.
-fn keepalive(unreachable: Duration) -> TcpKeepalive {
+pub(in crate::proxy) fn keepalive(unreachable: Duration) -> TcpKeepalive {
     let often = Duration::from_secs((unreachable / 4).as_secs().max(1)); // it counts whole seconds
     TcpKeepalive { idle: often, interval: often, count: 3, user_timeout: unreachable }
 }

@@ -124,8 +124,10 @@ impl<'a> Reasons<'a> {
 impl fmt::Display for Reasons<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, reason) in self.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{}", Named { reason, table: self.table })?;
+            if at > 0 {
+                f.write_str(", ")?;
+            }
+            Named { reason, table: self.table }.fmt(f)?;
         }
         Ok(())
     }

@@ -8,11 +8,13 @@ use std::collections::HashMap;
 pub struct Death {
     /// Which one.
     pub server: ServerId,
-    /// When the kill was sent.
+    /// When the kill was about to be sent.
     pub at: u64,
+    /// When it was known to be gone: on a busy machine that may take a while.
+    pub gone: u64,
 }
 
-/// Until so long after a kill its bytes may still have got to the dead one.
+/// Until so long after its end bytes may still have been on their way to the dead one.
 const DYING: u64 = SECOND / 5;
 
 /// What became of requests under deaths.
@@ -51,10 +53,11 @@ impl Toll {
                 continue;
             }
             let died_with_it = |death: &Death| {
-                sights.iter().any(|sight| sight.server == death.server && sight.at <= death.at + DYING)
+                sights.iter().any(|sight| sight.server == death.server && sight.at <= death.gone)
                     && record.over + DYING >= death.at
             };
-            let was_on_its_way = |death: &Death| record.ask.due <= death.at + DYING && record.over + DYING >= death.at;
+            let was_on_its_way =
+                |death: &Death| record.ask.due <= death.gone + DYING && record.over + DYING >= death.at;
             if deaths.iter().any(died_with_it) {
                 toll.posts_taken_along += 1;
             } else if sights.is_empty() && deaths.iter().any(was_on_its_way) {

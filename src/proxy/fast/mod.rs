@@ -8,14 +8,16 @@
 //! plain.
 
 mod answer;
+mod body;
 mod chunks;
 mod client;
+mod exchange;
 mod request;
 mod serve;
 mod servers;
 mod wire;
 
-use super::connection::ConnectionState;
+use super::connection::{ConnectionState, PARTING};
 use super::context::RequestContext;
 use super::http1::RequestLines;
 use super::layer::Layered;
@@ -29,13 +31,9 @@ use pingora::protocols::http::ServerSession;
 use pingora::protocols::{GetSocketDigest, Stream};
 use pingora::proxy::HttpProxy;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::timeout;
-
-/// How long a client may take to hear that its connection ends.
-const PARTING: Duration = Duration::from_millis(300);
 
 /// A request that was begun on the fast path, and goes on in the engine.
 pub(super) struct Prepared {

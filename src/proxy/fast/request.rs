@@ -57,17 +57,21 @@ pub(super) fn read(bytes: &[u8]) -> Come {
         return Come::Other;
     };
     // By which what came is a request line as RFC 9112 has it, and nothing that one reads in another way than the next.
-    let line = [method, " ", target, " HTTP/1.1\r\n"].concat();
-    if !target.starts_with('/') || !target.bytes().all(is_usual) || !bytes.starts_with(line.as_bytes()) {
+    let behind_target = || {
+        let rest = bytes.strip_prefix(method.as_bytes())?.strip_prefix(b" ")?;
+        rest.strip_prefix(target.as_bytes())?.strip_prefix(b" HTTP/1.1\r\n")
+    };
+    if !target.starts_with('/') || !target.bytes().all(is_usual) || behind_target().is_none() {
         return Come::Other;
     }
     match of_parts(bytes, length, method, target, parsed.headers) {
         None => Come::Other,
         // Its server hears of it before its body is here.
         Some(Parts { body, .. }) if bytes.len() < length + body => Come::Other,
-        Some(Parts { head, lines, body, is_last }) => {
+        Some(Parts { head, wire, lines, body, is_last }) => {
             let whole = length + body;
-            let wire = Bytes::copy_from_slice(&bytes[..whole]);
+            // As a rule there is no body, and the bytes are those that the head is made of.
+            let wire = if body == 0 { wire } else { Bytes::copy_from_slice(&bytes[..whole]) };
             Come::Whole(Box::new(Request { head, wire, body: length, is_last, lines }), whole)
         }
     }
@@ -80,6 +84,8 @@ fn is_usual(byte: u8) -> bool {
 
 struct Parts {
     head: RequestHeader,
+    /// The bytes of the head.
+    wire: Bytes,
     lines: SmallVec<[Line; 24]>,
     /// How long its body is.
     body: usize,
@@ -124,7 +130,7 @@ fn of_parts(
             lines.push(Line { name: narrow(&name_at)?, value: narrow(&value_at)? });
         }
     }
-    Some(Parts { head: RequestHeader::from(parts), lines, body: body.unwrap_or(0), is_last })
+    Some(Parts { head: RequestHeader::from(parts), wire: head_bytes, lines, body: body.unwrap_or(0), is_last })
 }
 
 fn narrow(range: &Range<usize>) -> Option<Range<u32>> {

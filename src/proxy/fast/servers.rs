@@ -4,6 +4,8 @@
 
 use crate::live::{Server, clock};
 use crate::model::Timestamp;
+use crate::proxy::peer::keepalive;
+use pingora::protocols::TcpKeepalive;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, sockopt};
 use std::cell::RefCell;
@@ -109,15 +111,14 @@ pub(super) async fn connect(
     Ok(ServerConnection { tcp, since: clock::now(), key })
 }
 
-/// Has the kernel ask a connection that is silent whether there is still somebody at the other end, and give up one that has
-/// given no sign within `unreachable`, whether anything was sent on it or not.
+/// Has the kernel watch over a connection, as over those of the engine.
 fn watch_over(tcp: &TcpStream, unreachable: Duration) -> io::Result<()> {
-    let often = Duration::from_secs((unreachable / 4).as_secs().max(1)); // it counts whole seconds
+    let TcpKeepalive { idle, interval, count, user_timeout } = keepalive(unreachable);
     sockopt::set_socket_keepalive(tcp, true)?;
-    sockopt::set_tcp_keepidle(tcp, often)?;
-    sockopt::set_tcp_keepintvl(tcp, often)?;
-    sockopt::set_tcp_keepcnt(tcp, 3)?;
-    sockopt::set_tcp_user_timeout(tcp, u32::try_from(unreachable.as_millis()).unwrap_or(u32::MAX))?;
+    sockopt::set_tcp_keepidle(tcp, idle)?;
+    sockopt::set_tcp_keepintvl(tcp, interval)?;
+    sockopt::set_tcp_keepcnt(tcp, u32::try_from(count).unwrap_or(u32::MAX))?;
+    sockopt::set_tcp_user_timeout(tcp, u32::try_from(user_timeout.as_millis()).unwrap_or(u32::MAX))?;
     Ok(())
 }
 

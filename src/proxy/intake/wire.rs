@@ -10,18 +10,16 @@ use memchr::{memchr, memchr_iter, memchr2, memrchr};
 /// Whether every line of `wire` ends as RFC 9112 says, and nothing of it was dropped. Nothing where there is no `wire`.
 pub(super) fn check(wire: &[u8]) -> Result<(), Refusal> {
     let mut start = 0;
-    let (mut length, mut encoding, mut is_first) = (false, false, true);
+    let (mut length, mut encoding, mut is_first, mut lines) = (false, false, true, 0);
     for end in memchr_iter(b'\n', wire) {
         let line = wire.get(start..end).unwrap_or_default();
         let Some(line) = line.strip_suffix(b"\r") else {
             return Err(Refusal::BadRequest("A line of the head does not end with CR and LF."));
         };
         start = end + 1;
+        lines += 1;
         if line.is_empty() {
             continue; // before the request line, or the end
-        }
-        if memchr2(b'\0', b'\r', line).is_some() {
-            return Err(Refusal::BadRequest("The head has control characters."));
         }
         if is_first {
             is_first = false;
@@ -31,6 +29,10 @@ pub(super) fn check(wire: &[u8]) -> Result<(), Refusal> {
         }
         length |= is_field(line, b"content-length");
         encoding |= is_field(line, b"transfer-encoding");
+    }
+    // Each line has one at its end.
+    if memchr(b'\0', wire).is_some() || memchr_iter(b'\r', wire).count() != lines {
+        return Err(Refusal::BadRequest("The head has control characters."));
     }
     if length && encoding {
         return Err(Refusal::BadRequest("The request has both Content-Length and Transfer-Encoding."));
@@ -42,7 +44,7 @@ fn check_request_line(line: &[u8]) -> Result<(), Refusal> {
     const NOT_A_LINE: Refusal = Refusal::BadRequest("The request line is not a method, a target and a version.");
     let (Some(first), Some(last)) = (memchr(b' ', line), memrchr(b' ', line)) else { return Err(NOT_A_LINE) };
     let target = line.get(first + 1..last).filter(|target| !target.is_empty()).ok_or(NOT_A_LINE)?;
-    if target.iter().any(|byte| matches!(byte, b' ' | b'\t')) {
+    if memchr2(b' ', b'\t', target).is_some() {
         return Err(NOT_A_LINE);
     }
     if memchr(b'#', target).is_some() {

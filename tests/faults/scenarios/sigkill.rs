@@ -34,8 +34,9 @@ async fn sigkill(run: &Run<'_>) -> Findings {
     let end = Instant::now() + run.span(120.0);
     while Instant::now() < end {
         let server = servers[random.usize(0..servers.len())];
-        deaths.push(Death { server, at: now() });
+        let at = now();
         stage.town.kill(&[server]).await;
+        deaths.push(Death { server, at, gone: now() });
         tokio::time::sleep(Duration::from_millis(random.u64(500..2500))).await;
         stage.town.revive(&[server]).await;
         tokio::time::sleep(Duration::from_millis(random.u64(500..3000))).await;

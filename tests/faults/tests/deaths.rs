@@ -16,8 +16,8 @@ fn sight(id: u32, server: ServerId, at: u64) -> Sight {
 
 #[test]
 fn every_failure_is_on_one_bill() {
-    let death = Death { server: ONE, at: 10 * SECOND };
     let at = |seconds: f64| (seconds * SECOND as f64) as u64;
+    let death = Death { server: ONE, at: 10 * SECOND, gone: at(10.5) };
     let failed = |id, is_post, due, over| record(id, is_post, at(due), at(over), End::Failed(502, None));
     let records = [
         failed(1, false, 9.9, 10.1),
@@ -28,9 +28,13 @@ fn every_failure_is_on_one_bill() {
         record(6, true, at(9.9), at(10.1), End::Answered(OTHER)),  // twice
         record(7, false, at(9.9), at(10.1), End::Answered(OTHER)), // may be
         failed(8, true, 5.0, 5.1),                                 // long before
+        failed(9, true, 10.4, 10.6),                               // seen by the dead one, which took its time to die
+        failed(10, true, 10.5, 10.7),                              // seen by it once it had come back
     ];
     let sights = [
         sight(2, ONE, at(9.95)),
+        sight(9, ONE, at(10.45)),
+        sight(10, ONE, at(10.6)),
         sight(5, OTHER, at(9.95)),
         sight(6, ONE, at(9.95)),
         sight(6, OTHER, at(10.0)),
@@ -38,7 +42,7 @@ fn every_failure_is_on_one_bill() {
         sight(7, OTHER, at(10.0)),
     ];
     let toll = Toll::of(&records, &sights, &[death]);
-    let wanted = Toll { gets: 1, posts_taken_along: 1, posts_unread: 1, posts_without_reason: 3, posts_seen_twice: 1 };
+    let wanted = Toll { gets: 1, posts_taken_along: 2, posts_unread: 1, posts_without_reason: 4, posts_seen_twice: 1 };
     assert_eq!(toll, wanted);
 }
 

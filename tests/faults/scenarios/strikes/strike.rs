@@ -7,13 +7,19 @@ use crate::client::page;
 use crate::deaths::{Death, Toll, changes_of_region};
 use crate::figures::{Summary, quiet_after};
 use crate::proxies::{Kind, Proxy, sum};
-use crate::record::{End, Record, SECOND, now};
+use crate::record::{End, Record, SECOND, ServerId, now};
 use crate::stage::{Run, Stage, Taken};
 use crate::table::Service;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
+
+/// That these died, whose kill was sent after `at`.
+fn dead(servers: &[ServerId], at: u64) -> impl Iterator<Item = Death> {
+    let gone = now();
+    servers.iter().map(move |server| Death { server: *server, at, gone })
+}
 
 pub(super) async fn strike(run: &Run<'_>, case: Case) -> Findings {
     let service = (case.service)(Service::usual());
@@ -25,8 +31,8 @@ pub(super) async fn strike(run: &Run<'_>, case: Case) -> Findings {
     match case.strike {
         Strike::Killed => {
             let at = now();
-            deaths.extend(servers.iter().map(|server| Death { server: *server, at }));
             stage.town.kill(&servers).await;
+            deaths.extend(dead(&servers, at));
             run.wait(case.seconds).await;
             stage.town.revive(&servers).await;
         }
@@ -38,8 +44,8 @@ pub(super) async fn strike(run: &Run<'_>, case: Case) -> Findings {
         Strike::Flaps(seconds) => {
             for _ in 0..(case.seconds / seconds / 2.0 * run.scale).ceil() as u32 {
                 let at = now();
-                deaths.extend(servers.iter().map(|server| Death { server: *server, at }));
                 stage.town.kill(&servers).await;
+                deaths.extend(dead(&servers, at));
                 tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
                 stage.town.revive(&servers).await;
                 tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
