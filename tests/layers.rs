@@ -23,7 +23,7 @@ const CONFINED: [(&str, &str); 19] = [
     ("prost", "otlp"),
     ("pingora", "proxy"),
     ("listenfd", "life"),
-    ("rustix", "cli life proxy source"),
+    ("rustix", "cli life live proxy source"),
     ("sd_notify", "life"),
     ("hickory_resolver", "upstream"),
     ("instant_acme", "acme"),

@@ -97,6 +97,8 @@ pub(super) struct Edits<'h> {
     names: u64,
     /// Which starts of names may be, by [`bit_of_start`].
     starts: u64,
+    /// The same as `names`, of what was added.
+    added_names: u64,
     taken_out: SmallVec<[HeaderName; 8]>,
     added: SmallVec<[Added; 16]>,
     /// The values of what is added, one behind the other.
@@ -133,12 +135,25 @@ impl<'h> Edits<'h> {
         let (names, starts) = fields
             .keys()
             .fold((0, 0), |(names, starts), name| (names | bit(name), starts | bit_of_start(name.as_str())));
-        Self { of: fields, names, starts, taken_out: SmallVec::new(), added: SmallVec::new(), values: SmallVec::new() }
+        Self {
+            of: fields,
+            names,
+            starts,
+            added_names: 0,
+            taken_out: SmallVec::new(),
+            added: SmallVec::new(),
+            values: SmallVec::new(),
+        }
     }
 
     /// Whether lines of this name came.
     fn came(&self, name: &HeaderName) -> bool {
         self.names & bit(name) != 0 && self.of.contains_key(name)
+    }
+
+    /// Whether lines of this name may have been added.
+    fn may_be_added(&self, name: &HeaderName) -> bool {
+        self.added_names & bit(name) != 0
     }
 
     /// Whether lines of this name that came go no further.
@@ -154,7 +169,8 @@ impl<'h> Edits<'h> {
 
 impl Fields for Edits<'_> {
     fn has(&self, name: &HeaderName) -> bool {
-        (self.came(name) && !self.taken_out.contains(name)) || self.added.iter().any(|added| added.name == *name)
+        (self.came(name) && !self.taken_out.contains(name))
+            || (self.may_be_added(name) && self.added.iter().any(|added| added.name == *name))
     }
 
     fn lines(&self, name: &HeaderName) -> Lines<'_> {
@@ -162,12 +178,16 @@ impl Fields for Edits<'_> {
         if self.came(name) && !self.taken_out.contains(name) {
             lines.extend(self.of.get_all(name).iter().map(HeaderValue::as_bytes));
         }
-        lines.extend(self.added().filter(|(added, _)| *added == name).map(|(_, value)| value));
+        if self.may_be_added(name) {
+            lines.extend(self.added().filter(|(added, _)| *added == name).map(|(_, value)| value));
+        }
         lines
     }
 
     fn take_out(&mut self, name: &HeaderName) {
-        self.added.retain(|added| added.name != *name);
+        if self.may_be_added(name) {
+            self.added.retain(|added| added.name != *name);
+        }
         if self.came(name) && !self.taken_out.contains(name) {
             self.taken_out.push(name.clone());
         }
@@ -176,6 +196,9 @@ impl Fields for Edits<'_> {
     fn first(&self, name: &HeaderName) -> Option<&[u8]> {
         if self.came(name) && !self.taken_out.contains(name) {
             return self.of.get(name).map(HeaderValue::as_bytes);
+        }
+        if !self.may_be_added(name) {
+            return None;
         }
         self.added().find(|(added, _)| *added == name).map(|(_, value)| value)
     }
@@ -197,6 +220,7 @@ impl Fields for Edits<'_> {
         }
         let from = self.values.len();
         self.values.extend_from_slice(value);
+        self.added_names |= bit(name);
         self.added.push(Added { name: name.clone(), from, to: self.values.len() });
         Ok(())
     }

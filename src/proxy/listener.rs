@@ -83,8 +83,8 @@ pub(super) struct Front {
 enum Way {
     /// The fast path, as far as it can.
     Http1(Box<Layered<RequestLines>>),
-    /// The engine alone.
-    Engine(Stream),
+    /// The engine, and the fast path those streams of it that are plain.
+    Http2(Stream),
 }
 
 /// Takes connections while the doors are open.
@@ -189,7 +189,7 @@ impl Front {
                     () = async { drop(quiet.wait_for(|quiet| *quiet).await) } => return,
                 }
                 if preface == *HTTP2_PREFACE {
-                    Way::Engine(self.http2(Box::new(connection), &state, None))
+                    Way::Http2(self.http2(Box::new(connection), &state, None))
                 } else {
                     Way::Http1(http1(Box::new(connection), &state, None))
                 }
@@ -214,7 +214,7 @@ impl Front {
                 state.identify(stream.get_ssl().and_then(TlsRef::peer_cert_chain_der));
                 let heir = Some(Arc::clone(&state));
                 if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-                    Way::Engine(self.http2(Box::new(stream), &state, heir))
+                    Way::Http2(self.http2(Box::new(stream), &state, heir))
                 } else {
                     state.enter(Phase::Idle);
                     Way::Http1(http1(Box::new(stream), &state, heir))
@@ -240,7 +240,16 @@ impl Front {
             }
             // The engine serves them all, and gives nothing back.
             (Way::Http1(stream), None) => drop(self.proxy.process_new(stream, &self.stop).await),
-            (Way::Engine(stream), _) => drop(self.proxy.process_new(stream, &self.stop).await),
+            (Way::Http2(stream), Some(policy)) => {
+                let streams = fast::Http2 {
+                    policy: Arc::clone(policy),
+                    engine: Arc::clone(&self.proxy),
+                    state: Arc::clone(state),
+                    edge: fast::taken_at(&*stream),
+                };
+                drop(Arc::new(streams).process_new(stream, &self.stop).await);
+            }
+            (Way::Http2(stream), None) => drop(self.proxy.process_new(stream, &self.stop).await),
         }
     }
 

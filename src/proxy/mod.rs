@@ -135,7 +135,8 @@ impl ProxyHttp for Proxy {
             body::check_end(session).await?;
             self.expect_body(session, context);
         }
-        let decided = match context.connection.as_ref().and_then(|connection| connection.take_prepared()) {
+        let of_connection = || context.connection.as_ref()?.take_prepared();
+        let decided = match fast::take_prepared(session.req_header()).or_else(of_connection) {
             Some(prepared) => {
                 *context = prepared.context;
                 prepared.decided

@@ -175,7 +175,7 @@ pub(in crate::config) static SETTINGS: Record = Record {
             Form::Scalar(Scalar::Flag),
             Or("true"),
             "false",
-            "Whether plain requests of HTTP/1.1 to plain servers take the fast path; `false` has the proxy engine forward \
+            "Whether plain requests to servers of plain HTTP/1.1 take the fast path; `false` has the proxy engine forward \
              all of them. What is decided, told and counted is the same; [performance.md](../performance.md) says what it \
              saves.",
         ),

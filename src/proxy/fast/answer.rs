@@ -1,9 +1,11 @@
 //! The head of a server's answer, and where the answer ends (RFC 9112, 6.3).
 
+use crate::proxy::fields::Edits;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use httparse::{EMPTY_HEADER, ParserConfig, Status};
+use pingora::http::ResponseHeader;
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -185,6 +187,21 @@ fn lengths(value: &[u8]) -> Option<u64> {
 }
 
 impl AnswerHead {
+    /// It as a stream of HTTP/2 gets it; `None` where it cannot be said so, which by its fields it can.
+    pub(super) fn for_stream(&self, edits: &Edits<'_>) -> Option<ResponseHeader> {
+        let mut head = ResponseHeader::build(self.status, Some(self.fields.len() + 1)).ok()?;
+        for (name, value) in &self.fields {
+            let is_of_http1 = matches!(*name, CONNECTION | TRANSFER_ENCODING) || *name == KEEP_ALIVE;
+            if !is_of_http1 && !edits.is_taken_out(name.as_str().as_bytes()) {
+                head.append_header(name.clone(), value.clone()).ok()?;
+            }
+        }
+        for (name, value) in edits.added() {
+            head.append_header(name.clone(), value).ok()?;
+        }
+        Some(head)
+    }
+
     /// What it calls its status.
     pub(super) fn reason(&self) -> &[u8] {
         &self.bytes[self.reason.clone()]

@@ -17,10 +17,10 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// That of an answer with this head.
-    pub(super) fn of(head: &AnswerHead) -> Self {
+    /// That of an answer with this head, which ends so for its client.
+    pub(super) fn of(head: &AnswerHead, passed_on: Framing) -> Self {
         let left = if let Framing::Length(length) = head.framing { length } else { 0 };
-        Self { framing: head.framing, passed_on: head.passed_on, left, chunks: Chunks::new() }
+        Self { framing: head.framing, passed_on, left, chunks: Chunks::new() }
     }
 
     /// Whether all of it was taken.
@@ -31,6 +31,11 @@ impl Body {
             Framing::Chunked => self.chunks.is_over(),
             Framing::Close => false,
         }
+    }
+
+    /// What says to its client that it has all of it.
+    pub(super) fn last(&self) -> &'static [u8] {
+        if self.passed_on == Framing::Chunked { wire::LAST_CHUNK } else { b"" }
     }
 
     /// Takes what was heard, and writes it as its client gets it; `data` counts its bytes. Gives back whether anything was left
@@ -60,7 +65,7 @@ impl Body {
                 });
                 let used = used.map_err(|_| malformed("chunks that are none"))?;
                 if self.chunks.is_over() {
-                    into.extend_from_slice(wire::LAST_CHUNK);
+                    into.extend_from_slice(self.last());
                 }
                 used
             }

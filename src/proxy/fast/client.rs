@@ -1,8 +1,12 @@
 //! A client's connection, as the fast path reads from it.
 
+use super::answer::{AnswerHead, Framing};
 use super::request::{self, Come, Request};
+use super::visitor::Visitor;
+use super::wire;
 use crate::live::clock;
 use crate::proxy::connection::{ConnectionState, Phase};
+use crate::proxy::fields::Edits;
 use crate::proxy::http1::RequestLines;
 use crate::proxy::layer::Layered;
 use std::cell::RefCell;
@@ -50,7 +54,7 @@ pub(super) struct Client {
     pub state: Arc<ConnectionState>,
     /// Where it was taken.
     pub edge: Option<SocketAddr>,
-    pub timer: Timer,
+    timer: Timer,
     /// What has come and is not a request yet. It holds a buffer only while there is something in it.
     unread: Vec<u8>,
 }
@@ -119,9 +123,50 @@ impl Client {
         }
     }
 
-    /// Ready where the client leaves, or its stream is told to end, while its request is served. What it sends meanwhile is
-    /// its next request.
-    pub(super) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// The stream, from which the engine reads once more what was `taken`, and what has come behind that.
+    pub(super) fn into_stream(mut self, taken: &[u8]) -> Box<Layered<RequestLines>> {
+        let again = [taken, &self.unread].concat();
+        self.unread.clear();
+        self.let_go();
+        self.stream.read_again(again);
+        self.stream
+    }
+}
+
+impl Visitor for Client {
+    const HAS_CONNECTION: bool = true;
+
+    fn state(&self) -> &Arc<ConnectionState> {
+        &self.state
+    }
+
+    fn edge(&self) -> Option<SocketAddr> {
+        self.edge
+    }
+
+    fn framing(&self, head: &AnswerHead) -> Framing {
+        head.passed_on
+    }
+
+    fn begin(&mut self, head: &AnswerHead, edits: &Edits<'_>, keeps: bool, into: &mut Vec<u8>) {
+        wire::answer(head, edits, keeps, into);
+    }
+
+    fn inform(&mut self, head: &AnswerHead, edits: &Edits<'_>, into: &mut Vec<u8>) {
+        wire::informational(head, edits, into);
+    }
+
+    /// An answer ends where its head or its chunks say.
+    async fn send(&mut self, bytes: &[u8], _is_last: bool) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
+    }
+
+    /// What it sends meanwhile is its next request.
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while self.unread.len() < MOST_OF_REQUEST {
             match self.poll_more(context) {
                 Poll::Pending => return Poll::Pending,
@@ -132,22 +177,8 @@ impl Client {
         Poll::Pending
     }
 
-    /// Sends it these bytes.
-    ///
-    /// # Errors
-    /// Where it has gone, or takes them too slowly.
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await?;
-        self.stream.flush().await
-    }
-
-    /// The stream, from which the engine reads once more what was `taken`, and what has come behind that.
-    pub(super) fn into_stream(mut self, taken: &[u8]) -> Box<Layered<RequestLines>> {
-        let again = [taken, &self.unread].concat();
-        self.unread.clear();
-        self.let_go();
-        self.stream.read_again(again);
-        self.stream
+    fn poll_late(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<()> {
+        self.timer.poll(until, context)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::answer::{self, AnswerHead, Come, Framing, MOST_BYTES};
 use super::body::Body;
-use super::client::{Client, buffer, give_buffer};
+use super::client::{buffer, give_buffer};
 use super::request::Request;
 use super::serve::{Out, Stop, fails};
 use super::servers::ServerConnection;
+use super::visitor::Visitor;
 use super::wire;
 use crate::live::clock;
 use crate::proxy::answer::refusal_of;
@@ -15,7 +16,7 @@ use crate::proxy::headers::{self, Received};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::{Proxy, deadline};
 use crate::telemetry::UpstreamResult;
-use http::{StatusCode, Version};
+use http::StatusCode;
 use pingora::{BError, Error, ErrorType};
 use std::future::poll_fn;
 use std::io;
@@ -25,9 +26,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A request that is sent to a server, and where its answer goes.
-pub(super) struct Exchange<'x> {
+pub(super) struct Exchange<'x, V> {
     pub proxy: &'x Proxy,
-    pub client: &'x mut Client,
+    pub client: &'x mut V,
     pub request: &'x Request,
     pub connection: &'x mut ServerConnection,
     /// What the server has said and was not taken yet.
@@ -56,7 +57,7 @@ enum Heard {
     ClientGone,
 }
 
-impl Exchange<'_> {
+impl<V: Visitor> Exchange<'_, V> {
     /// Sends the request, and passes its answer on. `keeps`: whether the client's connection may stay.
     pub(super) async fn run(&mut self, keeps: bool) -> Result<Ended, Stop> {
         let timeouts = self.context.service().ok_or(Stop::Engine(Err(Refusal::Internal)))?.timeouts;
@@ -89,9 +90,9 @@ impl Exchange<'_> {
         self.context.answer_begins(&self.request.head, (status, &edits));
         let keeps = keeps && head.passed_on != Framing::Close && !self.proxy.edge.is_stopping();
         let mut written = buffer();
-        wire::answer(&head, &edits, keeps, &mut written);
+        self.client.begin(&head, &edits, keeps, &mut written);
         self.out.status = status.as_u16();
-        let passed = self.pass_body(Body::of(&head), &mut written, timeouts.read).await;
+        let passed = self.pass_body(Body::of(&head, self.client.framing(&head)), &mut written, timeouts.read).await;
         give_buffer(written);
         passed.map_err(Stop::Over).map(|reuse| Ended { keeps, reuse: reuse && head.keeps })
     }
@@ -106,7 +107,7 @@ impl Exchange<'_> {
         let Self { proxy, request, context, .. } = self;
         let received = Received {
             peer: context.peer(),
-            version: Version::HTTP_11,
+            version: request.head.version,
             is_tls: context.connection.as_ref().is_some_and(|connection| connection.is_tls),
             writes_forwarded: proxy.writes_forwarded(),
         };
@@ -185,7 +186,7 @@ impl Exchange<'_> {
             if client.poll_gone(context).is_ready() {
                 return Poll::Ready(Heard::ClientGone);
             }
-            client.timer.poll(until, context).map(|()| Heard::TooLate)
+            client.poll_late(until, context).map(|()| Heard::TooLate)
         })
         .await
     }
@@ -195,8 +196,8 @@ impl Exchange<'_> {
         let mut edits = Edits::of(&head.fields);
         let mut written = buffer();
         let taken = self.proxy.take(&self.request.head, (head.status, &mut edits), true, self.context);
-        wire::informational(head, &edits, &mut written);
-        let sent = self.client.send(&written).await;
+        self.client.inform(head, &edits, &mut written);
+        let sent = self.client.send(&written, false).await;
         give_buffer(written);
         match (taken, sent) {
             (Ok(()), Ok(())) => Ok(()),
@@ -218,10 +219,8 @@ impl Exchange<'_> {
                     return Err(self.cut(written, error).await);
                 }
             };
-            if !written.is_empty() {
-                self.client.send(written).await.map_err(|_| gone())?;
-                written.clear();
-            }
+            self.client.send(written, body.is_over()).await.map_err(|_| gone())?;
+            written.clear();
             self.out.body += data;
             if body.is_over() {
                 return Ok(!is_more);
@@ -234,9 +233,7 @@ impl Exchange<'_> {
                 Heard::End(error)
                     if body.framing == Framing::Close && error.etype() == &ErrorType::ConnectionClosed =>
                 {
-                    if body.passed_on == Framing::Chunked {
-                        self.client.send(wire::LAST_CHUNK).await.map_err(|_| gone())?;
-                    }
+                    self.client.send(body.last(), true).await.map_err(|_| gone())?;
                     return Ok(false);
                 }
                 Heard::End(error) => return Err(self.cut(written, error).await),
@@ -251,16 +248,16 @@ impl Exchange<'_> {
     /// is not whole.
     async fn cut(&mut self, written: &[u8], error: BError) -> BError {
         // A client that is gone need not see it.
-        let _ = self.client.send(written).await;
+        let _ = self.client.send(written, false).await;
         self.context.refusal = refusal_of(&error);
         error
     }
 
     /// Ends a stream whose region is drained, in the terms of its protocol as far as these let an answer end early.
     async fn end_stream(&mut self, body: &Body, error: BError) -> BError {
-        if body.passed_on == Framing::Chunked {
+        if !matches!(body.framing, Framing::Length(_)) {
             // A client that is gone need not hear of it.
-            let _ = self.client.send(wire::LAST_CHUNK).await;
+            let _ = self.client.send(body.last(), true).await;
         }
         error
     }

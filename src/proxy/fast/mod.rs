@@ -12,9 +12,11 @@ mod body;
 mod chunks;
 mod client;
 mod exchange;
+mod http2;
 mod request;
 mod serve;
 mod servers;
+mod visitor;
 mod wire;
 
 use super::connection::{ConnectionState, PARTING};
@@ -30,10 +32,13 @@ use pingora::apps::HttpServerApp;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::{GetSocketDigest, Stream};
 use pingora::proxy::HttpProxy;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::timeout;
+
+pub(super) use http2::{Http2, take_prepared};
 
 /// A request that was begun on the fast path, and goes on in the engine.
 pub(super) struct Prepared {
@@ -62,7 +67,7 @@ pub(super) async fn serve(
     (stop, mut quiet): (watch::Receiver<bool>, watch::Receiver<bool>),
     most_requests: u32,
 ) {
-    let edge = stream.get_socket_digest().and_then(|digest| digest.local_addr()?.as_inet().copied());
+    let edge = taken_at(&*stream);
     let mut client = Client::new(stream, Arc::clone(state), edge);
     for left in (0..most_requests).rev() {
         let next = tokio::select! {
@@ -72,7 +77,7 @@ pub(super) async fn serve(
         };
         let may_stay = left > 0 && !*stop.borrow();
         let after = match next {
-            Next::Request(request) => Box::pin(serve::serve(proxy, &mut client, request, may_stay)).await,
+            Next::Request(request) => Box::pin(serve::serve(proxy, &mut client, &request, may_stay)).await,
             Next::Other => After::Engine { taken: Bytes::new(), prepared: None },
             Next::Over => return,
         };
@@ -97,6 +102,11 @@ pub(super) async fn serve(
             }
         }
     }
+}
+
+/// Where a connection was taken.
+pub(super) fn taken_at(stream: &(impl GetSocketDigest + ?Sized)) -> Option<SocketAddr> {
+    stream.get_socket_digest().and_then(|digest| digest.local_addr()?.as_inet().copied())
 }
 
 /// The stream that the engine was given.

@@ -1,15 +1,22 @@
 //! The requests that the fast path serves: those of one plain form, which have come whole.
 
+use crate::proxy::headers::joined;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use httparse::{EMPTY_HEADER, Status};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The most header lines of a request that takes the fast path.
 const MOST_LINES: usize = 64;
+
+/// How many bytes the lines of a stream's head usually have at the most.
+const USUAL_BYTES: usize = 1024;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -144,15 +151,58 @@ fn digits(value: &[u8]) -> Option<usize> {
 }
 
 impl Request {
+    /// Whether a stream of HTTP/2 with this head, and without a body, can be said in HTTP/1.1 as a request of the plain form.
+    pub(super) fn is_plain_stream(head: &RequestHeader) -> bool {
+        let is_other = |name: &HeaderName| matches!(*name, HOST | CONTENT_LENGTH | TE | TRAILER | EXPECT | UPGRADE);
+        head.version == Version::HTTP_2
+            && head.method != Method::CONNECT
+            && head.uri.authority().is_some()
+            && head.raw_path().starts_with(b"/")
+            && head.raw_path().iter().all(|byte| is_usual(*byte))
+            && head.headers.len() < MOST_LINES
+            && !head.headers.keys().any(is_other)
+    }
+
+    /// The request of such a stream, as HTTP/1.1 says it.
+    pub(super) fn of_stream(mut head: RequestHeader) -> Self {
+        // In one line, as whoever does not speak HTTP/2 has to have them (RFC 9113, 8.2.3).
+        if let Cow::Owned(cookies) = joined(&head.headers, &COOKIE)
+            && let Ok(cookies) = HeaderValue::from_maybe_shared(Bytes::from(cookies))
+        {
+            // It fails for a head that has too many lines alone, and this one has fewer for it.
+            let _ = head.insert_header(COOKIE, cookies);
+        }
+        let (mut wire, mut lines) = (Vec::with_capacity(USUAL_BYTES), SmallVec::new());
+        let mut line = |name: &[u8], value: &[u8]| {
+            // A head that is longer than that has been refused before.
+            let at = |bytes: &[u8], wire: &mut Vec<u8>| {
+                let from = u32::try_from(wire.len()).ok()?;
+                wire.extend_from_slice(bytes);
+                Some(from..u32::try_from(wire.len()).ok()?)
+            };
+            if let (Some(name), Some(value)) = (at(name, &mut wire), at(value, &mut wire)) {
+                lines.push(Line { name, value });
+            }
+        };
+        if let Some(authority) = head.uri.authority() {
+            line(b"Host", authority.as_str().as_bytes());
+        }
+        for (name, value) in &head.headers {
+            line(name.as_str().as_bytes(), value.as_bytes());
+        }
+        let body = wire.len();
+        Self { head, wire: Bytes::from(wire), body, is_last: false, lines }
+    }
+
     /// The header lines that are passed on, as they came: names and values.
     pub(super) fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let of = |range: &Range<u32>| &self.wire[range.start as usize..range.end as usize];
         self.lines.iter().map(move |line| (of(&line.name), of(&line.value)))
     }
 
-    /// The bytes of its head.
+    /// The bytes that its head came in; none where it came in frames.
     pub(super) fn head_bytes(&self) -> &[u8] {
-        &self.wire[..self.body]
+        if self.head.version == Version::HTTP_2 { &[] } else { &self.wire[..self.body] }
     }
 
     /// The bytes of its body.

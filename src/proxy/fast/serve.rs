@@ -1,9 +1,10 @@
 //! One request, from its decision to its line in the access log.
 
-use super::client::{Client, buffer, give_buffer};
+use super::client::{buffer, give_buffer};
 use super::exchange::{Ended, Exchange};
 use super::request::Request;
 use super::servers::{self, ServerConnection};
+use super::visitor::Visitor;
 use super::{After, Prepared};
 use crate::live::Server;
 use crate::proxy::Proxy;
@@ -40,42 +41,44 @@ pub(super) struct Out {
 }
 
 /// Serves a request. `may_stay`: whether another one may come on its connection.
-pub(super) async fn serve(proxy: &Proxy, client: &mut Client, request: Box<Request>, may_stay: bool) -> After {
+pub(super) async fn serve<V: Visitor>(proxy: &Proxy, client: &mut V, request: &Request, may_stay: bool) -> After {
     let mut context = RequestContext::new(&proxy.edge);
-    context.connection = Some(Arc::clone(&client.state));
-    context.has_connection = true;
-    context.ends = Ends { client: Some(client.state.peer), edge: client.edge };
+    context.connection = Some(Arc::clone(client.state()));
+    context.has_connection = V::HAS_CONNECTION;
+    context.ends = Ends { client: Some(client.state().peer), edge: client.edge() };
     context.whole_since = Some(context.began);
     context.enter(Phase::Any);
     let mut out = Out::default();
     let keeps = may_stay && !request.is_last;
-    let stop = forward(proxy, client, &request, keeps, &mut context, &mut out).await;
+    let stop = forward(proxy, client, request, keeps, &mut context, &mut out).await;
     let (after, error) = match stop {
         Ok(true) => (After::Next, None),
         Ok(false) => (After::Close, None),
         Err(Stop::Over(error)) => (After::Close, Some(error)),
         Err(Stop::Engine(decided)) => {
             let prepared = Some(Box::new(Prepared { context, decided }));
-            return After::Engine { taken: request.wire, prepared };
+            return After::Engine { taken: request.wire.clone(), prepared };
         }
     };
     let served = Served { request: &request.head, status: out.status, bytes_sent: out.body };
     proxy.record(&served, error.as_deref(), &mut context);
     context.stream = None;
-    client.state.carries(None);
+    if V::HAS_CONNECTION {
+        client.state().carries(None);
+    }
     after
 }
 
 /// Forwards a request and its answer. Gives back whether its connection stays.
-async fn forward(
+async fn forward<V: Visitor>(
     proxy: &Proxy,
-    client: &mut Client,
+    client: &mut V,
     request: &Request,
     keeps: bool,
     context: &mut RequestContext,
     out: &mut Out,
 ) -> Result<bool, Stop> {
-    let server = choose(proxy, client, request, context).await?;
+    let server = choose(proxy, request, context).await?;
     let mut connection = connect(proxy, &server, request, context).await?;
     let mut exchange = Exchange { proxy, client, request, connection: &mut connection, heard: buffer(), context, out };
     let answered = exchange.run(keeps).await;
@@ -89,13 +92,8 @@ async fn forward(
 }
 
 /// Decides, and picks a server that the fast path can speak to.
-async fn choose(
-    proxy: &Proxy,
-    client: &Client,
-    request: &Request,
-    context: &mut RequestContext,
-) -> Result<Arc<Server>, Stop> {
-    let decided = proxy.decide(&request.head, request.head_bytes(), client.state.peer.ip(), context);
+async fn choose(proxy: &Proxy, request: &Request, context: &mut RequestContext) -> Result<Arc<Server>, Stop> {
+    let decided = proxy.decide(&request.head, request.head_bytes(), context.peer(), context);
     let is_plain = decided.is_ok()
         && proxy.challenge_of(&request.head, &decided).is_none()
         && https::redirect(&request.head, context).is_none()

@@ -9,7 +9,7 @@ use pingora::protocols::TcpKeepalive;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, sockopt};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ pub(super) struct ServerConnection {
 }
 
 /// Whose connections are alike: those to a server, since it last fell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     address: SocketAddr,
     falls: u32,
@@ -45,7 +45,7 @@ struct Key {
 
 #[derive(Default)]
 struct Idle {
-    kept: HashMap<Key, Vec<Kept>>,
+    kept: BTreeMap<Key, Vec<Kept>>,
     count: usize,
     is_swept: bool,
 }

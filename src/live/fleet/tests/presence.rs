@@ -65,7 +65,7 @@ fn a_pool_that_flaps_is_held_back_also_by_another_table() {
     assert_eq!(only(&edited).presence(), Presence::Flapping);
 
     // With other rules it is back, at the next look at the clock at the latest.
-    let short = Duration::from_nanos(1);
+    let short = Duration::ZERO;
     let gentle = FailoverRules { hold: short, longest_hold: short, ..FailoverRules::default() };
     let back = fleet.pools_for(&table(&["0.0.0.1:80", "0.0.0.2:80"], gentle), None);
     let told = texts(&fleet.look());
