@@ -38,9 +38,12 @@ impl LastGood {
 /// # Errors
 /// Those of the file system, and [`io::ErrorKind::FileTooLarge`].
 pub(super) fn read_bounded(path: &Path, most: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX);
-    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    let file = File::open(path)?;
+    // As much room as it takes from the beginning: what a growing buffer leaves behind stays with the process.
+    let length = file.metadata()?.len().min(limit);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() > most {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
     }
@@ -56,7 +59,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("big");
         std::fs::write(&path, [0; 100]).unwrap();
-        assert_eq!(read_bounded(&path, 100).unwrap().len(), 100);
+        let bytes = read_bounded(&path, 100).unwrap();
+        assert_eq!((bytes.len(), bytes.capacity()), (100, 100));
         assert_eq!(read_bounded(&path, 99).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 }
