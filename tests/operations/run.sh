@@ -4,5 +4,6 @@
 set -eu
 cd "$(dirname "$0")/../.."
 "${CARGO:-cargo}" build --quiet --bin homeward
-tests/operations/image.sh target/debug/homeward
-exec python3 tests/operations/dashboards.py target/debug/homeward
+homeward=${CARGO_TARGET_DIR:-target}/debug/homeward
+tests/operations/image.sh "$homeward"
+exec python3 tests/operations/dashboards.py "$homeward"
