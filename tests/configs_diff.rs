@@ -125,7 +125,7 @@ fn each_word_of_a_table_is_told() {
         ("largest_body: 1MiB", "retries: {budget_floor: 1}", "s: floor of the retry budget is 1, was 3"),
         ("largest_body: 1MiB", "failover: {away_below: 30%}", "s: away_below is 30%, was 1"),
         ("largest_body: 1MiB", "failover: {back_above: 2}", "s: back_above is 2, there was none"),
-        ("largest_body: 1MiB", "failover: {hold: 5s}", "s: hold is 5s, was 1s"),
+        ("largest_body: 1MiB", "failover: {hold: 5s}", "s: hold is 5s, was 2s"),
         ("largest_body: 1MiB", "failover: {longest_hold: 5m}", "s: longest_hold is 5m, was 1m"),
         ("['10.0.0.1:80']", "[{srv: _a._tcp.b}]", "s: pool in a: added SRV _a._tcp.b; removed 10.0.0.1:80"),
         ("largest_body: 1MiB", "gate: {sessions: all}", "s: gated sessions is all, was moved"),

@@ -78,7 +78,7 @@ impl Default for FailoverRules {
         Self {
             away_below: Fewest::ONE,
             back_above: None,
-            hold: Duration::from_secs(1),
+            hold: Duration::from_secs(2),
             longest_hold: Duration::from_mins(1),
         }
     }

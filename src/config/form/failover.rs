@@ -33,7 +33,7 @@ static RECORD: Record = Record {
         Key::new(
             "hold",
             Form::Scalar(Scalar::Duration { zero: false }),
-            Or("1s"),
+            Or("2s"),
             "5s",
             "How long a pool that falls a second time must have them without a break before it is back. It doubles with each \
              further fall. A first fall is not held against it.",
