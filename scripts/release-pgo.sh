@@ -10,15 +10,8 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
 
 # The counts are written by the LLVM that the compiler was built with, and only one that is as new reads them.
-profdata=
-for candidate in "$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-profdata" "/usr/lib/llvm-$llvm/bin/llvm-profdata"; do
-    [ -x "$candidate" ] && profdata=$candidate && break
-done
-if [ -z "$profdata" ]; then
-    echo "release-pgo.sh: llvm-profdata of LLVM $llvm is missing; install it and try again:" >&2
-    echo "  rustup component add llvm-tools    or, on Debian, apt-get install llvm-$llvm" >&2
-    exit 1
-fi
+profdata=$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-profdata
+[ -x "$profdata" ] || profdata=/usr/lib/llvm-$llvm/bin/llvm-profdata
 
 counts=$out/pgo/counts
 rm -rf "$counts"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes sure that what building (build), testing (tests), the long tests (heavy), those with faults (faults), the comparison with others
-# (bench), what operations expect (operations), the tests with real apps (apps), those of the status page (page), the suites that
-# others wrote (conformance) or the guard of instructions (guard) need is there: installs Debian's packages where it may, and says what to install where it may not.
+# (bench), a release that is built by what a run has found (pgo; `rustup component add llvm-tools` does as well), what operations expect
+# (operations), the tests with real apps (apps), those of the status page (page), the suites that others wrote (conformance) or the guard of
+# instructions (guard) need is there: installs Debian's packages where it may, and says what to install where it may not.
 set -eu
 
 need=${1:-build}

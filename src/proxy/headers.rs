@@ -41,9 +41,10 @@ pub(super) const OUTCOME_FAILED: &str = "failed";
 const CLIENT_CERTIFICATE: [HeaderName; 2] =
     [HeaderName::from_static("x-client-cert-subject"), HeaderName::from_static("client-cert")];
 
-/// Where a request comes from, whoever says so.
-const OF_VISITOR: [HeaderName; 4] = [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED];
+/// Where a request comes from, as far as `Forwarded` does not say it.
+const X_FORWARDED: [HeaderName; 3] = [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST];
 
+/// By which version a request came, and [`PSEUDONYM`] (RFC 9110, 7.6.3).
 const VIA_HTTP_10: &[u8] = b"1.0 homeward";
 const VIA_HTTP_11: &[u8] = b"1.1 homeward";
 const VIA_HTTP_2: &[u8] = b"2.0 homeward";
@@ -122,7 +123,7 @@ fn of_peer(
 ) -> pingora::Result<()> {
     if let Some(told) = &context.told {
         // What these say of the visitor may be anybody's: it is written anew, from the header that is believed.
-        for name in &OF_VISITOR[..3] {
+        for name in &X_FORWARDED {
             fields.take_out(name);
         }
         if context.client != received.peer.to_canonical() {
@@ -134,7 +135,7 @@ fn of_peer(
     }
     if !context.is_trusted {
         // What an untrusted client says of where it comes from is replaced, whichever header it uses.
-        for name in &OF_VISITOR {
+        for name in X_FORWARDED.iter().chain([&FORWARDED]) {
             fields.take_out(name);
         }
     }

@@ -12,7 +12,7 @@ use crate::balance::KeyHash;
 use crate::client::{client_address, client_of_forwarded, is_trusted};
 use crate::config::ForwardedHeader;
 use crate::live::{CountingFinder, Judged, LiveTable, PoolState, Server, clock, entropy};
-use crate::model::{Balance, Balancing, RegionId, RetryRules, ServiceId};
+use crate::model::{Balance, Balancing, RegionId, ServiceId};
 use crate::resilience::RetryBudget;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
 use crate::session::{CookieName, cookie_values};
@@ -23,9 +23,6 @@ use pingora::upstreams::peer::HttpPeer;
 use smallvec::SmallVec;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
-
-/// How often a request is tried, on whatever servers.
-pub(super) const MOST_ATTEMPTS: u8 = RetryRules::MOST_IN_ALL;
 
 /// Edges are taken in turn: which server a request goes to is for the edge to say that stands before it.
 static IN_TURN: LazyLock<Balancing> = LazyLock::new(Balancing::default);

@@ -9,6 +9,7 @@ use super::peer::EngineCredentials;
 use super::{Proxy, http2, streams};
 use crate::config::Settings;
 use crate::live::{Edge, clock};
+use crate::model::RetryRules;
 use crate::resilience::{ConnectionRate, Connections, Pace};
 use crate::telemetry::{AccessLog, Tracer};
 use crate::tls::ListenerTls;
@@ -100,7 +101,7 @@ impl ProxyServer {
         let conf = Arc::new(ServerConf {
             threads,
             work_stealing: false,
-            max_retries: usize::from(super::route::MOST_ATTEMPTS) + 1, // one more for a replay
+            max_retries: usize::from(RetryRules::MOST_IN_ALL) + 1, // one more for a replay
             upstream_keepalive_pool_size: IDLE_SERVER_CONNECTIONS,
             ..ServerConf::default()
         });

@@ -9,7 +9,7 @@ use super::replay::Answer;
 use super::{grpc, hop, https};
 use crate::hop::Claims;
 use crate::live::clock;
-use crate::model::RegionId;
+use crate::model::{RegionId, RetryRules};
 use crate::routing::Way;
 use crate::session::Minted;
 use crate::telemetry::{MintResult, UpstreamResult};
@@ -144,7 +144,7 @@ impl Proxy {
         if let Some(region) = decision.region() {
             live.edge_refused(decision.service, region, clock::second());
         }
-        is_held && context.attempts.count < super::route::MOST_ATTEMPTS
+        is_held && context.attempts.count < RetryRules::MOST_IN_ALL
     }
 
     /// Leaves an answer behind, and sends the request once more.

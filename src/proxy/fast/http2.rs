@@ -53,10 +53,6 @@ impl HttpServerApp for Http2 {
     fn server_options(&self) -> Option<&HttpServerOptions> {
         self.engine.server_options()
     }
-
-    async fn http_cleanup(&self) {
-        self.engine.http_cleanup().await;
-    }
 }
 
 impl Http2 {
