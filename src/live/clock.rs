@@ -33,6 +33,14 @@ pub fn elapsed() -> Duration {
     PAST + last_tick().saturating_sub(*BEGINNING)
 }
 
+/// The time of [`monotonic`], as of the system's last tick: up to 10 ms ago. For whatever need not be known better.
+#[must_use]
+pub fn tick() -> Instant {
+    static BEGINNING: LazyLock<(Instant, Duration)> = LazyLock::new(|| (monotonic(), last_tick()));
+    let (instant, tick) = *BEGINNING;
+    instant + last_tick().saturating_sub(tick)
+}
+
 fn last_tick() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
     // Neither is ever negative, nor are there a thousand million nanoseconds.

@@ -2,29 +2,24 @@
 
 use super::Proxy;
 use super::context::{Decided, RequestContext};
+use super::head::Head;
 use super::refusal::Refusal;
 use crate::live::clock;
 use crate::model::{LimitKey, Method};
-use http::HeaderValue;
 use http::header::ALLOW;
 use pingora::Result;
-use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::http::ResponseHeader;
 
 impl Proxy {
     /// Whether the service may be asked from there, and in this way.
     ///
     /// # Errors
     /// The answer that the edge gives itself.
-    pub(super) fn admit(
-        &self,
-        head: &RequestHeader,
-        decided: &Decided,
-        context: &RequestContext,
-    ) -> Result<(), Refusal> {
+    pub(super) fn admit(&self, head: &dyn Head, decided: &Decided, context: &RequestContext) -> Result<(), Refusal> {
         let Decided { live, decision } = decided;
         live.table.check_access(decision.service, context.client).map_err(|_| Refusal::Denied)?;
         let service = live.table.service(decision.service);
-        if service.is_some_and(|service| !service.takes_method(head.method.as_str())) {
+        if service.is_some_and(|service| !service.takes_method(head.method().as_str())) {
             return Err(Refusal::MethodOfService);
         }
         Ok(())
@@ -34,7 +29,7 @@ impl Proxy {
     ///
     /// # Errors
     /// Where it is one too many.
-    pub(super) fn limit(&self, head: &RequestHeader, context: &RequestContext) -> Result<(), Refusal> {
+    pub(super) fn limit(&self, head: &dyn Head, context: &RequestContext) -> Result<(), Refusal> {
         let Some(Decided { live, decision }) = &context.decided else { return Ok(()) };
         let Some(limiter) = live.rate_limiter(decision.service).filter(|_| context.forwarded.is_none()) else {
             return Ok(());
@@ -47,7 +42,7 @@ impl Proxy {
                 limiter.take(key, context.client, now)
             }),
             LimitKey::Header(name) => {
-                let value = head.headers.get(&**name).map(HeaderValue::as_bytes);
+                let value = head.named(name).first().copied();
                 limiter.take(value.filter(|value| !value.is_empty()), context.client, now)
             }
         };

@@ -2,30 +2,27 @@
 
 use super::Proxy;
 use super::context::RequestContext;
+use super::head::Head;
 use super::headers::X_REQUEST_ID;
 use super::refusal::Refusal;
 use bytes::Bytes;
 use http::Method;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use pingora::Result;
-use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use std::sync::Arc;
 
 impl Proxy {
     /// What is answered, where the request asks for a challenge that is pending. It goes before everything that services say
     /// of their visitors, and behind what makes a request one.
-    pub(super) fn challenge_of(
-        &self,
-        head: &RequestHeader,
-        decided: &std::result::Result<(), Refusal>,
-    ) -> Option<Arc<str>> {
+    pub(super) fn challenge_of(&self, head: &dyn Head, decided: &std::result::Result<(), Refusal>) -> Option<Arc<str>> {
         let is_none = matches!(decided, Err(Refusal::BadRequest(_) | Refusal::Method | Refusal::HeadTooLarge));
-        let reads = head.method == Method::GET || head.method == Method::HEAD;
+        let reads = matches!(*head.method(), Method::GET | Method::HEAD);
         if is_none || !reads {
             return None;
         }
-        self.edge.challenges().answer(head.uri.path())
+        self.edge.challenges().answer(head.path())
     }
 
     /// Answers a challenge.

@@ -316,7 +316,7 @@ impl Connection {
         match phase {
             Phase::Idle if bytes > 0 => {
                 self.state.enter(Phase::Head);
-                self.head_began = Some(clock::monotonic());
+                self.head_began = Some(clock::tick());
             }
             Phase::Body => {
                 self.begin_reading(phase);

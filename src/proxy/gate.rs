@@ -2,12 +2,12 @@
 
 use super::Proxy;
 use super::context::{Decided, RequestContext};
+use super::head::Head;
 use crate::live::{Passage, SessionGate, clock};
 use crate::model::{GatedSessions, RegionName};
 use crate::routing::{SessionState, Way};
 use crate::telemetry::GatePassage;
 use http::StatusCode;
-use pingora::http::RequestHeader;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ struct Place<'a> {
 impl Proxy {
     /// Waits, before an attempt at the server that was chosen, for another request of the same session that is loading it
     /// there, where there is one.
-    pub(super) async fn pass_gate(&self, head: &RequestHeader, context: &mut RequestContext) {
+    pub(super) async fn pass_gate(&self, head: &dyn Head, context: &mut RequestContext) {
         let Some((gate, was_moved)) = self.gate_before(head, context) else { return };
         let (Some(Decided { live, decision }), Some(active)) = (&context.decided, &context.attempts.server) else {
             return;
@@ -55,7 +55,7 @@ impl Proxy {
 
     /// The gate that the attempt has to pass, and whether its session was moved, as far as the fleet tells. `None` where there
     /// is nothing to wait for.
-    fn gate_before(&self, head: &RequestHeader, context: &RequestContext) -> Option<(Arc<SessionGate>, bool)> {
+    fn gate_before(&self, head: &dyn Head, context: &RequestContext) -> Option<(Arc<SessionGate>, bool)> {
         let Decided { live, decision } = context.decided.as_ref()?;
         let gate = live.gate(decision.service)?;
         let (region, way) = (context.attempts.region?, context.attempts.way?);

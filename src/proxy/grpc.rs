@@ -2,19 +2,20 @@
 
 use super::context::RequestContext;
 use super::fields::Fields;
+use super::head::Head;
 use super::refusal::{Refusal, ReplayProblem};
 use crate::model::{GrpcStatus, is_grpc};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::Result;
-use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::http::ResponseHeader;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: &str = "grpc-message";
 
 /// Whether a request is a gRPC call.
-pub(super) fn is_call(head: &RequestHeader) -> bool {
-    head.headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()))
+pub(super) fn is_call(head: &dyn Head) -> bool {
+    head.first(&CONTENT_TYPE).is_some_and(is_grpc)
 }
 
 /// How a call ended, where the head of its answer says so: then there is nothing but trailers.

@@ -2,12 +2,12 @@
 
 use super::context::{Decided, RequestContext};
 use super::fields::Fields;
+use super::head::Head;
 use super::hop::{CDN_LOOP, PSEUDONYM};
 use crate::client::forwarded_element;
 use crate::session::Minted;
 use http::header::{COOKIE, FORWARDED, HOST, SET_COOKIE, VIA};
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
-use pingora::http::RequestHeader;
+use http::{HeaderMap, HeaderName, Version};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::io::Write as _;
@@ -236,21 +236,16 @@ pub(super) fn mint(fields: &mut impl Fields, decided: &Decided) -> pingora::Resu
 }
 
 /// The host that a request is for: its `Host` or, as HTTP/2 says it, the authority of its target.
-pub(super) fn host(head: &RequestHeader) -> Option<&[u8]> {
-    let line = head.headers.get(HOST).map(HeaderValue::as_bytes);
-    line.or_else(|| head.uri.authority().map(|authority| authority.as_str().as_bytes()))
+pub(super) fn host(head: &dyn Head) -> Option<&[u8]> {
+    head.first(&HOST).or_else(|| head.authority().map(str::as_bytes))
 }
 
 /// All lines of a header as one: cookies with `; ` between them as RFC 9113, 8.2.3 joins them, others with `, `.
-pub(super) fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, [u8]> {
-    let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    let (first, second) = (lines.next().unwrap_or_default(), lines.next());
-    let Some(second) = second else { return Cow::Borrowed(first) };
+pub(super) fn joined<'h>(head: &'h dyn Head, name: &HeaderName) -> Cow<'h, [u8]> {
     let between: &[u8] = if *name == COOKIE { b"; " } else { b", " };
-    let mut whole = [first, between, second].concat();
-    for line in lines {
-        whole.extend_from_slice(between);
-        whole.extend_from_slice(line);
+    match *head.all(name) {
+        [] => Cow::Borrowed(&[]),
+        [only] => Cow::Borrowed(only),
+        ref lines => Cow::Owned(lines.join(between)),
     }
-    Cow::Owned(whole)
 }

@@ -2,6 +2,7 @@
 
 use super::Proxy;
 use super::context::RequestContext;
+use super::head::Head;
 use super::headers::{HOMEWARD_REASON, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, host, joined};
 use super::request_id;
 use crate::hop::{Bound, Claims, HopProblem, seal, verified};
@@ -11,7 +12,7 @@ use crate::routing::{Arrival, FoundBy};
 use crate::telemetry::{HopResult, Occasionally};
 use crate::tls::ClientIdentity;
 use http::header::{AUTHORIZATION, COOKIE, FORWARDED};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -58,8 +59,8 @@ impl Forwarded {
 }
 
 /// How often the request has passed an edge, by its `CDN-Loop`.
-pub(super) fn passes(head: &RequestHeader) -> usize {
-    let entries = head.headers.get_all(CDN_LOOP).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+pub(super) fn passes(head: &dyn Head) -> usize {
+    let entries = head.all(&CDN_LOOP).into_iter().flat_map(|line| line.split(|byte| *byte == b','));
     let names = entries.map(|entry| entry.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii());
     names.filter(|name| name.eq_ignore_ascii_case(PSEUDONYM.as_bytes())).count()
 }
@@ -67,14 +68,14 @@ pub(super) fn passes(head: &RequestHeader) -> usize {
 impl Proxy {
     /// What another edge says of a request, where it has a token that is good for it. One that is not is counted, and
     /// changes nothing: it is taken out before anybody sees it, as all headers of Homeward's own are.
-    pub(super) fn forwarded(&self, head: &RequestHeader, live: &LiveTable) -> Option<Box<Forwarded>> {
-        let mut tokens = head.headers.get_all(HOMEWARD_HOP).iter();
-        let token = tokens.next()?;
+    pub(super) fn forwarded(&self, head: &dyn Head, live: &LiveTable) -> Option<Box<Forwarded>> {
+        let tokens = head.all(&HOMEWARD_HOP);
+        let token = tokens.first()?;
         let metrics = self.edge.metrics();
-        let result = match (self.edge.hop_keys(), tokens.next()) {
-            (None, _) => Err(HopResult::HopsAreOff),
-            (Some(_), Some(_)) => Err(HopResult::Malformed),
-            (Some(keys), None) => self.believed(head, live, token.as_bytes(), &keys).map_err(HopResult::from),
+        let result = match self.edge.hop_keys() {
+            None => Err(HopResult::HopsAreOff),
+            Some(_) if tokens.len() > 1 => Err(HopResult::Malformed),
+            Some(keys) => self.believed(head, live, token, &keys).map_err(HopResult::from),
         };
         match result {
             Ok(forwarded) => {
@@ -91,28 +92,28 @@ impl Proxy {
 
     fn believed(
         &self,
-        head: &RequestHeader,
+        head: &dyn Head,
         live: &LiveTable,
         token: &[u8],
         keys: &Keyring,
     ) -> Result<Forwarded, HopProblem> {
-        let said = |name| only(&head.headers, name).ok_or(HopProblem::Malformed);
+        let said = |name| head.only(&name).ok_or(HopProblem::Malformed);
+        let value = |name| HeaderValue::from_bytes(said(name)?).map_err(|_| HopProblem::Malformed);
         let (reasons, request_id) = (said(HOMEWARD_REASON)?, said(HOMEWARD_HOP_ID)?);
         let visitor = [
-            said(HOMEWARD_HOP_FOR)?,
-            said(HOMEWARD_HOP_PROTO)?,
-            said(HOMEWARD_HOP_HOST)?,
-            said(HOMEWARD_HOP_FORWARDED)?,
-        ]
-        .map(Clone::clone);
+            value(HOMEWARD_HOP_FOR)?,
+            value(HOMEWARD_HOP_PROTO)?,
+            value(HOMEWARD_HOP_HOST)?,
+            value(HOMEWARD_HOP_FORWARDED)?,
+        ];
         let claims = {
-            let cookies = joined(&head.headers, &COOKIE);
+            let cookies = joined(head, &COOKIE);
             let lines = lines(&visitor, &cookies, head, live);
-            let bound = bound(head, request_id.as_bytes(), reasons.as_bytes(), &lines);
+            let bound = bound(head, request_id, reasons, &lines);
             verified(token, &bound, keys, self.edge.local(), clock::now())?
         };
-        let request_id = request_id::accepted(request_id.as_bytes()).ok_or(HopProblem::Malformed)?.to_owned();
-        let reasons = reasons.to_str().map_err(|_| HopProblem::Malformed)?.to_owned();
+        let request_id = request_id::accepted(request_id).ok_or(HopProblem::Malformed)?.to_owned();
+        let reasons = std::str::from_utf8(reasons).map_err(|_| HopProblem::Malformed)?.to_owned();
         let [visitor_for, proto, host, whole] = visitor;
         let visitor =
             [(X_FORWARDED_FOR, visitor_for), (X_FORWARDED_PROTO, proto), (X_FORWARDED_HOST, host), (FORWARDED, whole)];
@@ -145,11 +146,11 @@ pub(super) fn to_edge(
     reasons: &str,
     keys: &Keyring,
 ) -> pingora::Result<()> {
-    let value = |name: &HeaderName| joined(&head.headers, name);
+    let value = |name: &HeaderName| joined(&*head, name);
     let visitor = [value(&X_FORWARDED_FOR), value(&X_FORWARDED_PROTO), value(&X_FORWARDED_HOST), value(&FORWARDED)]
         .map(|bytes| HeaderValue::from_bytes(&bytes).unwrap_or_else(|_| HeaderValue::from_static("")));
     let token = {
-        let cookies = joined(&head.headers, &COOKIE);
+        let cookies = joined(head, &COOKIE);
         let lines = lines(&visitor, &cookies, head, live);
         seal(claims, &bound(head, context.request_id.as_bytes(), reasons.as_bytes(), &lines), keys)
     };
@@ -163,9 +164,9 @@ pub(super) fn to_edge(
     head.insert_header(HOMEWARD_HOP, token)
 }
 
-fn bound<'a>(head: &'a RequestHeader, request_id: &'a [u8], reasons: &'a [u8], lines: &'a [&'a [u8]]) -> Bound<'a> {
+fn bound<'a>(head: &'a dyn Head, request_id: &'a [u8], reasons: &'a [u8], lines: &'a [&'a [u8]]) -> Bound<'a> {
     Bound {
-        method: head.method.as_str().as_bytes(),
+        method: head.method().as_str().as_bytes(),
         host: host(head).unwrap_or_default(),
         target: target(head),
         request_id,
@@ -175,8 +176,8 @@ fn bound<'a>(head: &'a RequestHeader, request_id: &'a [u8], reasons: &'a [u8], l
 }
 
 /// Path and query: what is the same in every version of HTTP.
-fn target(head: &RequestHeader) -> &[u8] {
-    head.uri.path_and_query().map_or_else(|| head.raw_path(), |target| target.as_str().as_bytes())
+fn target(head: &dyn Head) -> &[u8] {
+    head.path_and_query().map_or_else(|| head.target(), str::as_bytes)
 }
 
 /// What says where the request comes from, and where it goes: by cookies, a bearer token, or another header that the table
@@ -184,7 +185,7 @@ fn target(head: &RequestHeader) -> &[u8] {
 fn lines<'a>(
     visitor: &'a [HeaderValue; 4],
     cookies: &'a [u8],
-    head: &'a RequestHeader,
+    head: &'a dyn Head,
     live: &'a LiveTable,
 ) -> SmallVec<[&'a [u8]; 8]> {
     let mut lines: SmallVec<[&[u8]; 8]> = visitor.iter().map(HeaderValue::as_bytes).collect();
@@ -192,15 +193,9 @@ fn lines<'a>(
     let keys = live.table.key_headers().iter().map(AsRef::as_ref).filter(|name| *name != AUTHORIZATION.as_str());
     for name in keys.chain([AUTHORIZATION.as_str()]).chain([ClientIdentity::SUBJECT, ClientIdentity::CERTIFICATE]) {
         // With its name in front of each, so that no value can be moved to another header.
-        lines.extend(head.headers.get_all(name).iter().flat_map(|value| [name.as_bytes(), value.as_bytes()]));
+        lines.extend(head.named(name).into_iter().flat_map(|value| [name.as_bytes(), value]));
     }
     lines
-}
-
-/// The value of a header that is there once.
-fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    values.next().filter(|_| values.next().is_none())
 }
 
 #[cfg(test)]

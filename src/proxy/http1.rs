@@ -90,6 +90,11 @@ impl RequestLines {
         Self { state, line: RequestLine::default() }
     }
 
+    /// Looks at nothing until [`RequestLines::restart`]: whoever reads the bytes sees to their lines as well.
+    pub(super) fn pause(&mut self) {
+        self.state.saw_line(LineSeen::Clean);
+    }
+
     /// Begins anew, with a request of which these bytes are here already.
     pub(super) fn restart(&mut self, bytes: &[u8]) {
         self.line = RequestLine::default();

@@ -17,6 +17,7 @@ mod fast;
 mod fields;
 mod gate;
 mod grpc;
+mod head;
 mod headers;
 mod hop;
 mod http1;

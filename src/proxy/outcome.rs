@@ -3,11 +3,11 @@
 
 use super::Proxy;
 use super::context::{Decided, RequestContext};
+use super::head::Head;
 use super::refusal::Refusal;
 use crate::live::LiveTable;
 use crate::model::GrpcStatus;
 use crate::routing::Away;
-use pingora::http::RequestHeader;
 
 impl Proxy {
     /// Whether the table before `live` has a service for a request that `live` has none for, while `live` is on trial.
@@ -20,7 +20,7 @@ impl Proxy {
     pub(super) fn has_lost_session(
         &self,
         live: &LiveTable,
-        head: &RequestHeader,
+        head: &dyn Head,
         host: &str,
         context: &RequestContext,
     ) -> bool {

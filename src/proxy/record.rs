@@ -4,6 +4,7 @@ use super::Proxy;
 use super::answer::failure_of;
 use super::attempt::last_result;
 use super::context::{Decided, RequestContext};
+use super::head::Head;
 use super::headers::host;
 use super::outcome;
 use super::refusal::UpstreamFailure;
@@ -13,7 +14,6 @@ use crate::routing::{Arrived, Despite, HomeBy, Outcome, SessionKey, VisitorNetwo
 use crate::telemetry::{Entry, Occasionally, RetryResult, UpstreamResult};
 use http::Version;
 use http::header::{REFERER, USER_AGENT};
-use pingora::http::RequestHeader;
 use pingora::{Error, ErrorSource};
 use std::fmt;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use std::net::IpAddr;
 /// A request that is over.
 pub(super) struct Served<'a> {
     /// Its head, as it came.
-    pub request: &'a RequestHeader,
+    pub request: &'a dyn Head,
     /// The status that it was answered with; 0 where it was not.
     pub status: u16,
     /// How many bytes of a body it was answered with.
@@ -75,7 +75,6 @@ impl Proxy {
         error: Option<&Error>,
     ) {
         let head = served.request;
-        let header = |name| head.headers.get(name).map(http::HeaderValue::as_bytes);
         let decided = context.decided.as_ref();
         let name = |region| decided.map(|decided| decided.live.table.region_name(region));
         let decision = decided.map(|decided| &decided.decision);
@@ -85,10 +84,10 @@ impl Proxy {
         self.access_log.record(&Entry {
             time: context.time,
             client: context.client,
-            method: head.method.as_str().as_bytes(),
+            method: head.method().as_str().as_bytes(),
             host: host(head).unwrap_or_default(),
-            path: head.raw_path(),
-            protocol: protocol(head.version),
+            path: head.target(),
+            protocol: protocol(head.version()),
             status: served.status,
             grpc_status: context.grpc_status.map(GrpcStatus::as_str),
             bytes_sent: served.bytes_sent,
@@ -105,8 +104,8 @@ impl Proxy {
             upstream_duration: attempts.first_byte,
             attempts: attempts.count.into(),
             request_id: context.request_id.as_bytes(),
-            user_agent: header(USER_AGENT),
-            referer: header(REFERER),
+            user_agent: head.first(&USER_AGENT),
+            referer: head.first(&REFERER),
             error: error_word(context, error),
         });
     }

@@ -3,6 +3,7 @@
 use super::Proxy;
 use super::context::{Decided, RequestContext};
 use super::fields::Fields;
+use super::head::Head;
 use super::headers::{HOMEWARD_REPLAY, PROXY_STATUS};
 use super::intake::host;
 use super::refusal::{Refusal, ReplayProblem};
@@ -11,7 +12,6 @@ use crate::model::RegionName;
 use crate::routing::{Decision, NoReplay, ReplayOrder, replay};
 use crate::telemetry::ReplayResult;
 use http::StatusCode;
-use pingora::http::RequestHeader;
 
 /// A replay that was begun.
 pub(super) struct Replayed {
@@ -42,7 +42,7 @@ impl Proxy {
     /// read so far is still there. Not for the answers of requests that came by a hop: the first edge replays those.
     pub(super) fn on_answer(
         &self,
-        head: &RequestHeader,
+        head: &dyn Head,
         (status, answer): (StatusCode, &impl Fields),
         is_held: bool,
         context: &mut RequestContext,
@@ -82,7 +82,7 @@ impl Proxy {
 
     fn begin_replay(
         &self,
-        head: &RequestHeader,
+        head: &dyn Head,
         order: ReplayOrder<'_>,
         context: &mut RequestContext,
     ) -> Result<(), ReplayProblem> {
@@ -110,7 +110,7 @@ impl Proxy {
     }
 
     /// Remembers, once an app has taken a replay, that its region is home to the session.
-    fn learn(&self, head: &RequestHeader, context: &RequestContext) {
+    fn learn(&self, head: &dyn Head, context: &RequestContext) {
         let Some(replayed) = context.replay.as_ref().filter(|replayed| !replayed.has_failed) else { return };
         let Some(Decided { live, decision }) = &context.decided else { return };
         let (Some(learned), Some(sessions)) = (live.learned(decision.service), live.table.sessions(decision.service))

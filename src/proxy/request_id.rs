@@ -14,11 +14,14 @@ pub(super) fn accepted(given: &[u8]) -> Option<&str> {
 
 /// A new id of 128 random bits in hexadecimal.
 pub(super) fn made(random: [u64; 2]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let nibbles = random.into_iter().flat_map(|part| (0..16).rev().map(move |nth| (part >> (4 * nth)) & 0xf));
-    let mut text = String::with_capacity(32);
-    text.extend(nibbles.map(|nibble| DIGITS[nibble as usize]));
-    text
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    let bytes = random.into_iter().flat_map(u64::to_be_bytes);
+    for ([high, low], byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+        (*high, *low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]);
+    }
+    // Digits are ASCII.
+    std::str::from_utf8(&text).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

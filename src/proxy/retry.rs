@@ -2,6 +2,7 @@
 
 use super::context::{Decided, RequestContext};
 use super::fields::Fields;
+use super::head::Head;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::route::is_open;
 use super::{Proxy, deadline, grpc};
@@ -11,7 +12,6 @@ use crate::resilience::{Mishap, NoRetry, Observation, RetryBudget, RetryVerdict,
 use crate::routing::Way;
 use crate::telemetry::{RetryResult, Reused};
 use http::{HeaderName, StatusCode};
-use pingora::http::RequestHeader;
 use pingora::protocols::Digest;
 use pingora::proxy::Session;
 use pingora::{BError, Error, ErrorSource, ErrorType, RetryType};
@@ -50,7 +50,7 @@ impl Proxy {
     /// Whether this answer is left behind for what it says, and the request goes to another server of the region.
     pub(super) fn is_tried_elsewhere(
         &self,
-        request: &RequestHeader,
+        request: &dyn Head,
         (status, answer): (StatusCode, &impl Fields),
         is_held: bool,
         context: &mut RequestContext,
@@ -63,7 +63,7 @@ impl Proxy {
     /// The same of a request whose head is `request`.
     pub(super) fn is_tried_again(
         &self,
-        request: &RequestHeader,
+        request: &dyn Head,
         mishap: Mishap,
         is_held: bool,
         context: &mut RequestContext,
@@ -178,8 +178,8 @@ impl Proxy {
 }
 
 /// Whether a request does the same where it is done twice (RFC 9110, 9.2.2), or says by which name its server knows that.
-pub(super) fn is_repeatable(request: &RequestHeader) -> bool {
-    request.method.is_idempotent() || request.headers.contains_key(IDEMPOTENCY_KEY)
+pub(super) fn is_repeatable(request: &dyn Head) -> bool {
+    request.method().is_idempotent() || request.has(&IDEMPOTENCY_KEY)
 }
 
 /// What a client gets that is not tried again.

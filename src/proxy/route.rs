@@ -3,6 +3,7 @@
 use super::Proxy;
 use super::connect::Connecting;
 use super::context::{Attempts, Decided, RequestContext, Told};
+use super::head::Head;
 use super::headers::{X_FORWARDED_FOR, X_REQUEST_ID};
 use super::hop::{MOST_PASSES, passes};
 use super::intake::{checked_host, declared_length, host};
@@ -17,8 +18,6 @@ use crate::resilience::RetryBudget;
 use crate::routing::{Arrival, Decision, FleetView, Outcome, RequestFacts, Way, decide};
 use crate::session::{CookieName, cookie_values};
 use http::header::{COOKIE, FORWARDED, UPGRADE};
-use http::{HeaderName, HeaderValue};
-use pingora::http::RequestHeader;
 use pingora::upstreams::peer::HttpPeer;
 use smallvec::SmallVec;
 use std::net::IpAddr;
@@ -28,13 +27,14 @@ use std::sync::{Arc, LazyLock};
 static IN_TURN: LazyLock<Balancing> = LazyLock::new(Balancing::default);
 
 impl Proxy {
-    /// Reads the facts out of a head and decides. `wire` are the bytes that it came in; none where it came in frames.
+    /// Reads the facts out of a head and decides. `wire` are the bytes that the engine read it from; none
+    /// where it came in frames, or was read by somebody who drops nothing.
     ///
     /// # Errors
     /// The answer that the edge gives itself.
     pub(super) fn decide(
         &self,
-        head: &RequestHeader,
+        head: &dyn Head,
         wire: &[u8],
         peer: IpAddr,
         context: &mut RequestContext,
@@ -43,7 +43,7 @@ impl Proxy {
         context.forwarded = live.as_ref().and_then(|live| self.forwarded(head, live));
         self.identify(head, peer, context);
         self.begin_trace(head, context);
-        if context.connection.as_ref().is_some_and(|connection| connection.line().is_odd(head.raw_path())) {
+        if context.connection.as_ref().is_some_and(|connection| connection.line().is_odd(head.target())) {
             return Err(Refusal::BadRequest("The request line has characters that must be percent-encoded."));
         }
         let host = checked_host(head, wire, self.head_limits)?;
@@ -59,7 +59,7 @@ impl Proxy {
             }
         }
         let Some(decision) = self.decision(&live, head, host, context) else {
-            context.is_lost = Self::has_lost_service(&live, host, head.uri.path());
+            context.is_lost = Self::has_lost_service(&live, host, head.path());
             return Err(Refusal::NoService);
         };
         context.is_lost = decision.key.home().is_none() && self.has_lost_session(&live, head, host, context);
@@ -77,7 +77,7 @@ impl Proxy {
     }
 
     /// Who asks, and under which name: before anything can be refused, so that every line of the log has both.
-    fn identify(&self, head: &RequestHeader, peer: IpAddr, context: &mut RequestContext) {
+    fn identify(&self, head: &dyn Head, peer: IpAddr, context: &mut RequestContext) {
         if let Some(forwarded) = &context.forwarded {
             context.is_trusted = true;
             context.client = forwarded.claims.client.to_canonical();
@@ -87,41 +87,32 @@ impl Proxy {
         let peer = peer.to_canonical();
         context.is_trusted = is_trusted(peer, &self.trusted_proxies);
         context.client = if context.is_trusted {
-            let lines = |name: &HeaderName| -> SmallVec<[&[u8]; 4]> {
-                head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
-            };
             let in_forwarded = match self.forwarded_header {
                 ForwardedHeader::XForwardedFor => false,
                 ForwardedHeader::Forwarded => true,
-                ForwardedHeader::Both => !head.headers.contains_key(X_FORWARDED_FOR),
+                ForwardedHeader::Both => !head.has(&X_FORWARDED_FOR),
             };
             if in_forwarded {
-                let read = client_of_forwarded(peer, &lines(&FORWARDED), &self.trusted_proxies);
+                let read = client_of_forwarded(peer, &head.all(&FORWARDED), &self.trusted_proxies);
                 let is_malformed = read.is_err();
                 let (client, proto) = read.unwrap_or((peer, None));
                 let proto = proto.filter(|proto| matches!(&**proto, "http" | "https"));
                 context.told = Some(Told { proto, is_malformed });
                 client
             } else {
-                client_address(peer, &lines(&X_FORWARDED_FOR), &self.trusted_proxies)
+                client_address(peer, &head.all(&X_FORWARDED_FOR), &self.trusted_proxies)
             }
         } else {
             peer
         };
-        let given = head.headers.get(X_REQUEST_ID).filter(|_| context.is_trusted);
-        context.request_id = match given.and_then(|id| request_id::accepted(id.as_bytes())) {
+        let given = if context.is_trusted { head.first(&X_REQUEST_ID) } else { None };
+        context.request_id = match given.and_then(request_id::accepted) {
             Some(id) => id.to_owned(),
             None => request_id::made([entropy::random_u64(), entropy::random_u64()]),
         };
     }
 
-    fn decision(
-        &self,
-        live: &LiveTable,
-        head: &RequestHeader,
-        host: &str,
-        context: &RequestContext,
-    ) -> Option<Decision> {
+    fn decision(&self, live: &LiveTable, head: &dyn Head, host: &str, context: &RequestContext) -> Option<Decision> {
         let finder = CountingFinder::new(self.edge.places(), Some(Arc::clone(self.edge.metrics())));
         let view = live.view(clock::second());
         self.with_facts(live, head, host, context, |facts| decide(&live.table, facts, &view, &finder))
@@ -131,16 +122,15 @@ impl Proxy {
     pub(super) fn with_facts<T>(
         &self,
         live: &LiveTable,
-        head: &RequestHeader,
+        head: &dyn Head,
         host: &str,
         context: &RequestContext,
         then: impl FnOnce(&RequestFacts<'_>) -> T,
     ) -> T {
-        let cookies: SmallVec<[&[u8]; 2]> = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        let cookies = head.all(&COOKIE);
         let key_headers = live.table.key_headers().iter().map(AsRef::as_ref);
-        let headers: SmallVec<[(&str, &[u8]); 2]> = key_headers
-            .flat_map(|name| head.headers.get_all(name).iter().map(move |value| (name, value.as_bytes())))
-            .collect();
+        let headers: SmallVec<[(&str, &[u8]); 2]> =
+            key_headers.flat_map(|name| head.named(name).into_iter().map(move |value| (name, value))).collect();
         let arrival = match &context.forwarded {
             Some(forwarded) => forwarded.arrival(),
             None if context.in_circle => Arrival::Circle,
@@ -148,7 +138,7 @@ impl Proxy {
         };
         then(&RequestFacts {
             host,
-            path: head.uri.path(),
+            path: head.path(),
             client: context.client,
             cookies: &cookies,
             headers: &headers,
@@ -164,7 +154,7 @@ impl Proxy {
     ///
     /// # Errors
     /// The answer that the edge gives itself.
-    pub(super) fn keep_way(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<(), Refusal> {
+    pub(super) fn keep_way(&self, head: &dyn Head, context: &mut RequestContext) -> Result<(), Refusal> {
         if context.attempts.count > 0 && !context.decided.as_ref().is_some_and(is_open) {
             if context.replay.as_ref().is_some_and(|replayed| !replayed.has_failed) {
                 self.give_replay_back(context)?;
@@ -180,7 +170,7 @@ impl Proxy {
     ///
     /// # Errors
     /// The answer that the edge gives itself.
-    pub(super) fn decide_anew(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<(), Refusal> {
+    pub(super) fn decide_anew(&self, head: &dyn Head, context: &mut RequestContext) -> Result<(), Refusal> {
         let decided = context.decided.as_ref().ok_or(Refusal::Internal)?;
         let live = Arc::clone(&decided.live);
         let decision = self.decision(&live, head, host(head)?, context).ok_or(Refusal::Internal)?;
@@ -193,11 +183,11 @@ impl Proxy {
     ///
     /// # Errors
     /// The answer that the edge gives itself.
-    pub(super) fn next_server(&self, head: &RequestHeader, context: &mut RequestContext) -> Result<HttpPeer, Refusal> {
+    pub(super) fn next_server(&self, head: &dyn Head, context: &mut RequestContext) -> Result<HttpPeer, Refusal> {
         let server = self.pick_server(head, context)?;
         let time_left = context.time_left();
         let service = context.service().ok_or(Refusal::Internal)?;
-        let mut peer = self.credentials.peer_of(&server, service, head.headers.contains_key(UPGRADE));
+        let mut peer = self.credentials.peer_of(&server, service, head.has(&UPGRADE));
         let retries = &service.resilience.retries;
         let has_deadline = retries.timeout.is_some() || retries.try_timeout.is_some();
         Connecting::of(&server, has_deadline, context.client, context.ends, service.timeouts.connect)
@@ -214,11 +204,7 @@ impl Proxy {
     ///
     /// # Errors
     /// The answer that the edge gives itself.
-    pub(super) fn pick_server(
-        &self,
-        head: &RequestHeader,
-        context: &mut RequestContext,
-    ) -> Result<Arc<Server>, Refusal> {
+    pub(super) fn pick_server(&self, head: &dyn Head, context: &mut RequestContext) -> Result<Arc<Server>, Refusal> {
         let key = self.affinity_key(head, context);
         if context.time_left().is_some_and(|left| left.is_zero()) {
             return Err(Refusal::Upstream(UpstreamFailure::ResponseTimeout));
@@ -241,12 +227,11 @@ impl Proxy {
     }
 
     /// What of the request names its server, where the service balances by something and the request has it.
-    pub(super) fn affinity_key(&self, head: &RequestHeader, context: &RequestContext) -> Option<KeyHash> {
+    pub(super) fn affinity_key(&self, head: &dyn Head, context: &RequestContext) -> Option<KeyHash> {
         let Decided { live, decision } = context.decided.as_ref()?;
         let first_cookie = |name: &str| {
             let name = CookieName { name: name.as_bytes(), chunks: false };
-            let value =
-                head.headers.get_all(COOKIE).iter().find_map(|line| cookie_values(line.as_bytes(), name).next());
+            let value = head.all(&COOKIE).into_iter().find_map(|line| cookie_values(line, name).next());
             value.filter(|value| !value.is_empty()).map(KeyHash::of_bytes)
         };
         match &live.table.service(decision.service)?.balance.by {
@@ -258,7 +243,7 @@ impl Proxy {
             }
             Balance::Cookie(name) => first_cookie(name),
             Balance::Header(name) => {
-                let value = head.headers.get(&**name)?.as_bytes();
+                let value = head.named(name).first().copied()?;
                 (!value.is_empty()).then(|| KeyHash::of_bytes(value))
             }
         }

@@ -5,13 +5,13 @@
 use super::Proxy;
 use super::context::{Decided, RequestContext};
 use super::fields::Fields;
+use super::head::Head;
 use super::headers::host;
 use crate::live::{clock, entropy};
 use crate::model::RegionId;
 use crate::routing::Way;
 use crate::telemetry::{Span, SpanKind, TraceContext, Tracer};
 use http::{HeaderName, Version};
-use pingora::http::RequestHeader;
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -53,12 +53,10 @@ impl Trace {
 
 impl Proxy {
     /// Finds out which trace a request belongs to. Who asks must be known.
-    pub(super) fn begin_trace(&self, head: &RequestHeader, context: &mut RequestContext) {
+    pub(super) fn begin_trace(&self, head: &dyn Head, context: &mut RequestContext) {
         let Some(tracer) = &self.tracer else { return };
-        let mut said = head.headers.get_all(TRACEPARENT).iter();
         // Two of them say nothing.
-        let said = said.next().filter(|_| said.next().is_none());
-        let said = said.and_then(|value| TraceContext::parse(value.as_bytes()));
+        let said = head.only(&TRACEPARENT).and_then(TraceContext::parse);
         let (parent, said) = if context.is_trusted { (said, None) } else { (None, said) };
         let random = std::array::from_fn(|_| entropy::random_u64());
         let own = tracer.begin(parent.as_ref(), random);
@@ -68,7 +66,7 @@ impl Proxy {
     /// Sends what is recorded of a request on its way.
     pub(super) fn end_trace(
         &self,
-        head: &RequestHeader,
+        head: &dyn Head,
         context: &RequestContext,
         status: u16,
         duration: Duration,
@@ -90,7 +88,7 @@ impl Proxy {
         context: &RequestContext,
         trace: &Trace,
         number: usize,
-        head: &RequestHeader,
+        head: &dyn Head,
         duration: Duration,
     ) {
         let Some(one) = trace.tries.get(number) else { return };
@@ -130,7 +128,7 @@ impl Proxy {
 
 /// The span of the request itself, with the decision.
 fn request_span(
-    head: &RequestHeader,
+    head: &dyn Head,
     context: &RequestContext,
     trace: &Trace,
     status: u16,
@@ -151,17 +149,17 @@ fn request_span(
     };
     span.text("http.request.method", word);
     if word == OTHER {
-        span.text("http.request.method_original", head.method.as_str());
+        span.text("http.request.method_original", head.method().as_str());
     }
     let is_tls = context.connection.as_ref().is_some_and(|connection| connection.is_tls);
     span.text("url.scheme", if is_tls { "https" } else { "http" });
-    let path = head.raw_path().split(|byte| *byte == b'?').next().unwrap_or_default();
+    let path = head.target().split(|byte| *byte == b'?').next().unwrap_or_default();
     span.text("url.path", String::from_utf8_lossy(path));
     if let Some(host) = host(head) {
         span.text("server.address", String::from_utf8_lossy(host));
     }
     span.text("client.address", context.client.to_string());
-    let version = match head.version {
+    let version = match head.version() {
         Version::HTTP_10 => "1.0",
         Version::HTTP_2 => "2",
         _ => "1.1",
@@ -240,9 +238,9 @@ impl RequestContext {
 const OTHER: &str = "_OTHER";
 
 /// What spans of this method are called, and its word. Clients do not make up names.
-fn method(head: &RequestHeader) -> (&'static str, &'static str) {
+fn method(head: &dyn Head) -> (&'static str, &'static str) {
     const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-    let known = KNOWN.iter().find(|known| **known == head.method.as_str());
+    let known = KNOWN.iter().find(|known| **known == head.method().as_str());
     known.map_or(("HTTP", OTHER), |known| (known, known))
 }
 

@@ -3,12 +3,12 @@
 use super::context::{Decided, RequestContext};
 use super::fields::Fields;
 use super::grpc;
+use super::head::Head;
 use crate::live::{LONG_STREAM, OpenStream, RegionTraffic, StreamKind, clock};
 use crate::model::{GrpcStatus, RegionId};
 use crate::routing::{Arrived, SessionState};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use pingora::http::RequestHeader;
 use pingora::{Error, ErrorSource, ErrorType};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl RequestContext {
     }
 
     /// Takes in that the answer begins with `head`.
-    pub(super) fn answer_begins(&mut self, request: &RequestHeader, (status, answer): (StatusCode, &impl Fields)) {
+    pub(super) fn answer_begins(&mut self, request: &dyn Head, (status, answer): (StatusCode, &impl Fields)) {
         let second = clock::second();
         let (Some(decided), Some(region)) = (&self.decided, self.sent_to()) else { return };
         decided.count(region, self.client, second);

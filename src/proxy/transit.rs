@@ -3,6 +3,7 @@
 use super::Proxy;
 use super::context::{Decided, RequestContext};
 use super::fields::Fields;
+use super::head::Head;
 use super::headers::{self, HOMEWARD_HOP_REFUSED, HOMEWARD_OUTCOME, HOMEWARD_REPLAY, OUTCOME_FAILED, Received};
 use super::judge::{Answered, declares_failure};
 use super::replay::Answer;
@@ -31,7 +32,7 @@ impl Proxy {
             // A URL is for proxies (RFC 9112, 3.2.2); a server gets the path that was decided on, and the host in `Host`.
             head.set_raw_path(path.as_bytes())?;
         }
-        let host: Option<SmallVec<[u8; 64]>> = headers::host(head).map(SmallVec::from_slice);
+        let host: Option<SmallVec<[u8; 64]>> = headers::host(&*head).map(SmallVec::from_slice);
         if context.attempts.way != Some(Way::Edge) {
             return Self::tell_app(head, host.as_deref(), received, context);
         }
@@ -81,7 +82,7 @@ impl Proxy {
     /// Where it is not passed on: the request goes once more then, or the context says what is answered.
     pub(super) fn take(
         &self,
-        request: &RequestHeader,
+        request: &dyn Head,
         (status, answer): (StatusCode, &mut impl Fields),
         is_held: bool,
         context: &mut RequestContext,

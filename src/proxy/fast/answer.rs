@@ -1,16 +1,12 @@
 //! The head of a server's answer, and where the answer ends (RFC 9112, 6.3).
 
-use crate::proxy::fields::Edits;
+use super::edits::Edits;
+use super::lines::{HeaderLines, MOST_LINES};
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use httparse::{EMPTY_HEADER, ParserConfig, Status};
 use pingora::http::ResponseHeader;
-use smallvec::SmallVec;
 use std::ops::Range;
-
-/// The most header lines of an answer: as many as the engine takes.
-const MOST_LINES: usize = 256;
 
 /// How many lines an answer usually has at the most.
 const USUAL_LINES: usize = 32;
@@ -22,8 +18,8 @@ pub(super) const MOST_BYTES: usize = 1 << 20;
 pub(super) struct AnswerHead {
     /// Its status.
     pub status: StatusCode,
-    /// Its fields. Names are as in HTTP/2.
-    pub fields: HeaderMap,
+    /// Its header lines, over the bytes that it came in.
+    pub lines: HeaderLines,
     /// Where its body ends.
     pub framing: Framing,
     /// Where it ends for its client. What ends with the connection to the server is passed on in chunks, by which its client sees
@@ -31,15 +27,7 @@ pub(super) struct AnswerHead {
     pub passed_on: Framing,
     /// Whether its server keeps the connection.
     pub keeps: bool,
-    bytes: Bytes,
     reason: Range<usize>,
-    lines: SmallVec<[Line; 16]>,
-}
-
-#[derive(Debug, Clone)]
-struct Line {
-    name: Range<usize>,
-    value: Range<usize>,
 }
 
 /// Where a body ends.
@@ -104,45 +92,46 @@ fn of_parts(bytes: &[u8], parsed: &httparse::Response<'_, '_>, method: &Method) 
         // A value over several lines is one with blanks in their place (RFC 9112, 5.2).
         whole[value].iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = b' ');
     }
-    let whole = Bytes::from(whole);
     let status = StatusCode::from_u16(code).ok()?;
-    let mut fields = HeaderMap::with_capacity(parsed.headers.len());
-    let (mut lines, mut length, mut encoding) = (SmallVec::<[Line; 16]>::new(), None, None);
+    let (mut lines, mut length, mut encoding) = (HeaderLines::default(), None, None);
     let mut said = Said::default();
     for header in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
-        let (name_at, value_at) = (at(header.name.as_bytes())?, at(header.value)?);
-        match name {
-            CONNECTION => said = said.and(header.value),
-            TRANSFER_ENCODING => encoding = Some(header.value),
-            CONTENT_LENGTH => {
+        let name = header.name.as_bytes();
+        let is = |what: &str| name.eq_ignore_ascii_case(what.as_bytes());
+        let mut goes_on = true;
+        match name.len() {
+            10 if is(CONNECTION) => {
+                said = said.and(header.value);
+                goes_on = false;
+            }
+            10 if is(KEEP_ALIVE) => goes_on = false,
+            14 if is(CONTENT_LENGTH) => {
                 let more = lengths(header.value)?;
                 if length.is_some_and(|length| length != more) {
                     return None; // two lengths are none
                 }
                 length = Some(more);
             }
+            17 if is(TRANSFER_ENCODING) => encoding = Some(header.value),
             _ => {}
         }
-        let is_between_neighbours = matches!(name, CONNECTION) || name == KEEP_ALIVE;
-        let value = HeaderValue::from_maybe_shared(whole.slice(value_at.clone())).ok()?;
-        fields.append(name, value);
-        if !is_between_neighbours {
-            lines.push(Line { name: name_at, value: value_at });
-        }
+        lines.push(name, at(name)?.start, at(header.value)?, goes_on)?;
     }
+    lines.lay_over(Bytes::from(whole));
     let framing = framing(status, method, encoding, length);
     let keeps = (if is_11 { !said.close } else { said.keep_alive && encoding.is_none() }) && framing != Framing::Close;
     let passed_on = if framing == Framing::Close && encoding.is_none() { Framing::Chunked } else { framing };
     if encoding.is_some() {
-        fields.remove(CONTENT_LENGTH);
-        lines.retain(|line| !bytes[line.name.clone()].eq_ignore_ascii_case(b"content-length"));
+        lines.remove(CONTENT_LENGTH.as_bytes());
     }
     let reason = at(parsed.reason.unwrap_or_default().as_bytes()).unwrap_or(0..0);
-    Some(AnswerHead { status, fields, framing, passed_on, keeps, bytes: whole, reason, lines })
+    Some(AnswerHead { status, lines, framing, passed_on, keeps, reason })
 }
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const CONNECTION: &str = "connection";
+const KEEP_ALIVE: &str = "keep-alive";
+const CONTENT_LENGTH: &str = "content-length";
+const TRANSFER_ENCODING: &str = "transfer-encoding";
 
 /// What a server says of the connection.
 #[derive(Debug, Clone, Copy, Default)]
@@ -189,27 +178,23 @@ fn lengths(value: &[u8]) -> Option<u64> {
 impl AnswerHead {
     /// It as a stream of HTTP/2 gets it; `None` where it cannot be said so, which by its fields it can.
     pub(super) fn for_stream(&self, edits: &Edits<'_>) -> Option<ResponseHeader> {
-        let mut head = ResponseHeader::build(self.status, Some(self.fields.len() + 1)).ok()?;
-        for (name, value) in &self.fields {
-            let is_of_http1 = matches!(*name, CONNECTION | TRANSFER_ENCODING) || *name == KEEP_ALIVE;
-            if !is_of_http1 && !edits.is_taken_out(name.as_str().as_bytes()) {
-                head.append_header(name.clone(), value.clone()).ok()?;
+        let mut head = ResponseHeader::build(self.status, Some(self.lines.len() + 1)).ok()?;
+        for (name, value, came) in edits.outgoing() {
+            if name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_bytes()) {
+                continue;
             }
-        }
-        for (name, value) in edits.added() {
-            head.append_header(name.clone(), value).ok()?;
+            let value = match came {
+                Some(nth) => HeaderValue::from_maybe_shared(self.lines.shared_value(nth)),
+                None => HeaderValue::from_bytes(value),
+            };
+            head.append_header(HeaderName::from_bytes(name).ok()?, value.ok()?).ok()?;
         }
         Some(head)
     }
 
     /// What it calls its status.
     pub(super) fn reason(&self) -> &[u8] {
-        &self.bytes[self.reason.clone()]
-    }
-
-    /// The header lines that are passed on, as they came: names and values.
-    pub(super) fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.lines.iter().map(|line| (&self.bytes[line.name.clone()], &self.bytes[line.value.clone()]))
+        self.lines.bytes().get(self.reason.clone()).unwrap_or_default()
     }
 }
 
@@ -246,13 +231,15 @@ mod tests {
         ] {
             let head = head(text, &Method::GET).unwrap_or_else(|| panic!("{text:?}"));
             assert_eq!((head.framing, head.keeps), (framing, keeps), "{text:?}");
-            let has_both = head.fields.contains_key(CONTENT_LENGTH) && text.contains("Encoding");
-            assert!(!head.lines().any(|(_, value)| value.contains(&b'\n')), "{text:?}");
-            assert!(!has_both && !head.lines().any(|(name, _)| name == b"Connection"), "{text:?}");
+            let has_both = head.lines.has(CONTENT_LENGTH.as_bytes()) && text.contains("Encoding");
+            assert!(!head.lines.iter().any(|(_, value)| value.contains(&b'\n')), "{text:?}");
+            let mut written = Vec::new();
+            head.lines.write(|_| false, &mut written);
+            assert!(!has_both && !String::from_utf8_lossy(&written).contains("Connection"), "{text:?}");
         }
         let to_head = head("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", &Method::HEAD).expect("it is one");
         assert_eq!(to_head.framing, Framing::None);
-        assert_eq!(to_head.lines().count(), 1, "how long it would have been is said all the same");
+        assert_eq!(to_head.lines.len(), 1, "how long it would have been is said all the same");
     }
 
     #[test]
@@ -273,7 +260,7 @@ mod tests {
     fn many_lines_are_taken_and_more_are_not() {
         let of = |lines: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{}\r\n", "A: b\r\n".repeat(lines - 1));
         for lines in [USUAL_LINES, USUAL_LINES + 1, MOST_LINES] {
-            assert_eq!(head(&of(lines), &Method::GET).map(|head| head.lines().count()), Some(lines));
+            assert_eq!(head(&of(lines), &Method::GET).map(|head| head.lines.len()), Some(lines));
         }
         assert!(matches!(read(of(MOST_LINES + 1).as_bytes(), &Method::GET), Come::Malformed));
     }

@@ -1,12 +1,12 @@
 //! A client's connection, as the fast path reads from it.
 
 use super::answer::{AnswerHead, Framing};
+use super::edits::Edits;
 use super::request::{self, Come, Request};
 use super::visitor::Visitor;
 use super::wire;
 use crate::live::clock;
 use crate::proxy::connection::{ConnectionState, Phase};
-use crate::proxy::fields::Edits;
 use crate::proxy::http1::RequestLines;
 use crate::proxy::layer::Layered;
 use std::cell::RefCell;
@@ -81,7 +81,8 @@ impl Client {
     /// Waits for the next request until a moment.
     pub(super) async fn next(&mut self, until: Instant) -> Next {
         self.state.enter(Phase::Idle);
-        self.stream.watch_mut().restart(&self.unread);
+        // What is taken here has a request line as it has to be.
+        self.stream.watch_mut().pause();
         loop {
             if !self.unread.is_empty() {
                 match request::read(&self.unread) {
@@ -128,6 +129,7 @@ impl Client {
         let again = [taken, &self.unread].concat();
         self.unread.clear();
         self.let_go();
+        self.stream.watch_mut().restart(&again);
         self.stream.read_again(again);
         self.stream
     }

@@ -3,6 +3,7 @@
 use super::answer::{self, AnswerHead, Come, Framing, MOST_BYTES};
 use super::body::Body;
 use super::client::{buffer, give_buffer};
+use super::edits::Edits;
 use super::request::Request;
 use super::serve::{Out, Stop, fails};
 use super::servers::ServerConnection;
@@ -11,7 +12,7 @@ use super::wire;
 use crate::live::clock;
 use crate::proxy::answer::refusal_of;
 use crate::proxy::context::RequestContext;
-use crate::proxy::fields::Edits;
+use crate::proxy::head::Head;
 use crate::proxy::headers::{self, Received};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::{Proxy, deadline};
@@ -76,9 +77,19 @@ impl<V: Visitor> Exchange<'_, V> {
         let head = self.hear_head(until).await?;
         self.context.attempts.first_byte =
             self.context.attempts.began.map(|began| clock::monotonic().duration_since(began));
-        let mut edits = Edits::of(&head.fields);
+        let keeps = keeps && head.passed_on != Framing::Close && !self.proxy.edge.is_stopping();
+        let mut written = buffer();
+        self.begin_answer(&head, keeps, &mut written)?;
+        let passed = self.pass_body(Body::of(&head, self.client.framing(&head)), &mut written, timeouts.read).await;
+        give_buffer(written);
+        passed.map_err(Stop::Over).map(|reuse| Ended { keeps, reuse: reuse && head.keeps })
+    }
+
+    /// Takes in the head of the answer, and hands it to the client. `keeps`: whether its connection stays.
+    fn begin_answer(&mut self, head: &AnswerHead, keeps: bool, written: &mut Vec<u8>) -> Result<(), Stop> {
+        let mut edits = Edits::of(&head.lines);
         let status = head.status;
-        if let Err(error) = self.proxy.take(&self.request.head, (status, &mut edits), true, self.context) {
+        if let Err(error) = self.proxy.take(self.request, (status, &mut edits), true, self.context) {
             if std::mem::take(&mut self.context.goes_again) {
                 return Err(Stop::Engine(Ok(()))); // what is left behind is an answer, and why was decided with it
             }
@@ -87,14 +98,10 @@ impl<V: Visitor> Exchange<'_, V> {
             return Err(Stop::Engine(Err(refusal)));
         }
         self.context.attempts.has_answered = true;
-        self.context.answer_begins(&self.request.head, (status, &edits));
-        let keeps = keeps && head.passed_on != Framing::Close && !self.proxy.edge.is_stopping();
-        let mut written = buffer();
-        self.client.begin(&head, &edits, keeps, &mut written);
+        self.context.answer_begins(self.request, (status, &edits));
+        self.client.begin(head, &edits, keeps, written);
         self.out.status = status.as_u16();
-        let passed = self.pass_body(Body::of(&head, self.client.framing(&head)), &mut written, timeouts.read).await;
-        give_buffer(written);
-        passed.map_err(Stop::Over).map(|reuse| Ended { keeps, reuse: reuse && head.keeps })
+        Ok(())
     }
 
     /// What becomes of the request, of whose answer nothing has gone out.
@@ -107,12 +114,12 @@ impl<V: Visitor> Exchange<'_, V> {
         let Self { proxy, request, context, .. } = self;
         let received = Received {
             peer: context.peer(),
-            version: request.head.version,
+            version: request.version(),
             is_tls: context.connection.as_ref().is_some_and(|connection| connection.is_tls),
             writes_forwarded: proxy.writes_forwarded(),
         };
-        let mut edits = Edits::of(&request.head.headers);
-        Proxy::tell_app(&mut edits, headers::host(&request.head), &received, context)?;
+        let mut edits = Edits::of(request.lines());
+        Proxy::tell_app(&mut edits, headers::host(*request), &received, context)?;
         wire::request(request, &edits, context.attempts.is_worn, into);
         let head = into.len();
         into.extend_from_slice(request.body_bytes());
@@ -142,7 +149,7 @@ impl<V: Visitor> Exchange<'_, V> {
     /// Waits for the head of the answer until a moment; those that another one follows are passed on.
     async fn hear_head(&mut self, until: Instant) -> Result<Box<AnswerHead>, Stop> {
         loop {
-            match answer::read(&self.heard, &self.request.head.method) {
+            match answer::read(&self.heard, self.request.method()) {
                 Come::Whole(head, length) => {
                     self.heard.drain(..length);
                     if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -193,10 +200,13 @@ impl<V: Visitor> Exchange<'_, V> {
 
     /// Passes on the head of an answer that another one follows.
     async fn pass_informational(&mut self, head: &AnswerHead) -> Result<(), Stop> {
-        let mut edits = Edits::of(&head.fields);
         let mut written = buffer();
-        let taken = self.proxy.take(&self.request.head, (head.status, &mut edits), true, self.context);
-        self.client.inform(head, &edits, &mut written);
+        let taken = {
+            let mut edits = Edits::of(&head.lines);
+            let taken = self.proxy.take(self.request, (head.status, &mut edits), true, self.context);
+            self.client.inform(head, &edits, &mut written);
+            taken
+        };
         let sent = self.client.send(&written, false).await;
         give_buffer(written);
         match (taken, sent) {

@@ -3,12 +3,12 @@
 
 use super::answer::{AnswerHead, Framing};
 use super::client::Timer;
+use super::edits::Edits;
 use super::request::Request;
 use super::visitor::Visitor;
 use super::{After, Prepared, serve};
 use crate::proxy::Proxy;
 use crate::proxy::connection::ConnectionState;
-use crate::proxy::fields::Edits;
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -62,7 +62,14 @@ impl Http2 {
             return Some(session);
         }
         let Ok(none) = RequestHeader::build_no_case("GET", b"/", None) else { return Some(session) };
-        let request = Request::of_stream(std::mem::replace(session.req_header_mut(), none));
+        let head = Box::new(std::mem::replace(session.req_header_mut(), none));
+        let request = match Request::of_stream(head) {
+            Ok(request) => request,
+            Err(head) => {
+                *session.req_header_mut() = *head;
+                return Some(session);
+            }
+        };
         session.set_write_timeout(Some(self.policy.body_pace.grace));
         let mut stream =
             Stream { session, state: Arc::clone(&self.state), edge: self.edge, timer: Timer::default(), head: None };
@@ -70,7 +77,7 @@ impl Http2 {
         let mut session = stream.session;
         // Where its answer is not whole, dropping it resets it, behind what there is of that.
         let After::Engine { prepared, .. } = after else { return None };
-        let mut head: http::request::Parts = request.head.into();
+        let mut head: http::request::Parts = (*request.into_stream()?).into();
         head.extensions.insert(PreparedStream(Arc::new(Mutex::new(prepared))));
         *session.req_header_mut() = head.into();
         Some(session)

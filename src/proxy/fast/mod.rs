@@ -11,8 +11,10 @@ mod answer;
 mod body;
 mod chunks;
 mod client;
+mod edits;
 mod exchange;
 mod http2;
+mod lines;
 mod request;
 mod serve;
 mod servers;
@@ -33,6 +35,7 @@ use pingora::protocols::http::ServerSession;
 use pingora::protocols::{GetSocketDigest, Stream};
 use pingora::proxy::HttpProxy;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
@@ -69,11 +72,12 @@ pub(super) async fn serve(
 ) {
     let edge = taken_at(&*stream);
     let mut client = Client::new(stream, Arc::clone(state), edge);
+    let mut quiet = pin!(async { drop(quiet.wait_for(|quiet| *quiet).await) });
     for left in (0..most_requests).rev() {
         let next = tokio::select! {
             biased;
-            next = client.next(clock::monotonic() + CLIENT_KEEPALIVE) => next,
-            () = async { drop(quiet.wait_for(|quiet| *quiet).await) } => return,
+            next = client.next(clock::tick() + CLIENT_KEEPALIVE) => next,
+            () = &mut quiet => return,
         };
         let may_stay = left > 0 && !*stop.borrow();
         let after = match next {

@@ -57,10 +57,10 @@ pub(super) async fn serve<V: Visitor>(proxy: &Proxy, client: &mut V, request: &R
         Err(Stop::Over(error)) => (After::Close, Some(error)),
         Err(Stop::Engine(decided)) => {
             let prepared = Some(Box::new(Prepared { context, decided }));
-            return After::Engine { taken: request.wire.clone(), prepared };
+            return After::Engine { taken: request.wire().clone(), prepared };
         }
     };
-    let served = Served { request: &request.head, status: out.status, bytes_sent: out.body };
+    let served = Served { request, status: out.status, bytes_sent: out.body };
     proxy.record(&served, error.as_deref(), &mut context);
     context.stream = None;
     if V::HAS_CONNECTION {
@@ -93,21 +93,21 @@ async fn forward<V: Visitor>(
 
 /// Decides, and picks a server that the fast path can speak to.
 async fn choose(proxy: &Proxy, request: &Request, context: &mut RequestContext) -> Result<Arc<Server>, Stop> {
-    let decided = proxy.decide(&request.head, request.head_bytes(), context.peer(), context);
+    let decided = proxy.decide(request, &[], context.peer(), context);
     let is_plain = decided.is_ok()
-        && proxy.challenge_of(&request.head, &decided).is_none()
-        && https::redirect(&request.head, context).is_none()
+        && proxy.challenge_of(request, &decided).is_none()
+        && https::redirect(request, context).is_none()
         && context.decided.as_ref().is_some_and(leads_to_plain_servers);
     if !is_plain || !Proxy::takes_free_place(context) {
         return Err(Stop::Engine(decided));
     }
-    let server = proxy.pick_server(&request.head, context).map_err(|refusal| Stop::Engine(Err(refusal)))?;
+    let server = proxy.pick_server(request, context).map_err(|refusal| Stop::Engine(Err(refusal)))?;
     let body = request.body_bytes().len();
     begin_attempt(&server, context);
     if let Err(refusal) = proxy.take_body(body, true, context) {
         return Err(Stop::Engine(Err(refusal)));
     }
-    proxy.pass_gate(&request.head, context).await;
+    proxy.pass_gate(request, context).await;
     Ok(server)
 }
 
@@ -123,14 +123,15 @@ async fn connect(
     request: &Request,
     context: &mut RequestContext,
 ) -> Result<ServerConnection, Stop> {
-    if let Some(kept) = servers::kept(server, is_repeatable(&request.head)) {
+    if let Some(kept) = servers::kept(server, is_repeatable(request)) {
         proxy.took_connection(true, Some(kept.since), context);
         return Ok(kept);
     }
     let timeouts = context.service().ok_or(Stop::Engine(Err(Refusal::Internal)))?.timeouts;
     let time_left = context.time_left();
     let patience = time_left.map_or(timeouts.connect, |left| left.min(timeouts.connect));
-    match servers::connect(server, patience, timeouts.unreachable).await {
+    // In a box of its own: few requests need it, and those of all others are smaller without it.
+    match Box::pin(servers::connect(server, patience, timeouts.unreachable)).await {
         Ok(connection) => {
             proxy.took_connection(false, Some(connection.since), context);
             Ok(connection)
@@ -144,7 +145,7 @@ async fn connect(
             }
             let failure = if is_late { UpstreamFailure::ConnectionTimeout } else { UpstreamFailure::ConnectionRefused };
             proxy.end_without_connection(context, failure);
-            let again = proxy.is_tried_again(&request.head, Mishap::NoConnection, true, context);
+            let again = proxy.is_tried_again(request, Mishap::NoConnection, true, context);
             Err(Stop::Engine(if again { Ok(()) } else { Err(Refusal::Upstream(failure)) }))
         }
     }
@@ -153,7 +154,7 @@ async fn connect(
 /// What becomes of a request whose attempt broke off before an answer had begun.
 pub(super) fn fails(proxy: &Proxy, request: &Request, error: BError, context: &mut RequestContext) -> Stop {
     let mishap = mishap_of(&error, context.attempts.is_reused);
-    if let Some(mishap) = mishap.filter(|mishap| proxy.is_tried_again(&request.head, *mishap, true, context)) {
+    if let Some(mishap) = mishap.filter(|mishap| proxy.is_tried_again(request, *mishap, true, context)) {
         proxy.end_broken(context, &error, mishap);
         return Stop::Engine(Ok(()));
     }

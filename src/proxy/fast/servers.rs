@@ -80,7 +80,7 @@ impl Key {
 /// to be sent once more, that its server has closed the connection a moment ago is found out by sending it.
 pub(super) fn kept(server: &Server, is_safe: bool) -> Option<ServerConnection> {
     let key = Key::of(server);
-    let now = clock::monotonic();
+    let now = clock::tick();
     IDLE.with_borrow_mut(|idle| {
         let Idle { kept, count, .. } = idle;
         let of_server = kept.get_mut(&key)?;
@@ -125,7 +125,7 @@ fn watch_over(tcp: &TcpStream, unreachable: Duration) -> io::Result<()> {
 impl ServerConnection {
     /// Keeps it for another request, for so long.
     pub(super) fn keep(self, patience: Duration) {
-        let (key, until) = (self.key, clock::monotonic() + patience);
+        let (key, until) = (self.key, clock::tick() + patience);
         let starts = IDLE.with_borrow_mut(|idle| {
             if idle.count >= MOST_IDLE {
                 return false; // it ends here
@@ -144,7 +144,7 @@ impl ServerConnection {
 async fn sweep() {
     loop {
         sleep(SWEEP).await;
-        let now = clock::monotonic();
+        let now = clock::tick();
         let is_over = IDLE.with_borrow_mut(|idle| {
             for kept in idle.kept.values_mut() {
                 kept.retain(|kept| kept.is_good(now));

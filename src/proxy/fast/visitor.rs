@@ -1,8 +1,8 @@
 //! Who a request is of, and where its answer goes: a connection of HTTP/1.1, or a stream of HTTP/2.
 
 use super::answer::{AnswerHead, Framing};
+use super::edits::Edits;
 use crate::proxy::connection::ConnectionState;
-use crate::proxy::fields::Edits;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

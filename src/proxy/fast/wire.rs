@@ -1,20 +1,25 @@
 //! Heads as they are written.
 
 use super::answer::{AnswerHead, Framing};
+use super::edits::Edits;
 use super::request::Request;
 use crate::live::clock;
-use crate::proxy::fields::{Edits, Fields};
+use crate::proxy::fields::Fields;
+use crate::proxy::head::Head;
 use http::header::DATE;
 use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Writes the head of a request as its server gets it. `is_last`: whether no other request comes on the connection.
 pub(super) fn request(request: &Request, edits: &Edits<'_>, is_last: bool, into: &mut Vec<u8>) {
-    into.extend_from_slice(request.head.method.as_str().as_bytes());
+    into.extend_from_slice(request.method().as_str().as_bytes());
     into.push(b' ');
-    into.extend_from_slice(request.head.raw_path());
+    into.extend_from_slice(request.target());
     into.extend_from_slice(b" HTTP/1.1\r\n");
-    lines(request.lines(), edits, into);
+    if let Some(authority) = request.authority() {
+        line(b"Host", authority.as_bytes(), into);
+    }
+    edits.write(into);
     if is_last {
         line(b"connection", b"close", into);
     }
@@ -24,7 +29,7 @@ pub(super) fn request(request: &Request, edits: &Edits<'_>, is_last: bool, into:
 /// Writes the head of an answer as its client gets it.
 pub(super) fn answer(head: &AnswerHead, edits: &Edits<'_>, keeps: bool, into: &mut Vec<u8>) {
     status_line(head, into);
-    lines(head.lines(), edits, into);
+    edits.write(into);
     if head.passed_on == Framing::Chunked && head.framing != Framing::Chunked {
         line(b"Transfer-Encoding", b"chunked", into);
     }
@@ -38,7 +43,7 @@ pub(super) fn answer(head: &AnswerHead, edits: &Edits<'_>, keeps: bool, into: &m
 /// Writes the head of an answer that another one follows.
 pub(super) fn informational(head: &AnswerHead, edits: &Edits<'_>, into: &mut Vec<u8>) {
     status_line(head, into);
-    lines(head.lines(), edits, into);
+    edits.write(into);
     into.extend_from_slice(b"\r\n");
 }
 
@@ -48,15 +53,6 @@ fn status_line(head: &AnswerHead, into: &mut Vec<u8>) {
     into.push(b' ');
     into.extend_from_slice(head.reason());
     into.extend_from_slice(b"\r\n");
-}
-
-fn lines<'l>(came: impl Iterator<Item = (&'l [u8], &'l [u8])>, edits: &Edits<'_>, into: &mut Vec<u8>) {
-    for (name, value) in came.filter(|(name, _)| !edits.is_taken_out(name)) {
-        line(name, value, into);
-    }
-    for (name, value) in edits.added() {
-        line(name.as_str().as_bytes(), value, into);
-    }
 }
 
 fn line(name: &[u8], value: &[u8], into: &mut Vec<u8>) {

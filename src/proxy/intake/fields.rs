@@ -1,9 +1,8 @@
 //! The header fields that say where a request ends, and those that could be taken for others.
 
+use crate::proxy::head::Head;
 use crate::proxy::refusal::Refusal;
-use http::HeaderMap;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use pingora::http::RequestHeader;
 
 /// The most options in `Connection`: the engine takes no more, and no client sends as many.
 const MOST_OPTIONS: usize = 9;
@@ -25,17 +24,23 @@ const TO_THE_END: [&str; 9] = [
 /// The starts of names that the edge sets.
 const OWN_STARTS: [&str; 2] = ["homeward-", "x-forwarded-"];
 
-pub(super) fn check(head: &RequestHeader) -> Result<(), Refusal> {
-    check_length(&head.headers)?;
-    check_encoding(&head.headers)?;
-    check_connection(&head.headers)?;
-    for name in head.headers.keys().filter(|name| name.as_str().contains('_')) {
+pub(super) fn check(head: &dyn Head) -> Result<(), Refusal> {
+    check_length(head)?;
+    check_encoding(head)?;
+    check_connection(head)?;
+    let mut is_other = false;
+    head.each_line(&mut |name, _| {
         // CGI and all that came of it cannot tell '-' from '_'.
-        if is_ours(&name.as_str().replace('_', "-")) {
-            return Err(Refusal::BadRequest("A header field's name is another's with '_' in place of '-'."));
-        }
+        is_other |= name.contains(&b'_') && is_ours(&lower_with_hyphens(name));
+    });
+    if is_other {
+        return Err(Refusal::BadRequest("A header field's name is another's with '_' in place of '-'."));
     }
     Ok(())
+}
+
+fn lower_with_hyphens(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).to_ascii_lowercase().replace('_', "-")
 }
 
 fn is_ours(name: &str) -> bool {
@@ -43,13 +48,12 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// One length, in digits, that every program can hold.
-fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(line) = lines.next() else { return Ok(()) };
-    if lines.next().is_some() {
-        return Err(Refusal::BadRequest("The request has more than one Content-Length."));
+fn check_length(head: &dyn Head) -> Result<(), Refusal> {
+    match *head.all(&CONTENT_LENGTH) {
+        [] => Ok(()),
+        [line] => length(line).map(drop).ok_or(Refusal::BadRequest("The Content-Length is no length.")),
+        _ => Err(Refusal::BadRequest("The request has more than one Content-Length.")),
     }
-    length(line.as_bytes()).map(drop).ok_or(Refusal::BadRequest("The Content-Length is no length."))
 }
 
 fn length(value: &[u8]) -> Option<u64> {
@@ -60,24 +64,23 @@ fn length(value: &[u8]) -> Option<u64> {
 }
 
 /// The length that the head declares for its body, where it declares one.
-pub(in crate::proxy) fn declared_length(head: &RequestHeader) -> Option<u64> {
-    length(head.headers.get(CONTENT_LENGTH)?.as_bytes())
+pub(in crate::proxy) fn declared_length(head: &dyn Head) -> Option<u64> {
+    length(head.first(&CONTENT_LENGTH)?)
 }
 
 /// `chunked`, once, and nothing else: the engine would take other codings off without undoing them.
-fn check_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
-    match (lines.next(), lines.next()) {
-        (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+fn check_encoding(head: &dyn Head) -> Result<(), Refusal> {
+    match *head.all(&TRANSFER_ENCODING) {
+        [] => Ok(()),
+        [only] if only.eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => Err(Refusal::BadRequest("The Transfer-Encoding is not chunked alone.")),
     }
 }
 
 /// What is named there is removed before the request goes on.
-fn check_connection(headers: &HeaderMap) -> Result<(), Refusal> {
-    let lines = headers.get_all(CONNECTION).iter();
-    let options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+fn check_connection(head: &dyn Head) -> Result<(), Refusal> {
+    let lines = head.all(&CONNECTION);
+    let options = lines.iter().flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     let mut count = 0;
     for option in options.filter(|option| !option.is_empty()) {
         count += 1;

@@ -6,7 +6,9 @@ mod fields;
 mod target;
 mod wire;
 
+use super::head::Head;
 use super::refusal::Refusal;
+use http::header::HOST;
 use http::{Method, Version};
 use pingora::http::RequestHeader;
 
@@ -22,16 +24,16 @@ pub(super) struct HeadLimits {
 }
 
 /// The host that a request asks for, of a head that has one meaning only. `wire` are the bytes that the engine read it from;
-/// none where it came in frames.
+/// none where it came in frames, or was read by somebody who drops nothing.
 ///
 /// # Errors
 /// The refusal for: `TRACE` and `CONNECT`; a head over its limits; what `wire`, the target or the header fields have that
 /// somebody behind the edge could read in another way; and what [`host`] refuses.
-pub(super) fn checked_host<'h>(head: &'h RequestHeader, wire: &[u8], limits: HeadLimits) -> Result<&'h str, Refusal> {
-    if head.method == Method::TRACE || head.method == Method::CONNECT {
+pub(super) fn checked_host<'h>(head: &'h dyn Head, wire: &[u8], limits: HeadLimits) -> Result<&'h str, Refusal> {
+    if matches!(*head.method(), Method::TRACE | Method::CONNECT) {
         return Err(Refusal::Method);
     }
-    if head.headers.len() > limits.lines || head_bytes(head) > limits.bytes {
+    if head.line_count() > limits.lines || head.length() > limits.bytes {
         return Err(Refusal::HeadTooLarge);
     }
     wire::check(wire)?;
@@ -44,17 +46,15 @@ pub(super) fn checked_host<'h>(head: &'h RequestHeader, wire: &[u8], limits: Hea
 ///
 /// # Errors
 /// The refusal for: no `Host`, several, or one that is none; a target that names another host than `Host` (RFC 9112, 3.2).
-pub(super) fn host(head: &RequestHeader) -> Result<&str, Refusal> {
-    let authority = head.uri.authority().map(http::uri::Authority::as_str);
-    let mut lines = head.headers.get_all(http::header::HOST).iter();
-    let host = match (lines.next(), lines.next()) {
-        (Some(only), None) => {
-            only.to_str().map_err(|_| Refusal::BadRequest("The Host header has characters that no host has."))?
-        }
-        (None, None) if head.version == Version::HTTP_2 => {
+pub(super) fn host(head: &dyn Head) -> Result<&str, Refusal> {
+    let authority = head.authority();
+    let host = match *head.all(&HOST) {
+        [only] => std::str::from_utf8(only)
+            .map_err(|_| Refusal::BadRequest("The Host header has characters that no host has."))?,
+        [] if head.version() == Version::HTTP_2 => {
             authority.ok_or(Refusal::BadRequest("The request names no host."))?
         }
-        (None, None) => return Err(Refusal::BadRequest("The request names no host.")),
+        [] => return Err(Refusal::BadRequest("The request names no host.")),
         _ => return Err(Refusal::BadRequest("The request has more than one Host header.")),
     };
     if host.is_empty() || !host.bytes().all(|byte| IN_HOST[usize::from(byte)]) {
@@ -99,12 +99,6 @@ fn has_one_port_at_most(host: &str) -> bool {
     };
     let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
     (!name.is_empty() || host.starts_with('[')) && !name.contains(['[', ']']) && port.is_some_and(is_port)
-}
-
-/// About as many bytes as the head had on the wire.
-fn head_bytes(head: &RequestHeader) -> usize {
-    let lines = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    head.method.as_str().len() + head.raw_path().len() + 12 + lines.sum::<usize>()
 }
 
 /// A head that came, for the benchmark that keeps what [`checked_host`] costs from growing unseen.

@@ -1,22 +1,22 @@
 //! The target of a request: the path that a decision is made from is, byte for byte, the path that is forwarded.
 
+use crate::proxy::head::Head;
 use crate::proxy::refusal::Refusal;
 use http::Method;
-use pingora::http::RequestHeader;
 
 /// Whether the target has one of the forms that are forwarded, and a path that means the same to everybody.
-pub(super) fn check(head: &RequestHeader) -> Result<(), Refusal> {
-    let target = head.raw_path();
+pub(super) fn check(head: &dyn Head) -> Result<(), Refusal> {
+    let target = head.target();
     if !target.iter().all(u8::is_ascii_graphic) {
         return Err(Refusal::BadRequest("The request target has characters that must be percent-encoded."));
     }
     match target.first() {
         Some(b'/') => {}
-        Some(b'*') if target.len() == 1 && head.method == Method::OPTIONS => return Ok(()),
+        Some(b'*') if target.len() == 1 && *head.method() == Method::OPTIONS => return Ok(()),
         _ if is_absolute(target) => {}
         _ => return Err(Refusal::BadRequest("The request target is neither a path nor a URL.")),
     }
-    check_path(head.uri.path().as_bytes())
+    check_path(head.path().as_bytes())
 }
 
 /// Whether a target is in absolute form: a URL, as it is sent to a proxy. Its host is compared with `Host` by the engine.
