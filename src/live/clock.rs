@@ -1,6 +1,7 @@
 //! The clock. Everything below this floor is handed the time; everything above asks here.
 
 use crate::model::Timestamp;
+use rustix::time::ClockId;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -41,9 +42,19 @@ pub fn tick() -> Instant {
     instant + last_tick().saturating_sub(tick)
 }
 
+/// The whole seconds of [`now`] since 1970, as of the system's last tick; 0 before that.
+#[must_use]
+pub fn unix_second() -> u64 {
+    at_last_tick(ClockId::RealtimeCoarse).as_secs()
+}
+
 fn last_tick() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    // Neither is ever negative, nor are there a thousand million nanoseconds.
+    at_last_tick(ClockId::MonotonicCoarse)
+}
+
+fn at_last_tick(clock: ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
+    // There are never a thousand million nanoseconds.
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 

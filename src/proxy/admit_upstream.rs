@@ -96,8 +96,8 @@ impl RequestContext {
     /// Tells the breakers, once for each attempt, what was heard of the server.
     pub(super) fn hear(&mut self, heard: Heard) {
         if let Some(judged) = self.attempts.judged.take() {
-            let began = self.attempts.began;
-            let took = began.map_or(Duration::ZERO, |began| clock::monotonic().duration_since(began));
+            let so_far = || self.attempts.began.map(|began| clock::monotonic().duration_since(began));
+            let took = self.attempts.first_byte.or_else(so_far).unwrap_or_default();
             judged.heard(heard, took, self.place.as_mut());
         }
     }

@@ -10,7 +10,7 @@ use http::header::{COOKIE, FORWARDED, HOST, SET_COOKIE, VIA};
 use http::{HeaderMap, HeaderName, Version};
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -51,6 +51,9 @@ const VIA_HTTP_2: &[u8] = b"2.0 homeward";
 
 /// All names that only Homeward sets: no client's and no app's header of such a name gets through.
 const OWN_PREFIX: &str = "homeward-";
+
+/// How many bytes the reasons of a decision usually have at the most.
+const USUAL_REASONS: usize = 128;
 
 /// How a request came.
 pub(super) struct Received {
@@ -121,6 +124,16 @@ fn of_peer(
     context: &RequestContext,
     received: &Received,
 ) -> pingora::Result<()> {
+    let proto: &[u8] = if received.is_tls { b"https" } else { b"http" };
+    if !context.is_trusted {
+        // What an untrusted client says of where it comes from is replaced, whichever header it uses.
+        for name in X_FORWARDED.iter().chain([&FORWARDED]) {
+            fields.take_out(name);
+        }
+        fields.add(&X_FORWARDED_FOR, context.peer_in_words().as_bytes())?;
+        fields.add(&X_FORWARDED_PROTO, proto)?;
+        return host.map_or(Ok(()), |host| fields.add(&X_FORWARDED_HOST, host));
+    }
     if let Some(told) = &context.told {
         // What these say of the visitor may be anybody's: it is written anew, from the header that is believed.
         for name in &X_FORWARDED {
@@ -133,12 +146,6 @@ fn of_peer(
             fields.set(&X_FORWARDED_PROTO, proto.as_bytes())?;
         }
     }
-    if !context.is_trusted {
-        // What an untrusted client says of where it comes from is replaced, whichever header it uses.
-        for name in X_FORWARDED.iter().chain([&FORWARDED]) {
-            fields.take_out(name);
-        }
-    }
     // In one line, as it comes out of a hop: many who read it look at the first line only.
     let mut all: SmallVec<[u8; 64]> = SmallVec::new();
     for line in fields.lines(&X_FORWARDED_FOR) {
@@ -148,7 +155,7 @@ fn of_peer(
     all.extend_from_slice(context.peer_in_words().as_bytes());
     fields.set(&X_FORWARDED_FOR, &all)?;
     if !fields.has(&X_FORWARDED_PROTO) {
-        fields.set(&X_FORWARDED_PROTO, if received.is_tls { b"https" } else { b"http" })?;
+        fields.set(&X_FORWARDED_PROTO, proto)?;
     }
     match host {
         Some(host) if !fields.has(&X_FORWARDED_HOST) => fields.set(&X_FORWARDED_HOST, host),
@@ -156,27 +163,30 @@ fn of_peer(
     }
 }
 
-/// Writes what the app server is told of the decision, and gives it its own session cookie back.
+/// Writes what the app server is told of the decision, and gives it its own session cookie back. [`of_visitor`] has taken out
+/// what came under names of Homeward's own.
 ///
 /// # Errors
 /// Where a value is no header value; by their types none can be.
 pub(super) fn to_app(fields: &mut impl Fields, context: &RequestContext, decided: &Decided) -> pingora::Result<()> {
     let Decided { live, decision } = decided;
     let region = decision.region().unwrap_or(live.local);
-    fields.set(&HOMEWARD_REGION, live.table.region_name(region).as_bytes())?;
-    fields.set(&HOMEWARD_HOME, live.table.region_name(decision.home).as_bytes())?;
-    fields.set(&HOMEWARD_SESSION, decided.session().as_str().as_bytes())?;
-    let mut reasons: SmallVec<[u8; 256]> = SmallVec::new();
+    fields.add(&HOMEWARD_REGION, live.table.region_name(region).as_bytes())?;
+    fields.add(&HOMEWARD_HOME, live.table.region_name(decision.home).as_bytes())?;
+    fields.add(&HOMEWARD_SESSION, decided.session().as_str().as_bytes())?;
+    let mut reasons = String::with_capacity(USUAL_REASONS);
     // Written into memory.
     let _ = write!(reasons, "{}", context.reasons(decided));
-    fields.set(&HOMEWARD_REASON, &reasons)?;
+    fields.add(&HOMEWARD_REASON, reasons.as_bytes())?;
     if let Some(region) = context.replayed_from() {
-        fields.set(&HOMEWARD_REPLAYED_FROM, region.as_str().as_bytes())?;
+        fields.add(&HOMEWARD_REPLAYED_FROM, region.as_str().as_bytes())?;
     }
     if let Some(region) = context.replay.as_ref().filter(|replay| replay.has_failed).map(|replay| &replay.to) {
-        fields.set(&HOMEWARD_REPLAY_FAILED, format!("region={region}").as_bytes())?;
+        fields.add(&HOMEWARD_REPLAY_FAILED, format!("region={region}").as_bytes())?;
     }
-    let Some(sessions) = live.table.sessions(decision.service) else { return Ok(()) };
+    let Some(sessions) = live.table.sessions(decision.service).filter(|sessions| sessions.rewrites()) else {
+        return Ok(());
+    };
     let rewritten: Option<SmallVec<[Vec<u8>; 2]>> = {
         let lines = fields.lines(&COOKIE);
         let new: SmallVec<[_; 2]> = lines.iter().map(|line| sessions.to_app(line)).collect();

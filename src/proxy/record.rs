@@ -74,6 +74,9 @@ impl Proxy {
         duration: std::time::Duration,
         error: Option<&Error>,
     ) {
+        if self.access_log.is_off() {
+            return; // most of what is in a line is looked up for it alone
+        }
         let head = served.request;
         let decided = context.decided.as_ref();
         let name = |region| decided.map(|decided| decided.live.table.region_name(region));

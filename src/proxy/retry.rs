@@ -6,7 +6,7 @@ use super::head::Head;
 use super::refusal::{Refusal, UpstreamFailure};
 use super::route::is_open;
 use super::{Proxy, deadline, grpc};
-use crate::live::{clock, entropy};
+use crate::live::entropy;
 use crate::model::Timestamp;
 use crate::resilience::{Mishap, NoRetry, Observation, RetryBudget, RetryVerdict, Tried, back_off, is_worn, retry};
 use crate::routing::Way;
@@ -228,8 +228,8 @@ fn is_old(since: Option<Timestamp>, context: &RequestContext) -> bool {
     let Some(since) = since else { return false };
     let service = context.decided.as_ref().and_then(|decided| decided.live.table.service(decided.decision.service));
     let Some(service) = service else { return false };
-    // Where the machine's clock was set back, it is none.
-    let age = clock::now().duration_since(since).try_into().unwrap_or_default();
+    // As the request came, which is soon enough. Where the machine's clock was set back, it is none.
+    let age = context.time.duration_since(since).try_into().unwrap_or_default();
     let seed = u64::try_from(since.as_nanosecond()).unwrap_or_default();
     is_worn(age, service.timeouts.connection_age, seed)
 }

@@ -263,7 +263,8 @@ pub(super) fn begin_attempt(server: &Arc<Server>, context: &mut RequestContext) 
     attempts.in_region = attempts.in_region.saturating_add(1);
     attempts.budgeted = live.retry_budget(decision.service, region).map(RetryBudget::begin);
     attempts.began = Some(clock::monotonic());
-    (attempts.is_under_way, attempts.is_reused, attempts.answered) = (true, false, None);
+    (attempts.is_under_way, attempts.is_reused) = (true, false);
+    (attempts.answered, attempts.first_byte) = (None, None);
     attempts.server = Some(server.begin());
     context.begin_try(server.address(), region, way);
 }

@@ -56,7 +56,9 @@ impl RequestContext {
         decided.count(region, self.client, second);
         self.is_counted = true;
         if let Some(traffic) = decided.traffic(Some(region)) {
-            traffic.answered(clock::monotonic().duration_since(self.began), second);
+            let attempts = &self.attempts;
+            let at = attempts.began.zip(attempts.first_byte).map(|(began, first_byte)| began + first_byte);
+            traffic.answered(at.unwrap_or_else(clock::monotonic).duration_since(self.began), second);
         }
         let is_stream = status == StatusCode::SWITCHING_PROTOCOLS || answer.first(&CONTENT_TYPE).is_some_and(is_events);
         if is_stream {

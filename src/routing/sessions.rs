@@ -102,6 +102,12 @@ impl ServiceSessions {
         self.keys.learn.is_some()
     }
 
+    /// Whether the app sees its session cookie as other than it came: [`ServiceSessions::to_app`] may change a line.
+    #[must_use]
+    pub fn rewrites(&self) -> bool {
+        self.minted_cookie().is_some()
+    }
+
     /// A `Cookie` header's value as the app is to see it; `None` where that is as it came.
     #[must_use]
     pub fn to_app(&self, cookies: &[u8]) -> Option<Vec<u8>> {

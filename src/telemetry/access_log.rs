@@ -72,9 +72,15 @@ impl AccessLog {
         Ok(Self { format, outbox })
     }
 
+    /// Whether no line is written at all.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.format == AccessLogFormat::Off
+    }
+
     /// Hands one line to the writer. Never waits for it.
     pub fn record(&self, entry: &Entry<'_>) {
-        if self.format == AccessLogFormat::Off {
+        if self.is_off() {
             return;
         }
         let is_written = LINE.with(|line| {

@@ -68,6 +68,11 @@ impl<'h> Edits<'h> {
         Self { came, taken_out: Default::default(), added: SmallVec::new(), added_tags: 0, written: Vec::new() }
     }
 
+    /// Whether there may be a line whose name has this tag.
+    fn may_have(&self, tag: u8) -> bool {
+        (self.came.tags() | self.added_tags) & (1 << tag) != 0
+    }
+
     fn is_taken_out(&self, nth: usize) -> bool {
         self.taken_out.get(nth / 64).is_some_and(|bits| bits & (1 << (nth % 64)) != 0)
     }
@@ -129,14 +134,23 @@ impl Fields for Edits<'_> {
         let name = name.as_str().as_bytes();
         let tag = tag(name);
         let mut lines = Lines::new();
-        lines.extend(self.left(name, tag).map(|nth| self.came.value(nth)));
-        lines.extend(self.added(name, tag).map(|added| &self.written[added.value_range()]));
+        if self.may_have(tag) {
+            for nth in self.left(name, tag) {
+                lines.push(self.came.value(nth));
+            }
+            for added in self.added(name, tag) {
+                lines.push(&self.written[added.value_range()]);
+            }
+        }
         lines
     }
 
     fn first(&self, name: &HeaderName) -> Option<&[u8]> {
         let name = name.as_str().as_bytes();
         let tag = tag(name);
+        if !self.may_have(tag) {
+            return None;
+        }
         if let Some(nth) = self.left(name, tag).next() {
             return Some(self.came.value(nth));
         }
@@ -146,6 +160,9 @@ impl Fields for Edits<'_> {
     fn take_out(&mut self, name: &HeaderName) {
         let name = name.as_str().as_bytes();
         let tag = tag(name);
+        if !self.may_have(tag) {
+            return;
+        }
         if self.added_tags & (1 << tag) != 0 {
             self.take_out_added(|added| added == name);
         }
@@ -179,17 +196,19 @@ impl Fields for Edits<'_> {
             self.written = buffer();
         }
         self.written.reserve(name.len() + COLON.len() + value.len() + END.len());
-        let mut put = |part: &[u8]| {
-            let at = self.written.len();
+        let name_at = self.written.len();
+        for part in [name, COLON, value, END] {
             self.written.extend_from_slice(part);
-            // A head that is longer than that has been refused before.
-            u32::try_from(at).or_err(ErrorType::InvalidHTTPHeader, "too many bytes of fields")
-        };
-        let name_at = put(name)?;
-        put(COLON)?;
-        let value_at = put(value)?;
-        let end = put(END)?;
-        self.added.push(Added { name: name_at, value: value_at, end, tag });
+        }
+        let value_at = name_at + name.len() + COLON.len();
+        // A head that is longer than that has been refused before.
+        let narrow = |at| u32::try_from(at).or_err(ErrorType::InvalidHTTPHeader, "too many bytes of fields");
+        self.added.push(Added {
+            name: narrow(name_at)?,
+            value: narrow(value_at)?,
+            end: narrow(value_at + value.len())?,
+            tag,
+        });
         self.added_tags |= 1 << tag;
         Ok(())
     }

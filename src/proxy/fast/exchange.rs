@@ -64,14 +64,18 @@ impl<V: Visitor> Exchange<'_, V> {
         let timeouts = self.context.service().ok_or(Stop::Engine(Err(Refusal::Internal)))?.timeouts;
         let try_timeout = self.context.retry_rules().and_then(|rules| rules.try_timeout);
         let limits = [Some(timeouts.read), try_timeout, self.context.time_left()];
-        let until = clock::monotonic() + limits.into_iter().flatten().min().unwrap_or(timeouts.read);
+        // A kept connection is there the moment that the attempt begins.
+        let began = self.context.attempts.began.filter(|_| self.context.attempts.is_reused);
+        let until =
+            began.unwrap_or_else(clock::monotonic) + limits.into_iter().flatten().min().unwrap_or(timeouts.read);
 
         let mut told = buffer();
         let sent = match self.tell(&mut told) {
             Ok(head) => self.send(&told, head, timeouts.write).await,
             Err(error) => Err(error),
         };
-        give_buffer(told);
+        told.clear();
+        self.heard = told; // it is as good for the answer
         sent.map_err(|error| self.fails(error))?;
 
         let head = self.hear_head(until).await?;

@@ -90,6 +90,11 @@ impl HeaderLines {
         &self.bytes
     }
 
+    /// Which tags their names have, a bit for each.
+    pub(super) fn tags(&self) -> u64 {
+        self.tags
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.lines.len()

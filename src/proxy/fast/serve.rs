@@ -1,6 +1,6 @@
 //! One request, from its decision to its line in the access log.
 
-use super::client::{buffer, give_buffer};
+use super::client::give_buffer;
 use super::exchange::{Ended, Exchange};
 use super::request::Request;
 use super::servers::{self, ServerConnection};
@@ -80,7 +80,8 @@ async fn forward<V: Visitor>(
 ) -> Result<bool, Stop> {
     let server = choose(proxy, request, context).await?;
     let mut connection = connect(proxy, &server, request, context).await?;
-    let mut exchange = Exchange { proxy, client, request, connection: &mut connection, heard: buffer(), context, out };
+    let mut exchange =
+        Exchange { proxy, client, request, connection: &mut connection, heard: Vec::new(), context, out };
     let answered = exchange.run(keeps).await;
     give_buffer(std::mem::take(&mut exchange.heard));
     let Ended { keeps, reuse } = answered?;

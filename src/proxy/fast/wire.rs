@@ -82,7 +82,7 @@ fn with_date(then: impl FnOnce(&[u8])) {
     thread_local! {
         static WRITTEN: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
     }
-    let second = u64::try_from(clock::now().as_second()).unwrap_or(0);
+    let second = clock::unix_second();
     WRITTEN.with_borrow_mut(|(of, text)| {
         if *of != second {
             *of = second;

@@ -57,11 +57,15 @@ pub(super) fn host(head: &dyn Head) -> Result<&str, Refusal> {
         [] => return Err(Refusal::BadRequest("The request names no host.")),
         _ => return Err(Refusal::BadRequest("The request has more than one Host header.")),
     };
-    if host.is_empty() || !host.bytes().all(|byte| IN_HOST[usize::from(byte)]) {
-        return Err(Refusal::BadRequest("The Host header has characters that no host has."));
-    }
-    if !has_one_port_at_most(host) {
-        return Err(Refusal::BadRequest("The Host header is not a host and a port."));
+    let is_in =
+        |table: &[bool; 256]| !host.is_empty() && host.bytes().fold(true, |is, byte| is & table[usize::from(byte)]);
+    if !is_in(&IN_NAME) {
+        if !is_in(&IN_HOST) {
+            return Err(Refusal::BadRequest("The Host header has characters that no host has."));
+        }
+        if !has_one_port_at_most(host) {
+            return Err(Refusal::BadRequest("The Host header is not a host and a port."));
+        }
     }
     if authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(host)) {
         return Err(Refusal::BadRequest("The request target and the Host header name different hosts."));
@@ -70,9 +74,13 @@ pub(super) fn host(head: &dyn Head) -> Result<&str, Refusal> {
 }
 
 /// The bytes that a host and its port are made of (RFC 3986, 3.2.2).
-const IN_HOST: [bool; 256] = {
+const IN_HOST: [bool; 256] = letters_digits_and(b"-._~%!$&'()*+,;=:[]");
+
+/// Those that a name in DNS or an IPv4 address is made of, as most hosts are. There is no port in it.
+const IN_NAME: [bool; 256] = letters_digits_and(b"-._");
+
+const fn letters_digits_and(others: &[u8]) -> [bool; 256] {
     let mut is_in = [false; 256];
-    let others = b"-._~%!$&'()*+,;=:[]";
     let mut nth = 0;
     while nth < others.len() {
         is_in[others[nth] as usize] = true;
@@ -84,7 +92,7 @@ const IN_HOST: [bool; 256] = {
         byte += 1;
     }
     is_in
-};
+}
 
 /// Whether what stands behind the name, or behind an IPv6 address in brackets, is nothing or a port.
 fn has_one_port_at_most(host: &str) -> bool {
