@@ -1,43 +1,13 @@
-//! The requests that the fast path serves: those of one plain form, which have come whole.
+//! A request of HTTP/1.1, read from what has come.
 
-use super::lines::HeaderLines;
-use crate::proxy::fields::Lines;
-use crate::proxy::head::Head;
-use crate::proxy::headers::joined;
+use super::{MOST_LINES, Request, is_plain_target, path_length};
+use crate::proxy::fast::lines::HeaderLines;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE, TRAILER, UPGRADE};
-use http::{HeaderName, HeaderValue, Method, Version};
+use http::{Method, Version};
 use httparse::{EMPTY_HEADER, Status};
-use pingora::http::RequestHeader;
-use std::borrow::Cow;
-
-/// The most header lines of a request that takes the fast path.
-const MOST_LINES: usize = 64;
-
-/// How many bytes the head of a stream usually has at the most.
-const USUAL_BYTES: usize = 1024;
-
-/// A request that has come whole.
-pub(super) struct Request {
-    method: Method,
-    version: Version,
-    /// Its target, and how much of that is its path.
-    target: Box<str>,
-    path_length: usize,
-    /// Its host, where it is no header line.
-    authority: Option<Box<str>>,
-    /// Its header lines, over the bytes of its head and then of its body.
-    lines: HeaderLines,
-    /// Where its body begins.
-    body: usize,
-    /// Whether its client asks for no other answer on the connection.
-    pub is_last: bool,
-    /// The head of the stream that it is, as the engine has it.
-    stream: Option<Box<RequestHeader>>,
-}
 
 /// What the bytes that came so far are.
-pub(super) enum Come {
+pub(in crate::proxy::fast) enum Come {
     /// A request, which is so many bytes long.
     Whole(Box<Request>, usize),
     /// The beginning of what may become one.
@@ -47,7 +17,7 @@ pub(super) enum Come {
 }
 
 /// Looks at what came so far.
-pub(super) fn read(bytes: &[u8]) -> Come {
+pub(in crate::proxy::fast) fn read(bytes: &[u8]) -> Come {
     let mut lines = [EMPTY_HEADER; MOST_LINES];
     let mut parsed = httparse::Request::new(&mut lines);
     let length = match parsed.parse(bytes) {
@@ -79,28 +49,6 @@ pub(super) fn read(bytes: &[u8]) -> Come {
 
 /// What is between the target and the first header line.
 const BETWEEN: &[u8] = b" HTTP/1.1\r\n";
-
-/// Whether it is a path, maybe with a query, of which everybody makes the same: of the characters that these are made of
-/// (RFC 3986, 3.3 and 3.4), or that browsers leave as they are.
-fn is_plain_target(target: &[u8]) -> bool {
-    target.first() == Some(&b'/') && target.iter().fold(true, |is_plain, byte| is_plain & IN_TARGET[usize::from(*byte)])
-}
-
-const IN_TARGET: [bool; 256] = {
-    let mut is_in = [false; 256];
-    let others = b"-._~!$&'()*+,;=:@/?%[]|^";
-    let mut nth = 0;
-    while nth < others.len() {
-        is_in[others[nth] as usize] = true;
-        nth += 1;
-    }
-    let mut byte = 0_u8;
-    while byte < 128 {
-        is_in[byte as usize] |= byte.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    is_in
-};
 
 /// What a header line is to the connection that it came on.
 enum Kind {
@@ -148,11 +96,11 @@ fn of_parts(
         match kind {
             Kind::Any => {}
             Kind::Connection => {
-                is_last |= header.value.eq_ignore_ascii_case(b"close");
-                if !is_last && !header.value.eq_ignore_ascii_case(b"keep-alive") {
+                let closes = header.value.eq_ignore_ascii_case(b"close");
+                if !closes && !header.value.eq_ignore_ascii_case(b"keep-alive") {
                     return None;
                 }
-                goes_on = false;
+                (is_last, goes_on) = (is_last || closes, false);
             }
             Kind::Length if body.is_some() => return None,
             Kind::Length => body = Some(digits(header.value)?),
@@ -183,155 +131,17 @@ fn of_parts(
     Some((Box::new(request), length + body.unwrap_or(0)))
 }
 
-/// How long the path of a target is.
-fn path_length(target: &str) -> usize {
-    memchr::memchr(b'?', target.as_bytes()).unwrap_or(target.len())
-}
-
 /// A length that is no more than digits, and not many of them.
 fn digits(value: &[u8]) -> Option<usize> {
     let is_short = (1..=7).contains(&value.len());
     std::str::from_utf8(value).ok().filter(|_| is_short && value.iter().all(u8::is_ascii_digit))?.parse().ok()
 }
 
-impl Request {
-    /// Whether a stream of HTTP/2 with this head, and without a body, can be said in HTTP/1.1 as a request of the plain form.
-    pub(super) fn is_plain_stream(head: &RequestHeader) -> bool {
-        let is_other = |name: &HeaderName| matches!(*name, HOST | CONTENT_LENGTH | TE | TRAILER | EXPECT | UPGRADE);
-        head.version == Version::HTTP_2
-            && head.method != Method::CONNECT
-            && head.uri.authority().is_some()
-            && is_plain_target(head.raw_path())
-            && head.headers.len() < MOST_LINES
-            && !head.headers.keys().any(is_other)
-    }
-
-    /// The request of such a stream, as HTTP/1.1 says it. `None` where its head is too long for that; one is refused before.
-    pub(super) fn of_stream(mut head: Box<RequestHeader>) -> Result<Self, Box<RequestHeader>> {
-        // In one line, as whoever does not speak HTTP/2 has to have them (RFC 9113, 8.2.3).
-        if let Cow::Owned(cookies) = joined(&*head, &COOKIE)
-            && let Ok(cookies) = HeaderValue::from_maybe_shared(Bytes::from(cookies))
-        {
-            // It fails for a head that has too many lines alone, and this one has fewer for it.
-            let _ = head.insert_header(COOKIE, cookies);
-        }
-        let mut wire = Vec::with_capacity(USUAL_BYTES);
-        let mut write = |bytes: &[u8]| {
-            let from = wire.len();
-            wire.extend_from_slice(bytes);
-            from..wire.len()
-        };
-        // It was looked at as what it is, and is ASCII.
-        let Ok(target) = std::str::from_utf8(head.raw_path()).map(Box::<str>::from) else { return Err(head) };
-        let authority = head.uri.authority().map(|authority| authority.as_str().into());
-        let mut lines = HeaderLines::default();
-        for (name, value) in &head.headers {
-            let name = name.as_str().as_bytes();
-            let name_at = write(name).start;
-            write(b": ");
-            let value = write(value.as_bytes());
-            write(b"\r\n");
-            if lines.push(name, name_at, value, true).is_none() {
-                return Err(head);
-            }
-        }
-        let body = wire.len();
-        lines.lay_over(Bytes::from(wire));
-        Ok(Self {
-            method: head.method.clone(),
-            version: head.version,
-            path_length: path_length(&target),
-            target,
-            authority,
-            lines,
-            body,
-            is_last: false,
-            stream: Some(head),
-        })
-    }
-
-    /// The head of the stream that it is; `None` where it is none.
-    pub(super) fn into_stream(self) -> Option<Box<RequestHeader>> {
-        self.stream
-    }
-
-    /// Its header lines.
-    pub(super) fn lines(&self) -> &HeaderLines {
-        &self.lines
-    }
-
-    /// All bytes that it came in, where it is no stream.
-    pub(super) fn wire(&self) -> &Bytes {
-        self.lines.bytes()
-    }
-
-    /// The bytes of its body.
-    pub(super) fn body_bytes(&self) -> &[u8] {
-        &self.wire()[self.body..]
-    }
-}
-
-impl Head for Request {
-    fn method(&self) -> &Method {
-        &self.method
-    }
-
-    fn version(&self) -> Version {
-        self.version
-    }
-
-    fn target(&self) -> &[u8] {
-        self.target.as_bytes()
-    }
-
-    fn path(&self) -> &str {
-        &self.target[..self.path_length]
-    }
-
-    fn path_and_query(&self) -> Option<&str> {
-        Some(&self.target)
-    }
-
-    fn authority(&self) -> Option<&str> {
-        self.authority.as_deref()
-    }
-
-    fn named(&self, name: &str) -> Lines<'_> {
-        self.lines.all(name.as_bytes())
-    }
-
-    fn all(&self, name: &HeaderName) -> Lines<'_> {
-        self.lines.all(name.as_str().as_bytes())
-    }
-
-    fn first(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.lines.first(name.as_str().as_bytes())
-    }
-
-    fn has(&self, name: &HeaderName) -> bool {
-        self.lines.has(name.as_str().as_bytes())
-    }
-
-    fn line_count(&self) -> usize {
-        self.lines.len()
-    }
-
-    fn length(&self) -> usize {
-        match self.stream {
-            // Without the empty line behind it.
-            None => self.body.saturating_sub(2),
-            Some(_) => self.method.as_str().len() + self.target.len() + 12 + self.body,
-        }
-    }
-
-    fn each_line(&self, see: &mut dyn FnMut(&[u8], &[u8])) {
-        self.lines.iter().for_each(|(name, value)| see(name, value));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::head::Head;
+    use http::HeaderName;
 
     fn whole(text: &str) -> Option<Box<Request>> {
         match read(text.as_bytes()) {
@@ -382,6 +192,7 @@ mod tests {
             "GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
             "GET / HTTP/1.1\r\nConnection: keep-alive, TE\r\n\r\n",
+            "GET / HTTP/1.1\r\nConnection: close\r\nConnection: x-own\r\n\r\n",
             "GET / HTTP/1.1\r\nTE: trailers\r\n\r\n",
             "PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
             "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
