@@ -10,6 +10,7 @@ use super::websocket::WayIn;
 use super::{CLIENT_KEEPALIVE, Proxy, fast};
 use crate::client::HTTP2_PREFACE;
 use crate::live::clock;
+use crate::resilience::OpenConnection;
 use crate::telemetry::{Metrics, Occasionally};
 use crate::tls::{ACME_PROTOCOL, ListenerTls};
 use pingora::apps::ServerApp;
@@ -85,6 +86,14 @@ enum Way {
     Http1(Box<Layered<RequestLines>>),
     /// The engine, and the fast path those streams of it that are plain.
     Http2(Stream),
+}
+
+/// A connection on which requests are waited for.
+struct Begun {
+    way: Way,
+    state: Arc<ConnectionState>,
+    /// Counts it as open.
+    open: OpenConnection,
 }
 
 /// Takes connections while the doors are open.
@@ -164,17 +173,29 @@ impl Front {
         true
     }
 
-    async fn serve(self, mut tcp: TcpStream, guest: Guest) {
+    async fn serve(self, tcp: TcpStream, guest: Guest) {
+        // In a box that is gone when requests are waited for: to begin takes more room than to serve, and most connections idle.
+        let Some(Begun { way, state, open: _open }) = Box::pin(self.begin(tcp, guest)).await else { return };
+        let mut cut = self.cut.clone();
+        tokio::select! {
+            biased;
+            () = self.serve_requests(way, &state) => {}
+            () = async { drop(cut.wait_for(|cut| *cut).await) } => {}
+        }
+        let stops = *self.stop.borrow();
+        state.end(stops || state.is_parting()).await;
+    }
+
+    /// Finds out who a connection is of and what is spoken on it. `None` where it has ended before that was known.
+    async fn begin(&self, mut tcp: TcpStream, guest: Guest) -> Option<Begun> {
         let introduced = if self.proxy_protocol { self.door.introduce(guest, &mut tcp).await } else { Some(guest) };
-        let Some(Guest { peer, open: _open }) = introduced else { return };
+        let Guest { peer, open } = introduced?;
         // Without it, small answers would wait for acknowledgements; where it cannot be set, they do.
         let _ = tcp.set_nodelay(true);
         let state = Arc::new(ConnectionState::new(peer, self.tls.is_some()));
         let (stop, metrics) = (self.stop.clone(), Arc::clone(&self.metrics));
-        let Ok(connection) = Connection::new(tcp, Arc::clone(&state), self.tempo, metrics, stop.clone()) else {
-            return;
-        };
-        let stream: Way = match &self.tls {
+        let connection = Connection::new(tcp, Arc::clone(&state), self.tempo, metrics, stop).ok()?;
+        let way = match &self.tls {
             None if self.is_h2c => {
                 let mut connection = connection;
                 // What is no HTTP/2 is known by its first byte, and a client that sends none is as an idle one.
@@ -184,9 +205,9 @@ impl Front {
                 tokio::select! {
                     biased;
                     peeked = timeout(CLIENT_KEEPALIVE, connection.try_peek(&mut preface)) => {
-                        let Ok(Ok(_)) = peeked else { return };
+                        let Ok(Ok(_)) = peeked else { return None };
                     }
-                    () = async { drop(quiet.wait_for(|quiet| *quiet).await) } => return,
+                    () = async { drop(quiet.wait_for(|quiet| *quiet).await) } => return None,
                 }
                 if preface == *HTTP2_PREFACE {
                     Way::Http2(self.http2(Box::new(connection), &state, None))
@@ -202,14 +223,14 @@ impl Front {
                 let acceptor = Acceptor::from_server_config(tls.config());
                 let Ok(Ok(mut stream)) = timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await else {
                     self.metrics.tls_handshake(false);
-                    return;
+                    return None;
                 };
                 self.metrics.tls_handshake(true);
                 if matches!(stream.selected_alpn_proto(), Some(ALPN::Custom(other)) if other.protocol() == ACME_PROTOCOL)
                 {
                     // An authority has seen what it came for. Whether it hears of the end is its own affair.
                     let _ = timeout(HANDSHAKE, stream.shutdown()).await;
-                    return;
+                    return None;
                 }
                 state.identify(stream.get_ssl().and_then(TlsRef::peer_cert_chain_der));
                 let heir = Some(Arc::clone(&state));
@@ -221,14 +242,7 @@ impl Front {
                 }
             }
         };
-        let mut cut = self.cut.clone();
-        tokio::select! {
-            biased;
-            () = self.serve_requests(stream, &state) => {}
-            () = async { drop(cut.wait_for(|cut| *cut).await) } => {}
-        }
-        let stops = *stop.borrow();
-        state.end(stops || state.is_parting()).await;
+        Some(Begun { way, state, open })
     }
 
     /// Serves all requests of a connection.

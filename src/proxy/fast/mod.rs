@@ -30,7 +30,7 @@ use super::{CLIENT_KEEPALIVE, Proxy};
 use crate::live::clock;
 use bytes::Bytes;
 use client::{Client, Next};
-use pingora::apps::HttpServerApp;
+use pingora::apps::{HttpServerApp, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::{GetSocketDigest, Stream};
 use pingora::proxy::HttpProxy;
@@ -96,12 +96,11 @@ pub(super) async fn serve(
                 if let Some(prepared) = prepared {
                     state.prepare(prepared);
                 }
-                let stream = client.into_stream(&taken);
-                let mut session = ServerSession::new_http1(stream);
-                session.set_keepalive(if may_stay { Some(CLIENT_KEEPALIVE.as_secs()) } else { None });
-                session.set_keepalive_reuses_remaining(Some(left));
-                let Some(reused) = engine.process_new_http(session, &stop).await else { return };
-                let Some(stream) = back(reused.consume().0) else { return };
+                // Not kept in a name, which would have room of its own while connections idle.
+                let reused = engine
+                    .process_new_http(session_of(client.into_stream(&taken), may_stay.then_some(left)), &stop)
+                    .await;
+                let Some(stream) = reused.and_then(back) else { return };
                 client = Client::new(stream, Arc::clone(state), edge);
             }
         }
@@ -113,7 +112,15 @@ pub(super) fn taken_at(stream: &(impl GetSocketDigest + ?Sized)) -> Option<Socke
     stream.get_socket_digest().and_then(|digest| digest.local_addr()?.as_inet().copied())
 }
 
+/// A stream as the engine has it. `left`: how many requests may come behind this one; `None` where none may.
+fn session_of(stream: Stream, left: Option<u32>) -> ServerSession {
+    let mut session = ServerSession::new_http1(stream);
+    session.set_keepalive(left.map(|_| CLIENT_KEEPALIVE.as_secs()));
+    session.set_keepalive_reuses_remaining(Some(left.unwrap_or(0)));
+    session
+}
+
 /// The stream that the engine was given.
-fn back(stream: Stream) -> Option<Box<Layered<RequestLines>>> {
-    stream.into_any().downcast().ok()
+fn back(reused: ReusedHttpStream) -> Option<Box<Layered<RequestLines>>> {
+    reused.consume().0.into_any().downcast().ok()
 }
