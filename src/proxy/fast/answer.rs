@@ -228,6 +228,7 @@ mod tests {
             ("HTTP/1.1 304 So\r\nContent-Length: 3\r\n\r\n", Framing::None, true),
             ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nA: b\r\n c\r\n\r\n", Framing::Length(3), true),
             ("HTTP/1.1 103 Early\r\nLink: a\r\n\r\n", Framing::None, true),
+            ("HTTP/1.1 200 OK\r\nX-Empty:\r\nX-Blank: \r\nContent-Length: 3\r\n\r\n", Framing::Length(3), true),
         ] {
             let head = head(text, &Method::GET).unwrap_or_else(|| panic!("{text:?}"));
             assert_eq!((head.framing, head.keeps), (framing, keeps), "{text:?}");

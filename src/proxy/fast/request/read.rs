@@ -168,6 +168,17 @@ mod tests {
     }
 
     #[test]
+    fn a_value_may_be_empty() {
+        for text in ["GET / HTTP/1.1\r\nX-Own:\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nX-Own: \r\nHost: a\r\n\r\n"] {
+            let request = whole(text).unwrap_or_else(|| panic!("{text:?}"));
+            assert_eq!(request.first(&HeaderName::from_static("x-own")), Some(&b""[..]), "{text:?}");
+            let mut written = Vec::new();
+            request.lines().write(|_| false, &mut written);
+            assert_eq!(String::from_utf8_lossy(&written), "X-Own: \r\nHost: a\r\n", "{text:?}");
+        }
+    }
+
+    #[test]
     fn what_has_not_come_whole_is_waited_for() {
         for text in ["", "GET", "GET / HTTP/1.1\r\nHost: a\r\n"] {
             assert!(matches!(read(text.as_bytes()), Come::Part), "{text:?}");
