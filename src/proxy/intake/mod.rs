@@ -79,7 +79,8 @@ const IN_HOST: [bool; 256] = letters_digits_and(b"-._~%!$&'()*+,;=:[]");
 /// Those that a name in DNS or an IPv4 address is made of, as most hosts are. There is no port in it.
 const IN_NAME: [bool; 256] = letters_digits_and(b"-._");
 
-const fn letters_digits_and(others: &[u8]) -> [bool; 256] {
+/// A table of bytes that has letters, digits and these.
+pub(super) const fn letters_digits_and(others: &[u8]) -> [bool; 256] {
     let mut is_in = [false; 256];
     let mut nth = 0;
     while nth < others.len() {

@@ -6,6 +6,7 @@ mod stream;
 use super::lines::HeaderLines;
 use crate::proxy::fields::Lines;
 use crate::proxy::head::Head;
+use crate::proxy::intake::letters_digits_and;
 use bytes::Bytes;
 use http::{HeaderName, Method, Version};
 use pingora::http::RequestHeader;
@@ -40,21 +41,7 @@ fn is_plain_target(target: &[u8]) -> bool {
     target.first() == Some(&b'/') && target.iter().fold(true, |is_plain, byte| is_plain & IN_TARGET[usize::from(*byte)])
 }
 
-const IN_TARGET: [bool; 256] = {
-    let mut is_in = [false; 256];
-    let others = b"-._~!$&'()*+,;=:@/?%[]|^";
-    let mut nth = 0;
-    while nth < others.len() {
-        is_in[others[nth] as usize] = true;
-        nth += 1;
-    }
-    let mut byte = 0_u8;
-    while byte < 128 {
-        is_in[byte as usize] |= byte.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    is_in
-};
+const IN_TARGET: [bool; 256] = letters_digits_and(b"-._~!$&'()*+,;=:@/?%[]|^");
 
 /// How long the path of a target is.
 fn path_length(target: &str) -> usize {
