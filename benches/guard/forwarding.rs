@@ -109,7 +109,8 @@ fn instructions(app: SocketAddr, request: &str, requests: usize) -> Result<u64, 
     match *totals {
         // Else it may be one that only starts the edge.
         [most, next, ..] if next > most / 2 => Err(format!(
-            "it cannot be told which thread serves: one took {most} instructions and another {next}; ask more often"
+            "it cannot be told which thread serves: one took {most} instructions and another {next}; raise REQUESTS in \
+             benches/guard/forwarding.rs"
         )),
         [most, ..] => Ok(most),
         [] => Err(format!("callgrind wrote nothing; the edge said:\n{}", said())),

@@ -113,7 +113,8 @@ impl Proxy {
             verified(token, &bound, keys, self.edge.local(), clock::now())?
         };
         let request_id = request_id::accepted(request_id).ok_or(HopProblem::Malformed)?.to_owned();
-        let reasons = std::str::from_utf8(reasons).map_err(|_| HopProblem::Malformed)?.to_owned();
+        let reasons = std::str::from_utf8(reasons).ok().filter(|reasons| reasons.is_ascii());
+        let reasons = reasons.ok_or(HopProblem::Malformed)?.to_owned();
         let [visitor_for, proto, host, whole] = visitor;
         let visitor =
             [(X_FORWARDED_FOR, visitor_for), (X_FORWARDED_PROTO, proto), (X_FORWARDED_HOST, host), (FORWARDED, whole)];

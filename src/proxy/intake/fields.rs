@@ -31,7 +31,7 @@ pub(super) fn check(head: &dyn Head) -> Result<(), Refusal> {
     let mut is_other = false;
     head.each_line(&mut |name, _| {
         // CGI and all that came of it cannot tell '-' from '_'.
-        let may_be = name.first().is_some_and(|first| BEGINS_ONE_WITH_HYPHEN[usize::from(*first)]);
+        let may_be = name.first().is_some_and(|first| INITIALS[usize::from(*first)]);
         is_other |= may_be && name.contains(&b'_') && is_ours(&lower_with_hyphens(name));
     });
     if is_other {
@@ -40,28 +40,19 @@ pub(super) fn check(head: &dyn Head) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What those names begin with that have a `-`, in either case: most header lines are not looked at any further.
-const BEGINS_ONE_WITH_HYPHEN: [bool; 256] = {
-    let mut begins = [false; 256];
-    let (mut list, mut nth) = (0, 0);
-    while list < 2 {
-        let names: &[&str] = if list == 0 { &TO_THE_END } else { &OWN_STARTS };
-        if nth == names.len() {
-            (list, nth) = (list + 1, 0);
-            continue;
-        }
-        let (name, mut at) = (names[nth].as_bytes(), 0);
-        while at < name.len() {
-            if name[at] == b'-' {
-                begins[name[0] as usize] = true;
-                begins[name[0].to_ascii_uppercase() as usize] = true;
-            }
-            at += 1;
-        }
+/// What those names begin with, in either case: other header lines are not looked at any further.
+const INITIALS: [bool; 256] = with_initials(with_initials([false; 256], &TO_THE_END), &OWN_STARTS);
+
+const fn with_initials(mut initials: [bool; 256], names: &[&str]) -> [bool; 256] {
+    let mut nth = 0;
+    while nth < names.len() {
+        let initial = names[nth].as_bytes()[0];
+        initials[initial as usize] = true;
+        initials[initial.to_ascii_uppercase() as usize] = true;
         nth += 1;
     }
-    begins
-};
+    initials
+}
 
 fn lower_with_hyphens(name: &[u8]) -> String {
     String::from_utf8_lossy(name).to_ascii_lowercase().replace('_', "-")
