@@ -40,15 +40,20 @@ pub(super) fn check(head: &dyn Head) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What those names begin with, in either case: other header lines are not looked at any further.
+/// What those names begin with that have a `-`, in either case: other header lines are not looked at any further.
 const INITIALS: [bool; 256] = with_initials(with_initials([false; 256], &TO_THE_END), &OWN_STARTS);
 
 const fn with_initials(mut initials: [bool; 256], names: &[&str]) -> [bool; 256] {
     let mut nth = 0;
     while nth < names.len() {
-        let initial = names[nth].as_bytes()[0];
-        initials[initial as usize] = true;
-        initials[initial.to_ascii_uppercase() as usize] = true;
+        let (name, mut at) = (names[nth].as_bytes(), 0);
+        while at < name.len() {
+            if name[at] == b'-' {
+                initials[name[0] as usize] = true;
+                initials[name[0].to_ascii_uppercase() as usize] = true;
+            }
+            at += 1;
+        }
         nth += 1;
     }
     initials
