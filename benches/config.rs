@@ -45,7 +45,7 @@ fn compile(bencher: Bencher<'_, '_>, rules: u32) {
 #[divan::bench(args = [100_000], sample_count = 10)]
 fn refuse(bencher: Bencher<'_, '_>, rules: u32) {
     let mut source = table(rules);
-    source.text = source.text.replace("region: us-west", "region: us-wset");
+    source.text = source.text.replace("region: us-west", "region: us-wset").into();
     bencher
         .bench(|| read_routing(black_box(&source), Timestamp::UNIX_EPOCH).expect_err("the table is bad").render(false));
 }

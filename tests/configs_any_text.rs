@@ -1,7 +1,7 @@
 //! Whatever a file holds, it is read or refused: nothing panics, and every problem has a place inside the text.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-use homeward::config::{Problems, Source, read_drains, read_routing, read_settings};
+use homeward::config::{Problems, RoutingReader, Source, read_drains, read_routing, read_settings};
 use homeward::model::{RegionId, Timestamp};
 use homeward::routing::{HomeCondition, HomeTarget, RoutingTable, TableParts};
 use proptest::prelude::*;
@@ -22,8 +22,20 @@ fn seeds() -> &'static [String] {
     })
 }
 
-/// A seed with a few of its pieces taken away, doubled, or replaced by something unpleasant.
-fn mutated() -> impl Strategy<Value = String> {
+/// Those of them that are good routing tables.
+fn tables() -> &'static [&'static String] {
+    static TABLES: OnceLock<Vec<&'static String>> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let is_good = |text: &&String| read_routing(&Source::new("some.yaml", text.as_str()), now()).is_ok();
+        seeds().iter().filter(is_good).collect()
+    })
+}
+
+/// Some pieces of a text: which, whether each stays, doubled, and what stands there then.
+type Edits = Vec<(prop::sample::Index, usize, bool, String)>;
+
+/// A few pieces taken away, doubled, or replaced by something unpleasant.
+fn edits() -> impl Strategy<Value = Edits> {
     let piece = prop_oneof![
         Just(String::new()),
         proptest::sample::select(
@@ -67,17 +79,39 @@ fn mutated() -> impl Strategy<Value = String> {
         .prop_map(str::to_owned),
         "\\PC{0,8}",
     ];
-    let edits = proptest::collection::vec((any::<prop::sample::Index>(), 0..40_usize, any::<bool>(), piece), 1..6);
-    (0..seeds().len(), edits).prop_map(|(seed, edits)| {
-        let mut text = seeds()[seed].clone();
-        for (at, length, double, piece) in edits {
-            let start = text.floor_char_boundary(at.index(text.len() + 1));
-            let end = text.floor_char_boundary((start + length).min(text.len())).max(start);
-            let kept = if double { text[start..end].to_owned() } else { String::new() };
-            text.replace_range(start..end, &format!("{kept}{piece}{kept}"));
-        }
-        text
-    })
+    proptest::collection::vec((any::<prop::sample::Index>(), 0..40_usize, any::<bool>(), piece), 1..6)
+}
+
+fn edited(mut text: String, edits: Edits) -> String {
+    for (at, length, double, piece) in edits {
+        let start = text.floor_char_boundary(at.index(text.len() + 1));
+        let end = text.floor_char_boundary((start + length).min(text.len())).max(start);
+        let kept = if double { text[start..end].to_owned() } else { String::new() };
+        text.replace_range(start..end, &format!("{kept}{piece}{kept}"));
+    }
+    text
+}
+
+/// Some lines of a text, each with the one that it comes to stand before, and whether it stays where it was too.
+type LineEdits = Vec<(prop::sample::Index, prop::sample::Index, bool)>;
+
+fn line_edits() -> impl Strategy<Value = LineEdits> {
+    proptest::collection::vec(any::<(prop::sample::Index, prop::sample::Index, bool)>(), 1..4)
+}
+
+fn with_lines_edited(text: &str, edits: LineEdits) -> String {
+    let mut lines: Vec<_> = text.split_inclusive('\n').collect();
+    for (from, to, stays) in edits {
+        let from = from.index(lines.len());
+        let line = if stays { lines[from] } else { lines.remove(from) };
+        lines.insert(to.index(lines.len() + 1), line);
+    }
+    lines.concat()
+}
+
+/// A seed, edited.
+fn mutated() -> impl Strategy<Value = String> {
+    (0..seeds().len(), edits()).prop_map(|(seed, edits)| edited(seeds()[seed].clone(), edits))
 }
 
 fn now() -> Timestamp {
@@ -117,7 +151,7 @@ fn sound_table(parts: &TableParts) {
     let (last, others) = parts.homes.split_last().unwrap();
     assert_eq!(last.condition, HomeCondition::Otherwise);
     assert!(others.iter().all(|rule| rule.condition != HomeCondition::Otherwise));
-    for rule in &parts.homes {
+    for rule in parts.homes.iter() {
         match &rule.target {
             HomeTarget::Region(id) => assert!(is_region(id)),
             HomeTarget::Nearest(ids) => {
@@ -169,6 +203,35 @@ proptest! {
         match Source::from_bytes("some.yaml", bytes) {
             Ok(source) => read_all(&source.text),
             Err(problems) => assert_eq!(problems.count(), 1),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    /// Whatever became of a table that a reader knows: it reads what a reader reads that knows nothing.
+    #[test]
+    fn changed_tables_one_after_the_other(
+        seed in any::<prop::sample::Index>(),
+        changes in proptest::collection::vec(prop_oneof![edits().prop_map(Ok), line_edits().prop_map(Err)], 1..6),
+    ) {
+        let good = tables();
+        let seed = good[seed.index(good.len())];
+        let (mut reader, mut texts) = (RoutingReader::default(), vec![seed.clone()]);
+        for change in changes {
+            let before = texts[0].clone();
+            let after = match change {
+                Ok(edits) => edited(before, edits),
+                Err(edits) => with_lines_edited(&before, edits),
+            };
+            // Edits of the seed, and edits of those where they are good.
+            let is_good = read_routing(&Source::new("some.yaml", after.as_str()), now()).is_ok();
+            texts.insert(if is_good { 0 } else { 1 }, after);
+        }
+        for text in texts.iter().rev().chain(&texts) {
+            let source = Source::new("some.yaml", text.as_str());
+            assert_eq!(reader.read(&source, now()), read_routing(&source, now()), "{text}");
         }
     }
 }

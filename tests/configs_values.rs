@@ -243,7 +243,8 @@ fn homes() {
             rule(HomeCondition::Countries(all(&["NO", "US", "CA"])), HomeTarget::Nearest(vec![region(0), region(1)])),
             rule(HomeCondition::Continents(all(&["EU", "AF", "NA"])), HomeTarget::Region(region(3))),
             rule(HomeCondition::Otherwise, HomeTarget::Nearest(vec![region(0), region(1)])),
-        ],
+        ]
+        .into(),
         "NO is Norway, and the nearest of all are those with a location"
     );
 }

@@ -30,7 +30,7 @@ pub use settings::{
     LogFormat, LogLevel, SecretFiles, Settings, SocketUsers, Stop, Tls, TlsProfile, Tracing, Watchdog, read_settings,
 };
 pub use suggestion::did_you_mean;
-pub use table::{read_drains, read_routing};
+pub use table::{RoutingReader, read_drains, read_routing};
 
 use problem::Findings;
 use secret_source::{one_source, secret_source};
@@ -39,21 +39,21 @@ use secret_source::{one_source, secret_source};
 fn read<T>(
     source: &Source,
     record: &'static form::Record,
-    make: impl FnOnce(&yaml::Node<'_>, &mut Findings) -> Option<T>,
+    make: impl FnOnce(&yaml::Document<'_>, &mut Findings) -> Option<T>,
 ) -> Result<T, Problems> {
     if source.text.len() > Source::LARGEST {
         let message = format!("the file has {} MiB, and at most 16 MiB are read", source.text.len() >> 20);
         return Err(Problems::of_file(&source.name, message, "split what it says, or write networks in larger blocks"));
     }
     let mut findings = Findings::default();
-    let root = yaml::parse(&source.text, &mut findings);
-    let made = root.as_ref().and_then(|root| {
-        form::check(root, record, &mut findings);
-        make(root, &mut findings)
+    let document = yaml::parse(&source.text, &mut findings);
+    let made = document.as_ref().and_then(|document| {
+        form::check(&document.root, record, &mut findings);
+        make(document, &mut findings)
     });
     match made {
         Some(made) if findings.is_empty() => Ok(made),
-        _ => Err(findings.into_problems(source, root.as_ref())),
+        _ => Err(findings.into_problems(source, document.as_ref().map(|document| &document.root))),
     }
 }
 

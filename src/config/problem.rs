@@ -5,6 +5,7 @@ use super::masking::masked;
 use super::yaml::{Node, Span};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
+use std::sync::Arc;
 
 /// A file's text and its name, the path as the user typed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub struct Source {
     /// The path as the user typed it: it stands in front of every message.
     pub name: String,
     /// The text.
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 impl Source {
@@ -20,7 +21,7 @@ impl Source {
     pub const LARGEST: usize = 16 << 20;
 
     /// The source with this name and text.
-    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
         Self { name: name.into(), text: text.into() }
     }
 
@@ -31,10 +32,10 @@ impl Source {
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Problems> {
         let name = name.into();
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self { name, text }),
+            Ok(text) => Ok(Self { name, text: text.into() }),
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let text = String::from_utf8_lossy(error.as_bytes()).into();
                 let at = u32::try_from(good).unwrap_or(u32::MAX);
                 let mut findings = Findings::default();
                 let span = Span { start: at, end: at };

@@ -290,7 +290,10 @@ impl Edge {
         revision: Revision,
         origin: Origin,
     ) -> Result<PreparedTable, LocalRegionMissing> {
-        let table = RoutingTable::new(parts);
+        let table = match self.table.load().as_deref() {
+            Some(live) => RoutingTable::after(&live.table, parts),
+            None => RoutingTable::new(parts),
+        };
         if table.region_id(self.local.as_str()).is_none() {
             let known = table.regions().iter().map(|region| region.name.to_string()).collect();
             return Err(LocalRegionMissing { local: self.local.clone(), known });

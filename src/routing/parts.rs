@@ -88,8 +88,8 @@ pub struct HomeRule {
 pub struct TableParts {
     /// At least one.
     pub regions: Vec<Region>,
-    /// At least one; the last is `Otherwise`.
-    pub homes: Vec<HomeRule>,
+    /// At least one; the last is `Otherwise`. Tables that come one after the other may share them.
+    pub homes: Arc<[HomeRule]>,
     /// At least one.
     pub services: Vec<Service>,
     /// In the order of the file.

@@ -8,7 +8,7 @@ use super::parts::{HomeRule, Region, TableParts};
 use super::sessions::{ServiceSessions, key_headers};
 use super::visitor;
 use crate::geo;
-use crate::model::{Drain, RegionEdge, RegionId, Service, ServiceId, ServiceName, SessionPrefix};
+use crate::model::{Drain, Location, RegionEdge, RegionId, Service, ServiceId, ServiceName, SessionPrefix};
 use crate::session::PrefixIndex;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
@@ -36,7 +36,7 @@ struct Compiled {
     sessions: Vec<Option<ServiceSessions>>,
     key_headers: Vec<Box<str>>,
     hosts: HostIndex,
-    homes: HomeRules,
+    homes: Arc<HomeRules>,
     /// By region: its substitutes in order.
     failover: Vec<Vec<RegionId>>,
     /// By service: from where it may be asked, where it says so.
@@ -45,11 +45,34 @@ struct Compiled {
     pools: Vec<Vec<bool>>,
 }
 
+impl Compiled {
+    /// The compiled home rules of `parts`, where they are those of this table.
+    fn homes_of(&self, parts: &TableParts) -> Option<Arc<HomeRules>> {
+        let is_same =
+            Arc::ptr_eq(&self.parts.homes, &parts.homes) && locations(&self.parts.regions) == locations(&parts.regions);
+        is_same.then(|| Arc::clone(&self.homes))
+    }
+}
+
+fn locations(regions: &[Region]) -> Vec<Option<Location>> {
+    regions.iter().map(|region| region.location).collect()
+}
+
 impl RoutingTable {
     /// Compiles `parts`. It takes time and memory in proportion to their size; afterwards deciding takes the same time
     /// whatever the size.
     #[must_use]
     pub fn new(parts: TableParts) -> Self {
+        Self::compile(parts, None)
+    }
+
+    /// The same, of a table that comes after `before`. Home rules that both share are not compiled again.
+    #[must_use]
+    pub fn after(before: &Self, parts: TableParts) -> Self {
+        Self::compile(parts, Some(&before.compiled))
+    }
+
+    fn compile(parts: TableParts, before: Option<&Compiled>) -> Self {
         let ids = || (0..parts.regions.len()).filter_map(RegionId::at);
         let prefixes = parts.regions.iter().zip(ids()).flat_map(|(region, id)| {
             let all = std::iter::once(&region.session_prefix).chain(&region.retired_prefixes);
@@ -64,14 +87,14 @@ impl RoutingTable {
         let failover = parts.regions.iter().zip(ids()).map(|(r, id)| substitutes(&parts.regions, r, id)).collect();
         let in_every_region = |service: &Service| ids().map(|region| service.pool(region).is_some()).collect();
         let pools = parts.services.iter().map(in_every_region).collect();
-        let locations: Vec<_> = parts.regions.iter().map(|region| region.location).collect();
+        let homes = before.and_then(|before| before.homes_of(&parts));
         let drains = parts.drains.clone();
         let compiled = Compiled {
             region_ids,
             sessions,
             key_headers: key_headers(&parts),
             hosts: HostIndex::new(&parts.services),
-            homes: HomeRules::new(&parts.homes, &locations),
+            homes: homes.unwrap_or_else(|| Arc::new(HomeRules::new(&parts.homes, &locations(&parts.regions)))),
             failover,
             access: parts.services.iter().map(|service| service.clients.as_ref().map(Access::new)).collect(),
             pools,

@@ -4,12 +4,13 @@ mod adopt;
 mod roll_back;
 
 use super::guard::Guard;
-use super::keys::{named_files, read_table, with_files};
+use super::keys::{Read, named_files, with_files};
 use super::last_good::{LastGood, read_bounded};
 use super::watch::{FileWatch, Signature, Wake};
-use crate::config::{self, Problems, SecretFiles, Source, read_routing};
+use crate::config::{self, Problems, RoutingReader, SecretFiles, Source};
 use crate::history::EntryOrigin;
 use crate::live::{Desk, Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
+use crate::routing::TableParts;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub struct RoutingFile {
     /// Whether these files were refused: then the table that is live is not what the files say, whatever its text.
     files_refused: bool,
     secret_files: SecretFiles,
+    reader: RoutingReader,
     /// The text of the table that is live.
     text: Option<Arc<str>>,
     guard: Guard,
@@ -84,6 +86,7 @@ impl RoutingFile {
             refused: None,
             files_refused: false,
             secret_files,
+            reader: RoutingReader::default(),
         }
     }
 
@@ -110,7 +113,7 @@ impl RoutingFile {
         let last_good = self.last_good.path().to_owned();
         let again = read_source(&last_good).and_then(|source| {
             let revision = Revision::of(source.text.as_bytes());
-            let read = read_table(&source, clock::now(), self.secret_files)?;
+            let read = self.read(&source)?;
             let cause = Cause { origin: Some(EntryOrigin::LastGood), ..Cause::default() };
             self.make_live(read, revision, Origin::LastGood, &source, &cause)
         });
@@ -202,7 +205,7 @@ impl RoutingFile {
             self.guard.forgive();
             return Ok(());
         }
-        let parts = read_routing(source, clock::now());
+        let parts = self.reader.read(source, clock::now());
         if let Ok(parts) = &parts {
             // Before they are read, so that no change in between is missed.
             self.files_seen = named_files(parts).map(|file| (file.to_owned(), Signature::of(file))).collect();
@@ -223,6 +226,11 @@ impl RoutingFile {
         self.guard.forgive();
         self.keep_last_good(&source.text);
         Ok(())
+    }
+
+    /// The table in `source`, with what is in the files that it names.
+    fn read(&mut self, source: &Source) -> Result<Read<TableParts>, Problems> {
+        self.reader.read(source, clock::now()).and_then(|parts| with_files(parts, self.secret_files))
     }
 
     fn keep_last_good(&self, text: &str) {

@@ -379,7 +379,13 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
         );
         (homes(&regions), services(count), vec(drain(count), 0..4), fleet, request(count), place()).prop_map(
             move |(homes, services, drains, fleet, request, place)| World {
-                parts: TableParts { regions: regions.clone(), homes, services, drains, ..TableParts::default() },
+                parts: TableParts {
+                    regions: regions.clone(),
+                    homes: homes.into(),
+                    services,
+                    drains,
+                    ..TableParts::default()
+                },
                 fleet,
                 request,
                 place,

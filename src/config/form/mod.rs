@@ -158,7 +158,7 @@ mod tests {
                 for value in [Some(key.example), default].into_iter().flatten() {
                     let source = Source::new(key.name, format!("{}: {value}", key.name));
                     let mut findings = Findings::default();
-                    let root = yaml::parse(&source.text, &mut findings).unwrap();
+                    let root = yaml::parse(&source.text, &mut findings).unwrap().root;
                     check::check_value(root.get(key.name).unwrap(), key, &mut findings);
                     assert!(findings.is_empty(), "{}", findings.into_problems(&source, Some(&root)).render(false));
                     count += 1;

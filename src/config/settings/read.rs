@@ -20,7 +20,8 @@ use std::path::PathBuf;
 /// # Errors
 /// All problems of the file.
 pub fn read_settings(source: &Source) -> Result<Settings, Problems> {
-    crate::config::read(source, &form::SETTINGS, |root, findings| {
+    crate::config::read(source, &form::SETTINGS, |document, findings| {
+        let root = &document.root;
         let state = root.get("state").and_then(Node::text).map_or_else(|| "run".into(), PathBuf::from);
         let acme = acme::read(root, &state, findings);
         let listen = listeners(root, acme.as_ref(), findings);

@@ -9,10 +9,16 @@ use crate::config::yaml::{Entry, Node};
 use crate::model::RegionId;
 use crate::routing::{HomeCondition, HomeRule, HomeTarget};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Reads the home rules.
-pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, sites: &[Site], findings: &mut Findings) -> Vec<HomeRule> {
-    let Some(list) = root.entry("homes") else { return Vec::new() };
+pub(super) fn read(
+    root: &Node<'_>,
+    names: &RegionNames<'_>,
+    sites: &[Site],
+    findings: &mut Findings,
+) -> Arc<[HomeRule]> {
+    let Some(list) = root.entry("homes") else { return Arc::default() };
     otherwise_is_last(list, findings);
     let mut claims = Claims::default();
     let rules = list.value.items().iter();

@@ -6,19 +6,24 @@ mod health;
 mod homes;
 mod limits;
 mod reachability;
+mod reader;
 mod regions;
 mod resilience;
 mod retries;
 mod services;
 mod tls;
 
+pub use reader::RoutingReader;
+
 use super::form;
 use super::problem::{Findings, Problems, Source, quoted};
 use super::suggestion::{did_you_mean, listed};
 use super::yaml::{Entry, Node, Span, Value};
 use crate::model::{Drain, DrainLayer, RegionId, RegionName, Timestamp};
-use crate::routing::{Credentials, Keyrings, TableParts};
+use crate::routing::{Credentials, HomeRule, Keyrings, TableParts};
+use regions::Site;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Reads the routing table. `now` tells which drains are not over. The keyrings and certificates that it names are not
 /// read: whoever opens files adds them.
@@ -26,25 +31,26 @@ use std::collections::HashMap;
 /// # Errors
 /// All problems of the file.
 pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Problems> {
-    super::read(source, &form::ROUTING, |root, findings| {
-        let names = RegionNames::of_table(root);
-        let (regions, places) = regions::read(root, &names, findings);
-        let homes = homes::read(root, &names, &places, findings);
-        let services = services::read(root, &names, findings);
-        let drains = drains::read(root, |node, findings| names.find(node, findings), findings);
-        if names.defined && drains.len() <= 1_000 {
-            drains::leave_one_region(&drains, &names, now, findings);
-        }
-        let drains = drains.into_iter().map(|(drain, _)| drain).collect();
-        Some(TableParts {
-            regions,
-            homes,
-            services,
-            drains,
-            keyrings: Keyrings::new(),
-            credentials: Credentials::new(),
-        })
-    })
+    RoutingReader::default().read(source, now)
+}
+
+/// Makes a table of what `root` says. `homes` reads its home rules.
+fn make(
+    root: &Node<'_>,
+    now: Timestamp,
+    homes: impl FnOnce(&Node<'_>, &RegionNames<'_>, &[Site], &mut Findings) -> Arc<[HomeRule]>,
+    findings: &mut Findings,
+) -> Option<TableParts> {
+    let names = RegionNames::of_table(root);
+    let (regions, places) = regions::read(root, &names, findings);
+    let homes = homes(root, &names, &places, findings);
+    let services = services::read(root, &names, findings);
+    let drains = drains::read(root, |node, findings| names.find(node, findings), findings);
+    if names.defined && drains.len() <= 1_000 {
+        drains::leave_one_region(&drains, &names, now, findings);
+    }
+    let drains = drains.into_iter().map(|(drain, _)| drain).collect();
+    Some(TableParts { regions, homes, services, drains, keyrings: Keyrings::new(), credentials: Credentials::new() })
 }
 
 /// Reads a file of drains alone, in the form of the table's `drains`: those of an operator, which are of whatever table is
@@ -53,7 +59,7 @@ pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Probl
 /// # Errors
 /// All problems of the file.
 pub fn read_drains(source: &Source) -> Result<Vec<Drain<RegionName>>, Problems> {
-    super::read(source, &form::DRAINS, |root, findings| {
+    super::read(source, &form::DRAINS, |document, findings| {
         let named = |node: &Node<'_>, findings: &mut Findings| match node.text()?.parse::<RegionName>() {
             Ok(name) => Some(name),
             Err(bad) => {
@@ -62,7 +68,7 @@ pub fn read_drains(source: &Source) -> Result<Vec<Drain<RegionName>>, Problems> 
                 None
             }
         };
-        let drains = drains::read(root, named, findings);
+        let drains = drains::read(&document.root, named, findings);
         Some(drains.into_iter().map(|(drain, _)| Drain { layer: DrainLayer::Operator, ..drain }).collect())
     })
 }

@@ -8,4 +8,4 @@ mod parser;
 mod refusal;
 
 pub(super) use node::{Entry, Node, Span, Value};
-pub(super) use parser::parse;
+pub(super) use parser::{Document, MOST_NODES, parse};

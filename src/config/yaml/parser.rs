@@ -9,10 +9,17 @@ use std::borrow::Cow;
 /// How deep lists and maps may stand in one another. The deepest form of ours has six floors.
 const DEEPEST: usize = 32;
 /// How many values, keys and ends of lists and maps a file may have: a table with 100,000 home rules has about 800,000.
-const MOST_NODES: usize = 2_000_000;
+pub(in crate::config) const MOST_NODES: usize = 2_000_000;
+
+/// What a text says.
+pub(in crate::config) struct Document<'a> {
+    pub(in crate::config) root: Node<'a>,
+    /// What it has of that of which there may be [`MOST_NODES`].
+    pub(in crate::config) nodes: usize,
+}
 
 /// Reads `text`. `None` where it is no YAML, or none that is read here; `findings` then says why.
-pub(in crate::config) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'a>> {
+pub(in crate::config) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Document<'a>> {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_anchor_events: true,
@@ -85,7 +92,8 @@ pub(in crate::config) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Op
     if tree.root.is_none() {
         findings.push(Span::default(), "the file is empty", "start it with the line 'version: 1'");
     }
-    tree.root
+    let nodes = tree.nodes;
+    tree.root.map(|root| Document { root, nodes })
 }
 
 /// A list or a map whose end has not come yet.

@@ -27,7 +27,7 @@ impl RoutingFile {
             // Before the table goes live, so that nobody sees the new one beside what was wrong with another.
             self.edge.set_table_problem(None);
         }
-        let text: Arc<str> = source.text.as_str().into();
+        let text = Arc::clone(&source.text);
         let before = self.edge.table();
         let is_new = before.as_ref().is_none_or(|before| before.revision != revision);
         if is_new {

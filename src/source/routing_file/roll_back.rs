@@ -4,7 +4,6 @@ use super::{Cause, RoutingFile, Signature, wrong_region};
 use crate::config::Source;
 use crate::history::{EntryOrigin, History, replace_whole};
 use crate::live::{Origin, Revision, RollBack, RollBackRefused, RolledBack, clock};
-use crate::source::keys::read_table;
 use std::fs;
 use std::io;
 use std::sync::Arc;
@@ -31,7 +30,7 @@ impl RoutingFile {
         }
         let text = self.text_of(&history, revision, live)?;
         let source = Source::new(self.path.display().to_string(), &*text);
-        let read = read_table(&source, clock::now(), self.secret_files).map_err(RollBackRefused::Problems)?;
+        let read = self.read(&source).map_err(RollBackRefused::Problems)?;
         let prepared = self.edge.prepare(read.value, revision, Origin::File);
         let prepared = prepared.map_err(|missing| RollBackRefused::Problems(wrong_region(&source.name, &missing)))?;
         let done = |took| RolledBack { revision, previous: live, file: source.name.clone(), took };
