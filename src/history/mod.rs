@@ -10,6 +10,7 @@
 //! | `drill` | reports of drills |
 //! | `lines` | the difference between two texts, line by line |
 //! | `whole` | files that are written whole or not at all |
+//! | `pieces` | much work in small pieces, so that requests on the same core are not held up |
 //!
 //! The clock is never read here.
 
@@ -17,6 +18,7 @@ mod drill;
 mod entry;
 mod journal;
 mod lines;
+mod pieces;
 mod record;
 mod tables;
 #[cfg(test)]
@@ -26,5 +28,6 @@ mod whole;
 pub use drill::{DrillEnd, DrillReport, DrillReports, DrillVerdict};
 pub use entry::{Entry, EntryOrigin};
 pub use lines::unified_diff;
+pub use pieces::{PIECE, in_pieces, rest};
 pub use record::{Found, History, HistoryError, Trouble};
 pub use whole::{replace_whole, write_whole};

@@ -1,5 +1,6 @@
 //! The tables' texts, each in a file with the name of its content.
 
+use super::pieces::in_pieces;
 use super::whole::write_whole;
 use crate::model::Revision;
 use std::collections::HashMap;
@@ -20,10 +21,25 @@ fn path(directory: &Path, revision: Revision) -> PathBuf {
 /// # Errors
 /// Those of the file system.
 pub(super) fn keep(directory: &Path, revision: Revision, text: &str) -> io::Result<()> {
-    if read(directory, revision).is_ok_and(|kept| kept.is_some()) {
+    if is_kept(directory, revision, text).unwrap_or(false) {
         return Ok(());
     }
     write_whole(&path(directory, revision), text.as_bytes())
+}
+
+/// Whether this very text is there.
+fn is_kept(directory: &Path, revision: Revision, text: &str) -> io::Result<bool> {
+    let mut file = File::open(path(directory, revision))?;
+    let is_as_long = file.metadata()?.len() == text.len() as u64;
+    let mut kept = Vec::new();
+    for piece in in_pieces(text.as_bytes()).take_while(|_| is_as_long) {
+        kept.resize(piece.len(), 0);
+        file.read_exact(&mut kept)?;
+        if kept != piece {
+            return Ok(false);
+        }
+    }
+    Ok(is_as_long)
 }
 
 /// The text of a table, comments and all; `None` where it is not kept.

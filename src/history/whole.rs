@@ -1,5 +1,6 @@
 //! Files that are written whole or not at all.
 
+use super::pieces::in_pieces;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
@@ -46,7 +47,7 @@ fn through(path: &Path, bytes: &[u8], prepare: impl FnOnce(&File) -> io::Result<
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
         prepare(&file)?;
-        file.write_all(bytes)?;
+        in_pieces(bytes).try_for_each(|piece| file.write_all(piece))?;
         file.sync_all()?;
         fs::rename(&beside, path)
     })();

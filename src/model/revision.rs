@@ -13,7 +13,14 @@ impl Revision {
     /// The revision of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let [a, b, c, d, e, f, ..]: [u8; 32] = Sha256::digest(bytes).into();
+        Self::of_pieces(std::iter::once(bytes))
+    }
+
+    /// The revision of the bytes that these pieces are together.
+    #[must_use]
+    pub fn of_pieces<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> Self {
+        let all = pieces.fold(Sha256::new(), |all, piece| all.chain_update(piece));
+        let [a, b, c, d, e, f, ..]: [u8; 32] = all.finalize().into();
         Self([a, b, c, d, e, f])
     }
 }
@@ -67,6 +74,7 @@ mod tests {
     fn it_is_the_start_of_the_sha256_that_sha256sum_prints() {
         assert_eq!(Revision::of(b"").to_string(), "e3b0c44298fc");
         assert_eq!(Revision::of(b"abc").to_string(), "ba7816bf8f01");
+        assert_eq!(Revision::of_pieces([&b"a"[..], b"", b"bc"].into_iter()), Revision::of(b"abc"));
     }
 
     #[test]

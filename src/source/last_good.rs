@@ -1,6 +1,6 @@
 //! The last good table on disk, for a start on a morning when the file is broken.
 
-use crate::history::write_whole;
+use crate::history::{PIECE, rest, write_whole};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -43,7 +43,10 @@ pub(super) fn read_bounded(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     // As much room as it takes from the beginning: what a growing buffer leaves behind stays with the process.
     let length = file.metadata()?.len().min(limit);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    let mut rest_of_file = file.take(limit.saturating_add(1));
+    while rest_of_file.by_ref().take(PIECE as u64).read_to_end(&mut bytes)? == PIECE {
+        rest();
+    }
     if bytes.len() > most {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
     }

@@ -8,7 +8,7 @@ use super::keys::{Read, named_files, with_files};
 use super::last_good::{LastGood, read_bounded};
 use super::watch::{FileWatch, Signature, Wake};
 use crate::config::{self, Problems, RoutingReader, SecretFiles, Source};
-use crate::history::EntryOrigin;
+use crate::history::{EntryOrigin, in_pieces};
 use crate::live::{Desk, Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
 use crate::routing::TableParts;
 use std::io;
@@ -112,7 +112,7 @@ impl RoutingFile {
         let Err(problems) = self.load(&cause) else { return Ok(()) };
         let last_good = self.last_good.path().to_owned();
         let again = read_source(&last_good).and_then(|source| {
-            let revision = Revision::of(source.text.as_bytes());
+            let revision = Revision::of_pieces(in_pieces(source.text.as_bytes()));
             let read = self.read(&source)?;
             let cause = Cause { origin: Some(EntryOrigin::LastGood), ..Cause::default() };
             self.make_live(read, revision, Origin::LastGood, &source, &cause)
@@ -187,7 +187,7 @@ impl RoutingFile {
 
     /// Makes the table in `source`, which the file says, live, unless it is live already.
     fn take_in(&mut self, source: &Source, cause: &Cause) -> Result<(), Problems> {
-        let revision = Revision::of(source.text.as_bytes());
+        let revision = Revision::of_pieces(in_pieces(source.text.as_bytes()));
         self.revision = Some(revision);
         if cause.insists {
             self.guard.forgive();

@@ -39,7 +39,7 @@ pub fn configure(
             maps(scene, directory).map_err(|error| error.to_string())?;
             write("haproxy.cfg", include_str!("../configs/haproxy.cfg"), &values)?;
             // A master that can be told of new files where they change.
-            if scene.reloads { &["-W", "-db", "-f", "haproxy.cfg"] } else { &["-db", "-f", "haproxy.cfg"] }
+            if scene.reload.is_some() { &["-W", "-db", "-f", "haproxy.cfg"] } else { &["-db", "-f", "haproxy.cfg"] }
         }
         Kind::Envoy => {
             write("envoy.yaml", include_str!("../configs/envoy.yaml"), &values)?;

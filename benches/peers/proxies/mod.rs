@@ -6,7 +6,7 @@ mod scene;
 mod start;
 
 pub use places::Places;
-pub use scene::{Ground, HOP, Scene};
+pub use scene::{Ground, HOP, Reload, Scene};
 pub use start::Proxy;
 
 use std::path::{Path, PathBuf};

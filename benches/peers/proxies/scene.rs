@@ -6,6 +6,15 @@ use crate::template::Values;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// What a new table has that the old one has not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reload {
+    /// Each rule names another region.
+    Rules,
+    /// A region that serves nobody but one visitor is drained: the next one serves that one.
+    Drain,
+}
+
 /// The job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scene {
@@ -27,8 +36,8 @@ pub struct Scene {
     pub rules: usize,
     /// Whether requests go through a second proxy, in front of the servers.
     pub hop: bool,
-    /// Whether tables are changed while it runs.
-    pub reloads: bool,
+    /// How tables are changed while it runs, where they are.
+    pub reload: Option<Reload>,
     /// Whether this is the other one of two tables.
     pub is_new: bool,
 }
@@ -46,7 +55,7 @@ impl Scene {
             regions: 1,
             rules: 0,
             hop: false,
-            reloads: false,
+            reload: None,
             is_new: false,
         }
     }
@@ -58,9 +67,16 @@ impl Scene {
 
     /// The region that its table has for the one visitor that a rule of its own means.
     pub fn probe_region(&self) -> usize {
-        if self.is_new { 2 } else { 1 }
+        match (self.reload, self.is_new) {
+            (Some(Reload::Drain), true) => 0,
+            (_, true) => 2,
+            (_, false) => 1,
+        }
     }
 }
+
+/// The region that is drained where one is: it shares the server of another one.
+pub const SPARE: &str = "spare";
 
 /// The region whose requests go through a second proxy, where there is one.
 pub const HOP: usize = 2;
@@ -121,6 +137,22 @@ impl Ground {
             .flag("websocket", scene.websocket)
             .flag("rules", scene.rules > 0)
             .flag("hop", scene.hop);
+        values.flag("drained", scene.reload == Some(Reload::Drain) && scene.is_new);
+        if scene.reload == Some(Reload::Drain) {
+            let (server, app) = (self.server(scene.probe_region()), self.server(1));
+            values.item(
+                "region",
+                &[
+                    ("name", SPARE.to_owned()),
+                    ("prefix", SPARE.to_owned()),
+                    ("server", server.to_string()),
+                    ("app", app.to_string()),
+                    ("edge", String::new()),
+                    ("server_host", server.ip().to_string()),
+                    ("server_port", server.port().to_string()),
+                ],
+            );
+        }
         for region in 0..scene.regions {
             let server = edge.unwrap_or_else(|| self.server(region));
             values.item(
@@ -160,11 +192,13 @@ impl Ground {
 /// The rules that meet nobody: networks of 10.0.0.0/8 and the region of each.
 pub fn rules(scene: &Scene) -> impl Iterator<Item = (String, String)> {
     let regions = scene.regions;
-    let of_probe = (format!("{PROBE}/32"), countries::region(scene.probe_region()));
+    let is_drain = scene.reload == Some(Reload::Drain);
+    let home = if is_drain { SPARE.to_owned() } else { countries::region(scene.probe_region()) };
+    let of_probe = (format!("{PROBE}/32"), home);
     let others = (0..scene.rules).map(move |nth| {
         let network = format!("10.{}.{}.{}/28", nth >> 12 & 255, nth >> 4 & 255, (nth & 15) << 4);
         // In the other table each has another region.
-        (network, countries::region((nth + usize::from(scene.is_new)) % regions))
+        (network, countries::region((nth + usize::from(scene.is_new && !is_drain)) % regions))
     });
-    others.chain((scene.reloads).then_some(of_probe))
+    others.chain(scene.reload.map(|_| of_probe))
 }

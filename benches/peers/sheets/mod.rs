@@ -1,7 +1,7 @@
 //! What is measured: each sheet a table of its own.
 
 use crate::load::plan::{Homes, Plan, Protocol};
-use crate::proxies::{HOP, Scene};
+use crate::proxies::{HOP, Reload, Scene};
 use crate::table::count;
 
 /// How a sheet is measured.
@@ -178,11 +178,12 @@ pub fn all(is_quick: bool, most: usize) -> Vec<Sheet> {
             ..sheet(
                 "reload",
                 "a new table of 100,000 rules under full load: times before and meanwhile",
-                vec![point(
-                    "100,000 rules",
-                    Scene { rules: if is_quick { 1000 } else { 100_000 }, reloads: true, ..Scene::whole() },
-                    whole(),
-                )],
+                [("a region is drained", Reload::Drain), ("100,000 rules change", Reload::Rules)]
+                    .map(|(label, reload)| {
+                        let rules = if is_quick { 1000 } else { 100_000 };
+                        point(label, Scene { rules, reload: Some(reload), ..Scene::whole() }, whole())
+                    })
+                    .into(),
             )
         },
         Sheet {

@@ -1,4 +1,4 @@
-use crate::proxies::{Ground, HOP, Places, Scene};
+use crate::proxies::{Ground, HOP, Places, Reload, Scene};
 use homeward::config::{Source, read_routing};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,7 +51,8 @@ fn this_projects_tables_are_good() {
     let scenes = [
         Scene::plain(),
         Scene::whole(),
-        Scene { regions: 20, rules: 100, reloads: true, ..Scene::whole() },
+        Scene { regions: 20, rules: 100, reload: Some(Reload::Rules), ..Scene::whole() },
+        Scene { rules: 100, reload: Some(Reload::Drain), is_new: true, ..Scene::whole() },
         Scene { http2_servers: true, ..Scene::whole() },
     ];
     for scene in scenes {
@@ -75,7 +76,7 @@ fn one_region_is_reached_through_the_second_proxy() {
 
 #[test]
 fn two_tables_differ_for_the_visitor_that_is_looked_for() {
-    let scene = Scene { reloads: true, rules: 1, ..Scene::whole() };
+    let scene = Scene { reload: Some(Reload::Rules), rules: 1, ..Scene::whole() };
     let new = Scene { is_new: true, ..scene.clone() };
     let of = |scene: &Scene| {
         let text = filled("routing.yaml", scene, None);
@@ -84,4 +85,24 @@ fn two_tables_differ_for_the_visitor_that_is_looked_for() {
     };
     let ((old, old_region), (new, new_region)) = (of(&scene), of(&new));
     assert!(old.ends_with(&format!("{old_region}}}")) && new.ends_with(&format!("{new_region}}}")) && old != new);
+}
+
+#[test]
+fn one_table_drains_a_region_that_has_one_visitor() {
+    let scene = Scene { reload: Some(Reload::Drain), rules: 1, ..Scene::whole() };
+    let new = Scene { is_new: true, ..scene.clone() };
+    for (name, old_way, new_way) in [
+        ("routing.yaml", "services:", "drains:\n  - {region: spare, sessions: move, reason: power loss}\nservices:"),
+        ("haproxy.cfg", "backend spare\n    server app 127.0.0.1:9002", "backend spare\n    server app 127.0.0.1:9001"),
+        (
+            "nginx.conf",
+            "upstream spare {\n        server 127.0.0.1:9002",
+            "upstream spare {\n        server 127.0.0.1:9001",
+        ),
+    ] {
+        let (old, new) = (filled(name, &scene, None), filled(name, &new, None));
+        assert_eq!(old.replacen(old_way, new_way, 1), new, "{name}");
+        assert_ne!(old, new, "{name}");
+    }
+    assert_eq!((scene.probe_region(), new.probe_region()), (1, 0));
 }
