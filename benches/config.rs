@@ -11,6 +11,7 @@ use homeward::config::{Source, read_routing};
 use homeward::model::Timestamp;
 use homeward::routing::RoutingTable;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 fn main() {
     divan::main();
@@ -45,7 +46,7 @@ fn compile(bencher: Bencher<'_, '_>, rules: u32) {
 #[divan::bench(args = [100_000], sample_count = 10)]
 fn refuse(bencher: Bencher<'_, '_>, rules: u32) {
     let mut source = table(rules);
-    source.text = source.text.replace("region: us-west", "region: us-wset").into();
+    source.text = Arc::new(source.text.replace("region: us-west", "region: us-wset"));
     bencher
         .bench(|| read_routing(black_box(&source), Timestamp::UNIX_EPOCH).expect_err("the table is bad").render(false));
 }

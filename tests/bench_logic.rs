@@ -30,7 +30,7 @@ mod proxies {
     pub mod places;
     pub mod scene;
     pub use places::Places;
-    pub use scene::{Ground, HOP, Scene};
+    pub use scene::{Ground, HOP, Reload, Scene};
 }
 #[path = "../benches/peers/results.rs"]
 mod results;

@@ -189,7 +189,7 @@ impl PlaceFinder for Case {
 impl Case {
     /// What is decided today, without what the question says already and without what is not there.
     fn decide(&self, name: &str) -> Result<Map<String, Value>, String> {
-        let source = Source { name: name.to_owned(), text: self.table.as_str().into() };
+        let source = Source::new(name, self.table.as_str());
         let mut parts = read_routing(&source, self.now).map_err(|problems| problems.to_string())?;
         parts.keyrings = self.keyrings.iter().map(|(file, keys)| keyring(file, keys)).collect::<Result<_, _>>()?;
         let table = RoutingTable::new(parts);

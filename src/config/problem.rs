@@ -12,8 +12,8 @@ use std::sync::Arc;
 pub struct Source {
     /// The path as the user typed it: it stands in front of every message.
     pub name: String,
-    /// The text.
-    pub text: Arc<str>,
+    /// The text. It is large, so that it is shared as it was read.
+    pub text: Arc<String>,
 }
 
 impl Source {
@@ -21,8 +21,8 @@ impl Source {
     pub const LARGEST: usize = 16 << 20;
 
     /// The source with this name and text.
-    pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), text: text.into() }
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: Arc::new(text.into()) }
     }
 
     /// The source with this name, and the text that `bytes` are.
@@ -32,15 +32,15 @@ impl Source {
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Problems> {
         let name = name.into();
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self { name, text: text.into() }),
+            Ok(text) => Ok(Self::new(name, text)),
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(error.as_bytes()).into();
+                let source = Self::new(name, String::from_utf8_lossy(error.as_bytes()));
                 let at = u32::try_from(good).unwrap_or(u32::MAX);
                 let mut findings = Findings::default();
                 let span = Span { start: at, end: at };
                 findings.push(span, "the file is not UTF-8 from here on", "save the file as UTF-8 text");
-                Err(findings.into_problems(&Self { name, text }, None))
+                Err(findings.into_problems(&source, None))
             }
         }
     }

@@ -25,7 +25,7 @@ pub(super) struct Guard {
 struct Watch {
     trial: Arc<Trial>,
     /// The text of the table before.
-    text_before: Arc<str>,
+    text_before: Arc<String>,
     revision: Revision,
     regression: Regression,
     /// The next second that it has not seen.
@@ -40,7 +40,7 @@ pub(super) struct PutBack {
     /// The table that was live before.
     pub(super) before: Arc<LiveTable>,
     /// Its text.
-    pub(super) text: Arc<str>,
+    pub(super) text: Arc<String>,
     /// What was refused.
     pub(super) refused: RefusedTable,
 }
@@ -89,7 +89,7 @@ impl Guard {
     ///
     /// Where `live` is being watched itself, the table before it is held on to, and the minute before it is what counts: a bad
     /// table is no measure for the next.
-    pub(super) fn begin(&mut self, revision: Revision, live: Arc<LiveTable>, text: Arc<str>) -> Option<Arc<Trial>> {
+    pub(super) fn begin(&mut self, revision: Revision, live: Arc<LiveTable>, text: Arc<String>) -> Option<Arc<Trial>> {
         let rule = self.rule?;
         let second = clock::second();
         let (before, text_before, regression) = match self.watch.take() {

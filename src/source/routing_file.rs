@@ -47,7 +47,7 @@ pub struct RoutingFile {
     secret_files: SecretFiles,
     reader: RoutingReader,
     /// The text of the table that is live.
-    text: Option<Arc<str>>,
+    text: Option<Arc<String>>,
     guard: Guard,
     /// Where operators say what they want.
     desk: Option<Desk>,

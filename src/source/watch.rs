@@ -1,6 +1,7 @@
 //! Hears of changes of files, whatever way they were written.
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,11 @@ impl FileWatch {
         let (sender, wakes) = sync_channel(64);
         let nudge = Nudge(sender);
         let on_event = nudge.clone();
-        let watcher = notify::recommended_watcher(move |_: notify::Result<notify::Event>| on_event.send(Wake::Look));
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if !event.is_ok_and(|event| is_read_only(event.kind)) {
+                on_event.send(Wake::Look);
+            }
+        });
         let watcher = match watcher {
             Ok(mut watcher) => {
                 for directory in directories(files) {
@@ -117,6 +122,11 @@ impl FileWatch {
         }
         woken
     }
+}
+
+/// Whether somebody has only looked at a file, as the reader of this very file does.
+fn is_read_only(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Access(how) if how != AccessKind::Close(AccessMode::Write))
 }
 
 fn directories(files: &[PathBuf]) -> Vec<PathBuf> {

@@ -2,7 +2,7 @@
 
 use super::Kind;
 use super::configure::configure;
-use super::scene::{Ground, Scene};
+use super::scene::{Ground, Reload, Scene};
 use crate::machine;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
@@ -136,6 +136,7 @@ impl Proxy {
         let (file, signal) = match self.kind {
             Kind::Homeward(..) => ("routing.yaml", None),
             Kind::Nginx => ("nginx.conf", Some(Signal::HUP)),
+            Kind::Haproxy if scene.reload == Some(Reload::Drain) => ("haproxy.cfg", Some(Signal::USR2)),
             Kind::Haproxy => ("networks.map", Some(Signal::USR2)),
             Kind::Envoy | Kind::Loop | Kind::Splice => return Err("has no tables".into()),
         };

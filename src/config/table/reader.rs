@@ -55,7 +55,7 @@ fn sites(regions: &[Region]) -> impl Iterator<Item = (&RegionName, Option<Locati
 /// The home rules of a text that was good.
 #[derive(Debug)]
 struct KnownHomes {
-    text: Arc<str>,
+    text: Arc<String>,
     lines: Lines,
     regions: Vec<(RegionName, Option<Location>)>,
     homes: Arc<[HomeRule]>,
@@ -95,7 +95,7 @@ impl KnownHomes {
         let at = starts_of_lines(&source.text).find(|at| source.text[*at..].starts_with(lines))?;
         let behind = source.text.get(at + lines.len()..).filter(|behind| is_another_key(behind))?;
         let text = [source.text.get(..at)?, STAND_IN, behind].concat();
-        let around = Source { name: source.name.clone(), text: text.into() };
+        let around = Source::new(source.name.as_str(), text);
         let mut is_same = false;
         let parts = crate::config::read(&around, &form::ROUTING, |document, findings| {
             // That a key stands there says that nothing before it is open: a reader of the whole comes there in the state in

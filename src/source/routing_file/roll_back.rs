@@ -58,7 +58,7 @@ impl RoutingFile {
     }
 
     /// The text of a table that was live; that of the live one is here, whatever became of the disk.
-    fn text_of(&self, history: &History, revision: Revision, live: Revision) -> Result<Arc<str>, RollBackRefused> {
+    fn text_of(&self, history: &History, revision: Revision, live: Revision) -> Result<Arc<String>, RollBackRefused> {
         match &self.text {
             Some(text) if revision == live => Ok(Arc::clone(text)),
             _ => match history.text(revision) {
