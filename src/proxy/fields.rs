@@ -19,6 +19,9 @@ pub(super) trait Fields {
     /// The lines of this name, in their order.
     fn lines(&self, name: &HeaderName) -> Lines<'_>;
 
+    /// The lines of this name, which is in lower case, in their order.
+    fn lines_named(&self, name: &str) -> Lines<'_>;
+
     /// The first of them.
     fn first(&self, name: &HeaderName) -> Option<&[u8]> {
         self.lines(name).first().copied()
@@ -59,6 +62,10 @@ macro_rules! engine_fields {
             }
 
             fn lines(&self, name: &HeaderName) -> Lines<'_> {
+                self.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+            }
+
+            fn lines_named(&self, name: &str) -> Lines<'_> {
                 self.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
             }
 

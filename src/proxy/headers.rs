@@ -1,7 +1,7 @@
 //! What the app server and the next edge are told of a request, and what the client is not told of an answer.
 
 use super::context::{Decided, RequestContext};
-use super::fields::Fields;
+use super::fields::{Fields, Lines};
 use super::head::Head;
 use super::hop::{CDN_LOOP, PSEUDONYM};
 use crate::client::forwarded_element;
@@ -251,11 +251,11 @@ pub(super) fn host(head: &dyn Head) -> Option<&[u8]> {
 }
 
 /// All lines of a header as one: cookies with `; ` between them as RFC 9113, 8.2.3 joins them, others with `, `.
-pub(super) fn joined<'h>(head: &'h dyn Head, name: &HeaderName) -> Cow<'h, [u8]> {
+pub(super) fn joined<'h>(lines: Lines<'h>, name: &HeaderName) -> Cow<'h, [u8]> {
     let between: &[u8] = if *name == COOKIE { b"; " } else { b", " };
-    match *head.all(name) {
+    match *lines {
         [] => Cow::Borrowed(&[]),
         [only] => Cow::Borrowed(only),
-        ref lines => Cow::Owned(lines.join(between)),
+        ref several => Cow::Owned(several.join(between)),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Proxy;
 use super::context::RequestContext;
+use super::fields::{Fields, Lines};
 use super::head::Head;
 use super::headers::{HOMEWARD_REASON, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, host, joined};
 use super::request_id;
@@ -12,8 +13,7 @@ use crate::routing::{Arrival, FoundBy};
 use crate::telemetry::{HopResult, Occasionally};
 use crate::tls::ClientIdentity;
 use http::header::{AUTHORIZATION, COOKIE, FORWARDED};
-use http::{HeaderName, HeaderValue};
-use pingora::http::RequestHeader;
+use http::{HeaderName, HeaderValue, Method};
 use smallvec::SmallVec;
 use std::time::Duration;
 
@@ -107,9 +107,9 @@ impl Proxy {
             value(HOMEWARD_HOP_FORWARDED)?,
         ];
         let claims = {
-            let cookies = joined(head, &COOKIE);
-            let lines = lines(&visitor, &cookies, head, live);
-            let bound = bound(head, request_id, reasons, &lines);
+            let cookies = joined(head.all(&COOKIE), &COOKIE);
+            let lines = lines(visitor.each_ref().map(HeaderValue::as_bytes), &cookies, |name| head.named(name), live);
+            let bound = Asked::of(head).bound(request_id, reasons, &lines);
             verified(token, &bound, keys, self.edge.local(), clock::now())?
         };
         let request_id = request_id::accepted(request_id).ok_or(HopProblem::Malformed)?.to_owned();
@@ -134,67 +134,80 @@ fn warn_of_token(problem: HopResult) {
     }
 }
 
-/// Says to the edge that the request goes to what it needs to know, under a token. `head` has what the app would be told
+/// Says to the edge that the request goes to what it needs to know, under a token. `fields` have what the app would be told
 /// of the visitor already.
 ///
 /// # Errors
 /// Where a value is no header value; by their types none can be.
 pub(super) fn to_edge(
-    head: &mut RequestHeader,
+    fields: &mut impl Fields,
+    asked: &Asked<'_>,
     context: &RequestContext,
     live: &LiveTable,
     claims: &Claims,
-    reasons: &str,
     keys: &Keyring,
 ) -> pingora::Result<()> {
-    let value = |name: &HeaderName| joined(&*head, name);
-    let visitor = [value(&X_FORWARDED_FOR), value(&X_FORWARDED_PROTO), value(&X_FORWARDED_HOST), value(&FORWARDED)]
-        .map(|bytes| HeaderValue::from_bytes(&bytes).unwrap_or_else(|_| HeaderValue::from_static("")));
+    let Some(decided) = &context.decided else { return Ok(()) };
+    let reasons = context.reasons(decided).to_string();
+    let visitor = [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED]
+        .map(|name| joined(fields.lines(&name), &name).into_owned());
     let token = {
-        let cookies = joined(head, &COOKIE);
-        let lines = lines(&visitor, &cookies, head, live);
-        seal(claims, &bound(head, context.request_id.as_bytes(), reasons.as_bytes(), &lines), keys)
+        let cookies = joined(fields.lines(&COOKIE), &COOKIE);
+        let lines = lines(visitor.each_ref().map(Vec::as_slice), &cookies, |name| fields.lines_named(name), live);
+        seal(claims, &asked.bound(context.request_id.as_bytes(), reasons.as_bytes(), &lines), keys)
     };
-    let [visitor_for, proto, host, whole] = visitor;
-    head.insert_header(HOMEWARD_HOP_FOR, visitor_for)?;
-    head.insert_header(HOMEWARD_HOP_PROTO, proto)?;
-    head.insert_header(HOMEWARD_HOP_HOST, host)?;
-    head.insert_header(HOMEWARD_HOP_FORWARDED, whole)?;
-    head.insert_header(HOMEWARD_HOP_ID, context.request_id.as_str())?;
-    head.insert_header(HOMEWARD_REASON, reasons)?;
-    head.insert_header(HOMEWARD_HOP, token)
-}
-
-fn bound<'a>(head: &'a dyn Head, request_id: &'a [u8], reasons: &'a [u8], lines: &'a [&'a [u8]]) -> Bound<'a> {
-    Bound {
-        method: head.method().as_str().as_bytes(),
-        host: host(head).unwrap_or_default(),
-        target: target(head),
-        request_id,
-        reasons,
-        lines,
+    let names = [HOMEWARD_HOP_FOR, HOMEWARD_HOP_PROTO, HOMEWARD_HOP_HOST, HOMEWARD_HOP_FORWARDED];
+    for (name, value) in names.iter().zip(&visitor) {
+        fields.set(name, value)?;
     }
+    fields.set(&HOMEWARD_HOP_ID, context.request_id.as_bytes())?;
+    fields.set(&HOMEWARD_REASON, reasons.as_bytes())?;
+    fields.set(&HOMEWARD_HOP, token.as_bytes())
 }
 
-/// Path and query: what is the same in every version of HTTP.
-fn target(head: &dyn Head) -> &[u8] {
-    head.path_and_query().map_or_else(|| head.target(), str::as_bytes)
+/// What is asked for: what is the same of a request in every version of HTTP.
+pub(super) struct Asked<'a> {
+    pub method: &'a Method,
+    /// The host that it is for, where it names one.
+    pub host: Option<&'a [u8]>,
+    /// Path and query.
+    pub target: &'a [u8],
+}
+
+impl<'a> Asked<'a> {
+    /// By a head.
+    pub(super) fn of(head: &'a dyn Head) -> Self {
+        Self {
+            method: head.method(),
+            host: host(head),
+            target: head.path_and_query().map_or_else(|| head.target(), str::as_bytes),
+        }
+    }
+
+    fn bound<'b>(&self, request_id: &'b [u8], reasons: &'b [u8], lines: &'b [&'b [u8]]) -> Bound<'b>
+    where
+        'a: 'b,
+    {
+        let Self { method, host, target } = *self;
+        let host = host.unwrap_or_default();
+        Bound { method: method.as_str().as_bytes(), host, target, request_id, reasons, lines }
+    }
 }
 
 /// What says where the request comes from, and where it goes: by cookies, a bearer token, or another header that the table
 /// reads keys from.
 fn lines<'a>(
-    visitor: &'a [HeaderValue; 4],
+    visitor: [&'a [u8]; 4],
     cookies: &'a [u8],
-    head: &'a dyn Head,
+    named: impl Fn(&str) -> Lines<'a>,
     live: &'a LiveTable,
 ) -> SmallVec<[&'a [u8]; 8]> {
-    let mut lines: SmallVec<[&[u8]; 8]> = visitor.iter().map(HeaderValue::as_bytes).collect();
+    let mut lines: SmallVec<[&[u8]; 8]> = visitor.into_iter().collect();
     lines.push(cookies);
     let keys = live.table.key_headers().iter().map(AsRef::as_ref).filter(|name| *name != AUTHORIZATION.as_str());
     for name in keys.chain([AUTHORIZATION.as_str()]).chain([ClientIdentity::SUBJECT, ClientIdentity::CERTIFICATE]) {
         // With its name in front of each, so that no value can be moved to another header.
-        lines.extend(head.named(name).into_iter().flat_map(|value| [name.as_bytes(), value]));
+        lines.extend(named(name).into_iter().flat_map(|value| [name.as_bytes(), value]));
     }
     lines
 }
@@ -202,6 +215,7 @@ fn lines<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pingora::http::RequestHeader;
 
     #[test]
     fn passes_are_counted_by_name() {

@@ -5,6 +5,7 @@ use super::context::{Decided, RequestContext};
 use super::fields::Fields;
 use super::head::Head;
 use super::headers::{self, HOMEWARD_HOP_REFUSED, HOMEWARD_OUTCOME, HOMEWARD_REPLAY, OUTCOME_FAILED, Received};
+use super::hop::Asked;
 use super::judge::{Answered, declares_failure};
 use super::replay::Answer;
 use super::{grpc, hop, https};
@@ -25,41 +26,44 @@ impl Proxy {
     /// # Errors
     /// Where the edge has no hop keys any more, or a value is no header value.
     pub(super) fn tell(&self, head: &mut RequestHeader, received: &Received, context: &RequestContext) -> Result<()> {
-        let Some(decided) = &context.decided else { return Ok(()) };
+        if context.decided.is_none() {
+            return Ok(());
+        }
         if !head.raw_path().starts_with(b"/")
             && let Some(path) = head.uri.path_and_query().map(|path| path.as_str().to_owned())
         {
             // A URL is for proxies (RFC 9112, 3.2.2); a server gets the path that was decided on, and the host in `Host`.
             head.set_raw_path(path.as_bytes())?;
         }
-        let host: Option<SmallVec<[u8; 64]>> = headers::host(&*head).map(SmallVec::from_slice);
-        if context.attempts.way != Some(Way::Edge) {
-            return Self::tell_app(head, host.as_deref(), received, context);
-        }
-        headers::of_visitor(head, host.as_deref(), context, received)?;
-        context.say_trace(head)?;
-        let keys = self.edge.hop_keys();
-        let (Some(keys), Some(claims)) = (keys, self.claims(decided, context)) else {
-            return Error::e_explain(ErrorType::InternalError, "a hop without keys");
-        };
-        let reasons = context.reasons(decided).to_string();
-        hop::to_edge(head, context, &decided.live, &claims, &reasons, &keys)
+        // Of the head as it is before it is written into.
+        let Asked { method, host, target } = Asked::of(&*head);
+        let (method, target): (_, SmallVec<[u8; 128]>) = (method.clone(), target.into());
+        let host: Option<SmallVec<[u8; 64]>> = host.map(SmallVec::from_slice);
+        let asked = Asked { method: &method, host: host.as_deref(), target: &target };
+        self.tell_of(head, &asked, received, context)
     }
 
-    /// Writes what an app server is told of a request for `host`.
+    /// Writes what the other side is told of a request that asks for this.
     ///
     /// # Errors
-    /// Where a value is no header value.
-    pub(super) fn tell_app(
+    /// As [`Self::tell`].
+    pub(super) fn tell_of(
+        &self,
         fields: &mut impl Fields,
-        host: Option<&[u8]>,
+        asked: &Asked<'_>,
         received: &Received,
         context: &RequestContext,
     ) -> Result<()> {
         let Some(decided) = &context.decided else { return Ok(()) };
-        headers::of_visitor(fields, host, context, received)?;
+        headers::of_visitor(fields, asked.host, context, received)?;
         context.say_trace(fields)?;
-        headers::to_app(fields, context, decided)
+        if context.attempts.way != Some(Way::Edge) {
+            return headers::to_app(fields, context, decided);
+        }
+        let (Some(keys), Some(claims)) = (self.edge.hop_keys(), self.claims(decided, context)) else {
+            return Error::e_explain(ErrorType::InternalError, "a hop without keys");
+        };
+        hop::to_edge(fields, asked, context, &decided.live, &claims, &keys)
     }
 
     /// What the edge of the region that serves needs to know.

@@ -131,7 +131,11 @@ impl Fields for Edits<'_> {
     }
 
     fn lines(&self, name: &HeaderName) -> Lines<'_> {
-        let name = name.as_str().as_bytes();
+        self.lines_named(name.as_str())
+    }
+
+    fn lines_named(&self, name: &str) -> Lines<'_> {
+        let name = name.as_bytes();
         let tag = tag(name);
         let mut lines = Lines::new();
         if self.may_have(tag) {

@@ -13,7 +13,8 @@ use crate::live::clock;
 use crate::proxy::answer::refusal_of;
 use crate::proxy::context::RequestContext;
 use crate::proxy::head::Head;
-use crate::proxy::headers::{self, Received};
+use crate::proxy::headers::Received;
+use crate::proxy::hop::Asked;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::{Proxy, deadline};
 use crate::telemetry::UpstreamResult;
@@ -123,7 +124,7 @@ impl<V: Visitor> Exchange<'_, V> {
             writes_forwarded: proxy.writes_forwarded(),
         };
         let mut edits = Edits::of(request.lines());
-        Proxy::tell_app(&mut edits, headers::host(*request), &received, context)?;
+        proxy.tell_of(&mut edits, &Asked::of(*request), &received, context)?;
         wire::request(request, &edits, context.attempts.is_worn, into);
         let head = into.len();
         into.extend_from_slice(request.body_bytes());

@@ -14,10 +14,9 @@ use crate::proxy::context::{Decided, Ends, RequestContext};
 use crate::proxy::record::{Served, upstream_result};
 use crate::proxy::refusal::{Refusal, UpstreamFailure};
 use crate::proxy::retry::{is_repeatable, mishap_of};
-use crate::proxy::route::begin_attempt;
+use crate::proxy::route::{begin_attempt, servers as servers_of};
 use crate::proxy::{deadline, https};
 use crate::resilience::Mishap;
-use crate::routing::Way;
 use pingora::BError;
 use std::io;
 use std::sync::Arc;
@@ -112,9 +111,10 @@ async fn choose(proxy: &Proxy, request: &Request, context: &mut RequestContext) 
     Ok(server)
 }
 
+/// Whether the servers of the way, or the edges of the other region, are spoken to in plain HTTP/1.1.
 fn leads_to_plain_servers(Decided { live, decision }: &Decided) -> bool {
-    let way = decision.way().filter(|(_, way)| *way != Way::Edge);
-    way.and_then(|(region, _)| live.pools.get(decision.service, region)).is_some_and(|pool| pool.speaks_plain())
+    let pool = decision.way().and_then(|(region, way)| servers_of(live, decision.service, region, way));
+    pool.is_some_and(|pool| pool.speaks_plain())
 }
 
 /// A connection to the server: a kept one, or a new one.

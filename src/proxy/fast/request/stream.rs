@@ -2,6 +2,7 @@
 
 use super::{MOST_LINES, Request, is_plain_target, path_length};
 use crate::proxy::fast::lines::HeaderLines;
+use crate::proxy::head::Head;
 use crate::proxy::headers::joined;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE, TRAILER, UPGRADE};
@@ -27,7 +28,7 @@ impl Request {
     /// The request of such a stream, as HTTP/1.1 says it. `None` where its head is too long for that; one is refused before.
     pub(in crate::proxy::fast) fn of_stream(mut head: Box<RequestHeader>) -> Result<Self, Box<RequestHeader>> {
         // In one line, as whoever does not speak HTTP/2 has to have them (RFC 9113, 8.2.3).
-        if let Cow::Owned(cookies) = joined(&*head, &COOKIE)
+        if let Cow::Owned(cookies) = joined(Head::all(&*head, &COOKIE), &COOKIE)
             && let Ok(cookies) = HeaderValue::from_maybe_shared(Bytes::from(cookies))
         {
             // It fails for a head that has too many lines alone, and this one has fewer for it.
