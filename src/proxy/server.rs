@@ -6,7 +6,7 @@ use super::farewell::Farewell;
 use super::intake::HeadLimits;
 use super::listener::{Doors, Front, listen};
 use super::peer::EngineCredentials;
-use super::{Proxy, http2, streams};
+use super::{Proxy, fast, http2, streams};
 use crate::config::Settings;
 use crate::live::{Edge, clock};
 use crate::model::RetryRules;
@@ -120,6 +120,9 @@ impl ProxyServer {
             body_pace: tempo.body,
         };
         let policy = Arc::new(proxy());
+        if settings.fast_path {
+            fast::make_ready();
+        }
         // Whether HTTP/2 is taken holds for all connections of an engine's proxy, so that there are two.
         let engine = |is_h2c| {
             let mut options = HttpServerOptions::default();

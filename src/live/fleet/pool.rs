@@ -109,10 +109,10 @@ impl PoolState {
         self.healthy.load(Ordering::Acquire) > 0
     }
 
-    /// Whether its servers are spoken to in HTTP/1.1, and by nothing else.
+    /// Whether its servers are spoken to in HTTP/1.1 by TCP or TLS, and nothing else.
     #[must_use]
-    pub fn speaks_plain(&self) -> bool {
-        self.tls.is_none() && !self.definition.http2 && self.definition.proxy_protocol.is_none()
+    pub fn speaks_http1(&self) -> bool {
+        !self.definition.http2 && self.definition.proxy_protocol.is_none()
     }
 
     /// Whether requests may go there: a server is there that is not known to be unhealthy, and the pool's breaker lets one

@@ -22,10 +22,8 @@ use http::StatusCode;
 use pingora::{BError, Error, ErrorType};
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A request that is sent to a server, and where its answer goes.
 pub(super) struct Exchange<'x, V> {
@@ -133,22 +131,29 @@ impl<V: Visitor> Exchange<'_, V> {
 
     /// Sends a request, of which the first bytes are its `head`.
     async fn send(&mut self, bytes: &[u8], head: usize, patience: Duration) -> Result<(), BError> {
-        let tcp = &mut self.connection.tcp;
+        let connection = &mut *self.connection;
+        let late = || Error::explain(ErrorType::WriteTimedout, "a server takes no request").into_up();
         // As a rule the system takes it all at once, and no timer is set.
-        let mut sent = match tcp.try_write(bytes) {
+        let mut sent = match connection.try_write(bytes) {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => return Err(not_sent(error, true)),
         };
         while sent < bytes.len() {
-            match tokio::time::timeout(patience, tcp.write(&bytes[sent..])).await {
+            match tokio::time::timeout(patience, connection.write(&bytes[sent..])).await {
                 Ok(Ok(more)) if more > 0 => sent += more,
                 Ok(Ok(_)) => return Err(not_sent(io::ErrorKind::WriteZero.into(), sent < head)),
                 Ok(Err(error)) => return Err(not_sent(error, sent < head)),
-                Err(_) => return Err(Error::explain(ErrorType::WriteTimedout, "a server takes no request").into_up()),
+                Err(_) => return Err(late()),
             }
         }
-        Ok(())
+        if !connection.holds_back() {
+            return Ok(());
+        }
+        match tokio::time::timeout(patience, connection.flush()).await {
+            Ok(flushed) => flushed.map_err(|error| not_sent(error, false)),
+            Err(_) => Err(late()),
+        }
     }
 
     /// Waits for the head of the answer until a moment; those that another one follows are passed on.
@@ -183,7 +188,7 @@ impl<V: Visitor> Exchange<'_, V> {
     async fn hear(&mut self, until: Instant) -> Heard {
         let Self { client, connection, heard, .. } = self;
         poll_fn(|context| {
-            match pin!(connection.tcp.read_buf(heard)).poll(context) {
+            match connection.poll_hear(heard, context) {
                 Poll::Ready(Ok(0)) => {
                     let error = Error::explain(ErrorType::ConnectionClosed, "a server has closed the connection");
                     return Poll::Ready(Heard::End(error.into_up()));

@@ -42,6 +42,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub(super) use http2::{Http2, take_prepared};
+pub(super) use servers::make_ready;
 
 /// A request that was begun on the fast path, and goes on in the engine.
 pub(super) struct Prepared {

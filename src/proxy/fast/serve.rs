@@ -3,7 +3,7 @@
 use super::client::give_buffer;
 use super::exchange::{Ended, Exchange};
 use super::request::Request;
-use super::servers::{self, ServerConnection};
+use super::servers::{self, Key, ServerConnection};
 use super::visitor::Visitor;
 use super::{After, Prepared};
 use crate::live::Server;
@@ -11,6 +11,7 @@ use crate::proxy::Proxy;
 use crate::proxy::answer::{failure_of, refusal_of};
 use crate::proxy::connection::Phase;
 use crate::proxy::context::{Decided, Ends, RequestContext};
+use crate::proxy::peer::warn_of_certificate;
 use crate::proxy::record::{Served, upstream_result};
 use crate::proxy::refusal::{Refusal, UpstreamFailure};
 use crate::proxy::retry::{is_repeatable, mishap_of};
@@ -97,7 +98,7 @@ async fn choose(proxy: &Proxy, request: &Request, context: &mut RequestContext) 
     let is_plain = decided.is_ok()
         && proxy.challenge_of(request, &decided).is_none()
         && https::redirect(request, context).is_none()
-        && context.decided.as_ref().is_some_and(leads_to_plain_servers);
+        && context.decided.as_ref().is_some_and(leads_to_http1);
     if !is_plain || !Proxy::takes_free_place(context) {
         return Err(Stop::Engine(decided));
     }
@@ -111,10 +112,10 @@ async fn choose(proxy: &Proxy, request: &Request, context: &mut RequestContext) 
     Ok(server)
 }
 
-/// Whether the servers of the way, or the edges of the other region, are spoken to in plain HTTP/1.1.
-fn leads_to_plain_servers(Decided { live, decision }: &Decided) -> bool {
+/// Whether the servers of the way, or the edges of the other region, are spoken to in HTTP/1.1.
+fn leads_to_http1(Decided { live, decision }: &Decided) -> bool {
     let pool = decision.way().and_then(|(region, way)| servers_of(live, decision.service, region, way));
-    pool.is_some_and(|pool| pool.speaks_plain())
+    pool.is_some_and(|pool| pool.speaks_http1())
 }
 
 /// A connection to the server: a kept one, or a new one.
@@ -124,27 +125,46 @@ async fn connect(
     request: &Request,
     context: &mut RequestContext,
 ) -> Result<ServerConnection, Stop> {
-    if let Some(kept) = servers::kept(server, is_repeatable(request)) {
+    let service = context.service().ok_or(Stop::Engine(Err(Refusal::Internal)))?;
+    let timeouts = service.timeouts;
+    let by_tls = server.tls().map(|_| Box::new(proxy.credentials.peer_of(server, service, false)));
+    let key = Key::of(server, by_tls.as_deref());
+    if let Some(kept) = servers::kept(key, is_repeatable(request)) {
         proxy.took_connection(true, Some(kept.since), context);
         return Ok(kept);
     }
-    let timeouts = context.service().ok_or(Stop::Engine(Err(Refusal::Internal)))?.timeouts;
     let time_left = context.time_left();
     let patience = time_left.map_or(timeouts.connect, |left| left.min(timeouts.connect));
-    // In a box of its own: few requests need it, and those of all others are smaller without it.
-    match Box::pin(servers::connect(server, patience, timeouts.unreachable)).await {
+    // In boxes of their own: few requests need them, and those of all others are smaller without them.
+    let made = match by_tls {
+        None => Box::pin(servers::connect(key, patience, timeouts.unreachable)).await.map_err(|error| {
+            let is_late = error.kind() == io::ErrorKind::TimedOut;
+            if is_late { UpstreamFailure::ConnectionTimeout } else { UpstreamFailure::ConnectionRefused }
+        }),
+        Some(mut peer) => {
+            let total = &mut peer.options.total_connection_timeout;
+            *total = [*total, time_left].into_iter().flatten().min();
+            Box::pin(servers::connect_by_tls(key, &peer)).await.map_err(|error| {
+                let failure = failure_of(&error);
+                if failure == UpstreamFailure::Certificate {
+                    warn_of_certificate(context, &error);
+                }
+                failure
+            })
+        }
+    };
+    match made {
         Ok(connection) => {
             proxy.took_connection(false, Some(connection.since), context);
             Ok(connection)
         }
-        Err(error) => {
-            let is_late = error.kind() == io::ErrorKind::TimedOut;
-            if is_late && time_left.is_some_and(|left| left <= timeouts.connect) {
+        Err(failure) => {
+            let is_late = failure == UpstreamFailure::ConnectionTimeout;
+            if is_late && context.time_left().is_some_and(|left| left.is_zero()) {
                 // The server may have had less than its time for it, and is not to blame.
                 context.attempts.server = None;
                 return Err(fails(proxy, request, deadline::passed(), context));
             }
-            let failure = if is_late { UpstreamFailure::ConnectionTimeout } else { UpstreamFailure::ConnectionRefused };
             proxy.end_without_connection(context, failure);
             let again = proxy.is_tried_again(request, Mishap::NoConnection, true, context);
             Err(Stop::Engine(if again { Ok(()) } else { Err(Refusal::Upstream(failure)) }))
