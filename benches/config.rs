@@ -7,7 +7,7 @@
 #![allow(clippy::expect_used, reason = "a benchmark of a file that cannot be read has no result")]
 
 use divan::{Bencher, black_box};
-use homeward::config::{Source, read_routing};
+use homeward::config::{RoutingReader, Source, read_routing};
 use homeward::model::Timestamp;
 use homeward::routing::RoutingTable;
 use std::fmt::Write as _;
@@ -34,6 +34,19 @@ fn table(rules: u32) -> Source {
 fn read(bencher: Bencher<'_, '_>, rules: u32) {
     let source = table(rules);
     bencher.bench(|| read_routing(black_box(&source), Timestamp::UNIX_EPOCH).expect("the table is good"));
+}
+
+/// The same, where a drain is new or gone since the last one that was read.
+#[divan::bench(args = [0, 1_000, 100_000], sample_count = 10)]
+fn read_a_drain(bencher: Bencher<'_, '_>, rules: u32) {
+    let plain = table(rules);
+    let (before, behind) = plain.text.rsplit_once("drains:").expect("the example has drains");
+    let (_, after) = behind.split_once('\n').expect("they have a line of their own");
+    let drained = Source::new("routing.yaml", format!("{before}drains: [{{region: us-west}}]\n{after}"));
+    let (mut reader, mut texts) = (RoutingReader::default(), [plain, drained].into_iter().cycle());
+    bencher
+        .with_inputs(|| texts.next().expect("it goes round"))
+        .bench_local_refs(|source| reader.read(black_box(source), Timestamp::UNIX_EPOCH).expect("the table is good"));
 }
 
 #[divan::bench(args = [0, 1_000, 100_000], sample_count = 10)]

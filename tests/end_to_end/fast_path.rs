@@ -1,5 +1,6 @@
 //! What is forwarded on the fast path and what the engine forwards is the same, for the app and for the client.
 
+mod hops;
 mod http2;
 
 use crate::support::{Block, EdgeProcess, edge, eventually};
@@ -174,7 +175,7 @@ fn plain(message: &str) -> String {
         let (name, value) = line.split_once(": ").unwrap_or((line, ""));
         match &*name.to_ascii_lowercase() {
             "date" => "Date: now".to_owned(),
-            "x-request-id" => "x-request-id: made".to_owned(),
+            name @ ("x-request-id" | "homeward-hop" | "homeward-hop-id") => format!("{name}: made"),
             // Of which version of HTTP an answer is, is each connection's own affair (RFC 9110, 2.5).
             _ if line.starts_with("HTTP/1.0") => line.replacen("1.0", "1.1", 1),
             _ if value.is_empty() => line.to_owned(),

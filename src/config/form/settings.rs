@@ -175,8 +175,8 @@ pub(in crate::config) static SETTINGS: Record = Record {
             Form::Scalar(Scalar::Flag),
             Or("true"),
             "false",
-            "Whether plain requests to servers of plain HTTP/1.1 take the fast path; `false` has the proxy engine forward \
-             all of them. What is decided, told and counted is the same; [performance.md](../performance.md) says what it \
+            "Whether plain requests to servers and edges of HTTP/1.1 take the fast path; `false` has the proxy engine \
+             forward all of them. What is decided, told and counted is the same; [performance.md](../performance.md) says what it \
              saves.",
         ),
         Key::new("stop", Form::Record(&STOP), Else("the defaults of its keys"), "{grace: 10s}", "How the edge stops."),

@@ -1,8 +1,8 @@
-//! The fast path: plain requests of HTTP/1.1 to plain servers, in a loop of our own.
+//! The fast path: plain requests to servers and edges of HTTP/1.1, in a loop of our own.
 //!
 //! The engine can do far more than most requests need, and each pays for it: two tasks with channels between them, heads that
-//! are copied, a buffer of 64 KiB for each answer. A request that is of one plain form ([`request`]) and goes to a server that
-//! is spoken to in plain HTTP/1.1 is forwarded here, by the same decision and the same hooks. Wherever it turns out to be more
+//! are copied, a buffer of 64 KiB for each answer. A request that is of one plain form ([`request`]) and goes to a server, or
+//! to another region's edge, that is spoken to in HTTP/1.1 is forwarded here, by the same decision and the same hooks. Wherever it turns out to be more
 //! than that, before a byte of an answer has gone to its client, it goes on in the engine, from where it is: its bytes are read
 //! once more, and what is known of it goes along ([`Prepared`]). So nothing is done in two ways but to read and write what is
 //! plain.
