@@ -3,13 +3,13 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-/// As much as is read, written or hashed in about a tenth of a millisecond.
-pub const PIECE: usize = 128 << 10;
+/// As much as is read and hashed, or written, in about a tenth of a millisecond.
+pub const PIECE: usize = 64 << 10;
 
-const REST: Duration = Duration::from_micros(500);
+const REST: Duration = Duration::from_micros(700);
 
 /// Bytes in pieces of [`PIECE`], with a rest before each but the first: whoever works through a large table in this way
-/// holds up no request for long where both share a core. The rests for 16 MiB take less than 0.1 s together.
+/// holds up no request for long where both share a core. The rests for 16 MiB take 0.2 s together.
 pub fn in_pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.chunks(PIECE).enumerate().map(|(nth, piece)| {
         if nth > 0 {

@@ -51,7 +51,7 @@ pub use place::{BadPlace, Continent, Country, Location, Place, Subdivision};
 pub use pool::{BadEdge, BadServer, Pool, PoolServer, PoolTls, ProxyVersion, RegionEdge, ServerAddress, ServerHost};
 pub use resilience::{GateRules, GatedSessions, Resilience};
 pub use retry::{BackOffRules, RetryCause, RetryOn, RetryRules};
-pub use revision::{BadRevision, Revision};
+pub use revision::{BadRevision, Revising, Revision};
 pub use secret::{Secret, SecretSource};
 pub use service::{BadHost, BadPath, HostPattern, PathPrefix, Service, Timeouts, WhenHomeIsAway};
 pub use session::{Learning, MintedBy, SessionKeys};

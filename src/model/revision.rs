@@ -13,15 +13,27 @@ impl Revision {
     /// The revision of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self::of_pieces(std::iter::once(bytes))
+        let mut all = Revising::default();
+        all.take(bytes);
+        all.revision()
+    }
+}
+
+/// A revision of bytes that come piece by piece.
+#[derive(Debug, Clone, Default)]
+pub struct Revising(Sha256);
+
+impl Revising {
+    /// Takes the next piece.
+    pub fn take(&mut self, piece: &[u8]) {
+        self.0.update(piece);
     }
 
-    /// The revision of the bytes that these pieces are together.
+    /// The revision of all pieces together.
     #[must_use]
-    pub fn of_pieces<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> Self {
-        let all = pieces.fold(Sha256::new(), |all, piece| all.chain_update(piece));
-        let [a, b, c, d, e, f, ..]: [u8; 32] = all.finalize().into();
-        Self([a, b, c, d, e, f])
+    pub fn revision(self) -> Revision {
+        let [a, b, c, d, e, f, ..]: [u8; 32] = self.0.finalize().into();
+        Revision([a, b, c, d, e, f])
     }
 }
 
@@ -74,7 +86,9 @@ mod tests {
     fn it_is_the_start_of_the_sha256_that_sha256sum_prints() {
         assert_eq!(Revision::of(b"").to_string(), "e3b0c44298fc");
         assert_eq!(Revision::of(b"abc").to_string(), "ba7816bf8f01");
-        assert_eq!(Revision::of_pieces([&b"a"[..], b"", b"bc"].into_iter()), Revision::of(b"abc"));
+        let mut pieces = Revising::default();
+        [&b"a"[..], b"", b"bc"].into_iter().for_each(|piece| pieces.take(piece));
+        assert_eq!(pieces.revision(), Revision::of(b"abc"));
     }
 
     #[test]

@@ -33,18 +33,24 @@ impl LastGood {
     }
 }
 
-/// Reads a file of at most `most` bytes.
+/// Reads a file of at most `most` bytes, and shows each piece of it.
 ///
 /// # Errors
 /// Those of the file system, and [`io::ErrorKind::FileTooLarge`].
-pub(super) fn read_bounded(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read_bounded(path: &Path, most: usize, mut see: impl FnMut(&[u8])) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(most).unwrap_or(u64::MAX);
     let file = File::open(path)?;
     // As much room as it takes from the beginning: what a growing buffer leaves behind stays with the process.
     let length = file.metadata()?.len().min(limit);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     let mut rest_of_file = file.take(limit.saturating_add(1));
-    while rest_of_file.by_ref().take(PIECE as u64).read_to_end(&mut bytes)? == PIECE {
+    loop {
+        let before = bytes.len();
+        let more = rest_of_file.by_ref().take(PIECE as u64).read_to_end(&mut bytes)?;
+        see(bytes.get(before..).unwrap_or_default());
+        if more < PIECE {
+            break;
+        }
         rest();
     }
     if bytes.len() > most {
@@ -62,8 +68,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("big");
         std::fs::write(&path, [0; 100]).unwrap();
-        let bytes = read_bounded(&path, 100).unwrap();
+        let bytes = read_bounded(&path, 100, |_| ()).unwrap();
         assert_eq!((bytes.len(), bytes.capacity()), (100, 100));
-        assert_eq!(read_bounded(&path, 99).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_bounded(&path, 99, |_| ()).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 }

@@ -8,8 +8,9 @@ use super::keys::{Read, named_files, with_files};
 use super::last_good::{LastGood, read_bounded};
 use super::watch::{FileWatch, Signature, Wake};
 use crate::config::{self, Problems, RoutingReader, SecretFiles, Source};
-use crate::history::{EntryOrigin, in_pieces};
+use crate::history::EntryOrigin;
 use crate::live::{Desk, Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
+use crate::model::Revising;
 use crate::routing::TableParts;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -111,8 +112,7 @@ impl RoutingFile {
         let cause = Cause { origin: Some(EntryOrigin::Start), ..Cause::default() };
         let Err(problems) = self.load(&cause) else { return Ok(()) };
         let last_good = self.last_good.path().to_owned();
-        let again = read_source(&last_good).and_then(|source| {
-            let revision = Revision::of_pieces(in_pieces(source.text.as_bytes()));
+        let again = read_revision(&last_good).and_then(|(source, revision)| {
             let read = self.read(&source)?;
             let cause = Cause { origin: Some(EntryOrigin::LastGood), ..Cause::default() };
             self.make_live(read, revision, Origin::LastGood, &source, &cause)
@@ -178,16 +178,15 @@ impl RoutingFile {
     /// Reads the file and makes its table live, unless it is live already.
     fn load(&mut self, cause: &Cause) -> Result<(), Problems> {
         self.seen = Some(settled(&self.path));
-        let source = read_source(&self.path).inspect_err(|problems| {
+        let (source, revision) = read_revision(&self.path).inspect_err(|problems| {
             self.revision = None;
             self.refuse(None, problems);
         })?;
-        self.take_in(&source, cause)
+        self.take_in(&source, revision, cause)
     }
 
     /// Makes the table in `source`, which the file says, live, unless it is live already.
-    fn take_in(&mut self, source: &Source, cause: &Cause) -> Result<(), Problems> {
-        let revision = Revision::of_pieces(in_pieces(source.text.as_bytes()));
+    fn take_in(&mut self, source: &Source, revision: Revision, cause: &Cause) -> Result<(), Problems> {
         self.revision = Some(revision);
         if cause.insists {
             self.guard.forgive();
@@ -295,9 +294,15 @@ fn settled(path: &Path) -> Signature {
 /// # Errors
 /// That it is missing, unreadable, too large or not UTF-8, with what to do.
 pub fn read_source(path: &Path) -> Result<Source, Problems> {
+    read_revision(path).map(|(source, _)| source)
+}
+
+/// The same, with the revision of what it says.
+fn read_revision(path: &Path) -> Result<(Source, Revision), Problems> {
     let name = path.display().to_string();
-    match read_bounded(path, Source::LARGEST) {
-        Ok(bytes) => Source::from_bytes(name, bytes),
+    let mut revising = Revising::default();
+    match read_bounded(path, Source::LARGEST, |piece| revising.take(piece)) {
+        Ok(bytes) => Source::from_bytes(name, bytes).map(|source| (source, revising.revision())),
         Err(error) => {
             let help = match error.kind() {
                 io::ErrorKind::NotFound => "check the path; it is taken relative to the directory where you are",

@@ -45,7 +45,7 @@ impl RoutingFile {
         let insists = self.guard.refused().is_some_and(|refused| refused.revision == revision);
         let note = wanted.reason;
         let cause = Cause { origin: Some(EntryOrigin::Rollback), by: wanted.by, note, insists };
-        if let Err(problems) = self.take_in(&source, &cause) {
+        if let Err(problems) = self.take_in(&source, revision, &cause) {
             // What it names has changed within these milliseconds.
             if let Some(before) = in_file {
                 // The error that matters is the first one.
