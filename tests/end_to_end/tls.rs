@@ -294,7 +294,14 @@ async fn a_hop_goes_over_tls() {
     assert_eq!(fleet.apps[EAST].seen().len(), before);
 }
 
-/// A port of the machine's own that nobody has at the moment.
+/// A port of the machine's own that nobody has.
+///
+/// It is one below those that the system gives to connections (from 32768 on), and looked for from another one on in
+/// each process: a port that the system chose would be given to somebody else's connection before an edge listens there.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const PORTS: u32 = 20_000;
+    (0..PORTS)
+        .map(|n| 10_000 + ((std::process::id().wrapping_mul(8).wrapping_add(n)) % PORTS) as u16)
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a port that nobody has")
 }

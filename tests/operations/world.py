@@ -1,8 +1,10 @@
 """Edges that see everything that dashboards show: two with tables, certificates, hops, drains and faults, and a demo."""
 
+import contextlib
 import http.client
 import http.server
 import pathlib
+import random
 import socket
 import subprocess
 import threading
@@ -12,13 +14,14 @@ ADDRESS = "127.0.0.1"
 
 
 def free_ports(count):
-    """Ports that nobody listens on. All are held until all are known, so that they differ."""
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind((ADDRESS, 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
+    """Ports that nobody has, below those that the system gives to connections: such a one would soon be taken again."""
+    ports = []
+    for port in random.sample(range(10_000, 32_768), 1_000):
+        if len(ports) == count:
+            break
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind((ADDRESS, port))
+            ports.append(port)
     return ports
 
 

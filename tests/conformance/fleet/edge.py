@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import re
 import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,10 +22,12 @@ PATIENCE = 30.0
 
 
 def free_port() -> int:
-    """A port that nobody has, to be taken at once."""
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        return sock.getsockname()[1]
+    """A port that nobody has, below those that the system gives to connections: such a one would soon be taken again."""
+    while True:
+        port = random.randrange(10_000, 32_768)
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind((HOST, port))
+            return port
 
 
 def table(pool: str, regions: str = "here: {}", home: str = "here", more: str = "") -> str:

@@ -49,7 +49,8 @@ impl Client {
         Self::over(UnixStream::connect(path).await.unwrap(), "localhost").await
     }
 
-    async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, host: &str) -> Self {
+    /// Speaks HTTP/1.1 on `stream`, asking for `host`.
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, host: &str) -> Self {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(async move {
             // A connection that the edge closes is what some tests are about; the sender hears of it.

@@ -58,11 +58,11 @@ impl EdgeProcess {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the edge ended: {status}\n{}", std::fs::read_to_string(&log).unwrap_or_default());
             }
-            let connected = tokio::net::TcpStream::connect(admin).await.is_ok();
-            if !connected {
-                return None;
-            }
-            (ask(admin, "/readyz").await.status == 200).then_some(())
+            // One that cannot start may have listened for a moment: what the next turn says is how it ended.
+            let stream = tokio::net::TcpStream::connect(admin).await.ok()?;
+            let mut client = client::Client::over(stream, &admin.to_string()).await;
+            let answer = client.send("GET", "/readyz", &[], "").await.ok()?;
+            (answer.status == 200).then_some(())
         })
         .await;
     }
