@@ -283,7 +283,7 @@ async fn tables(options: &Options, app: &App, found: &mut Found) {
     found.note(
         "reload_ms",
         small * 1e3,
-        "CPU time from the save of a table on whose 10 home rules are read anew, less that of as long before; the median of five",
+        "CPU time from the save of a table whose 10 home rules are all read anew, less that of as long before; the median of five",
     );
     found.note(
         "reload_rule_us",
