@@ -76,7 +76,7 @@ costs! {
     http1_request_us,
     /// The same by HTTP/2: µs.
     http2_request_us,
-    /// What a request costs beyond that on a core that had been idle, since it has to wake up for it: µs.
+    /// What a request costs beyond that on a core that had slept for long, since it has to wake up for it: µs.
     wake_up_us,
     /// What TLS adds to a request: µs.
     tls_request_us,

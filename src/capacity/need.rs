@@ -98,20 +98,32 @@ impl Work {
 
     /// How busy `cores` are with it. Above 1 they do not keep up.
     ///
-    /// A core that is busy for a part `u` of the time is found idle by `1 - u` of what comes and wakes up for it, so that
-    /// `u = (work + waking (1 - u)) / cores`.
+    /// A core that is busy for a part `u` of the time is found idle by `1 - u` of what comes and wakes up for it, and the less
+    /// it has slept the less that takes, so that `u = (work + waking (1 - u)²) / cores`. The square is what was measured.
     #[must_use]
     pub fn utilisation(&self, cores: f64) -> f64 {
         let busy = self.busy_cores();
         // Cores that do not keep up are never idle.
-        if busy >= cores { ratio(busy, cores) } else { ratio(busy + self.waking, cores + self.waking) }
+        if busy >= cores { ratio(busy, cores) } else { busy_part(busy, self.waking, cores) }
     }
 
     /// How many cores are as busy as `busy` with it: the same equation.
     #[must_use]
     pub fn cores(&self, busy: f64) -> f64 {
-        ratio(self.busy_cores() + self.waking * (1.0 - busy), busy)
+        ratio(self.busy_cores() + self.waking * waking_part(busy), busy)
     }
+}
+
+/// What part of waking up from a long sleep what comes costs on the mean, where cores are as busy as `busy`, 0 to 1.
+pub(in crate::capacity) fn waking_part(busy: f64) -> f64 {
+    (1.0 - busy) * (1.0 - busy)
+}
+
+/// The `u` of `u cores = work + waking (1 - u)²`, for no more work than there are cores.
+pub(in crate::capacity) fn busy_part(work: f64, waking: f64, cores: f64) -> f64 {
+    // The lesser root, in the form that loses no digits where there is little waking up.
+    let root = (cores * cores + 4.0 * waking * (cores - work).max(0.0)).sqrt();
+    ratio(2.0 * (work + waking), 2.0 * waking + cores + root)
 }
 
 /// A request with its bodies at the edge that its visitor comes to, in seconds of a core.

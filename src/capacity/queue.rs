@@ -38,7 +38,7 @@ pub fn delay(costs: &Costs, load: &Load, cores: f64) -> Option<Delay> {
     if cores <= 0.0 || utilisation >= 1.0 {
         return None;
     }
-    let waking = costs.wake_up_us * 1e-6 * (1.0 - utilisation);
+    let waking = costs.wake_up_us * 1e-6 * need::waking_part(utilisation);
     let request = need::request_seconds(costs, load) + waking;
     let (mean, events) = (mean_wait(&events(costs, load, cores, waking), utilisation), 2);
     let quantile = |part| request + wait_below(part, utilisation, mean, events);

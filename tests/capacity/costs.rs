@@ -30,7 +30,7 @@ impl Found {
 
     /// What each took, less as many times waking up.
     fn busy(&self, outcome: &Outcome, times: f64) -> f64 {
-        outcome.each() - times * self.waking * (1.0 - outcome.utilisation()).max(0.0)
+        outcome.each() - times * self.waking * waking_part(outcome)
     }
 
     fn of(&self, name: &str) -> f64 {
@@ -74,7 +74,8 @@ async fn requests(options: &Options, edge: &Edge, found: &mut Found) {
     let seconds = 5.0 * options.scale;
     let plain = Door::plain(edge.http);
     load::run(&[edge], &plain, &KEPT, 2_000.0, seconds).await; // warm
-    // The cost of each request over how idle the core was lies on a line: where it is busy, and what waking up adds.
+    // The cost of each request over the square of how idle the core was lies on a line: where it is busy, and what waking
+    // up adds.
     let mut points = Vec::new();
     for rate in [2_000.0, 4_000.0, 7_000.0, 10_000.0, AT_ONCE, 3_000.0, 8_000.0, AT_ONCE] {
         let outcome = load::run(&[edge], &plain, &KEPT, rate, seconds).await;
@@ -85,16 +86,16 @@ async fn requests(options: &Options, edge: &Edge, found: &mut Found) {
             outcome.each(),
             outcome.utilisation() * 100.0
         );
-        points.push((1.0 - outcome.utilisation(), outcome.each()));
+        points.push((waking_part(&outcome), outcome.each()));
     }
     let (request, waking) = line(&points);
     assert!(request > 0.0 && waking > 0.0, "busy cores are dearer than idle ones: measure on a quiet machine");
     (found.request, found.waking) = (request, waking);
-    found.note("http1_request_us", request, "CPU time of the process at 2,000 requests/s up to as many as there can be, on 64 kept connections, answers of 1 KiB, access log to /dev/null: the straight line through the points, where the core is never idle");
+    found.note("http1_request_us", request, "CPU time of the process at 2,000 requests/s up to as many as there can be, on 64 kept connections, answers of 1 KiB, access log to /dev/null: the straight line through the points over the square of how idle the core was, where it never was");
     found.note(
         "wake_up_us",
         waking,
-        "the slope of that line: how much more a request costs where the core always is idle",
+        "the slope of that line: how much more a request costs where the core always was idle",
     );
 
     let http2 = load::run(&[edge], &Door::plain(edge.http2), &Kind::Http2 { connections: 64 }, AT_ONCE, seconds).await;
@@ -133,6 +134,11 @@ async fn requests(options: &Options, edge: &Edge, found: &mut Found) {
         found.busy(&messages, 1.0),
         "messages of 64 bytes at full speed on 200 WebSockets, each echoed, less the waking up",
     );
+}
+
+/// What part of waking up from a long sleep a request cost on the mean, as the calculation has it.
+fn waking_part(outcome: &Outcome) -> f64 {
+    (1.0 - outcome.utilisation()).max(0.0).powi(2)
 }
 
 /// The straight line through points by least squares: its height at 0 and its slope.

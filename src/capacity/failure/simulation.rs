@@ -305,7 +305,7 @@ impl<'a> Simulation<'a> {
             second,
             attempts: attempts / STEP,
             waiting: self.waiting,
-            utilisation: ((rate + waking) / (cores + waking)).clamp(0.0, 1.0),
+            utilisation: need::busy_part(rate, waking, cores).clamp(0.0, 1.0),
             delay: ((self.queued + self.debt) / cores).max(0.0),
             connected: connected.min(1.0),
         }
