@@ -30,4 +30,4 @@ pub use entry::{Entry, EntryOrigin};
 pub use lines::unified_diff;
 pub use pieces::{PIECE, in_pieces, rest};
 pub use record::{Found, History, HistoryError, Trouble};
-pub use whole::{replace_whole, write_whole};
+pub use whole::{link_whole, replace_whole, write_whole};

@@ -97,14 +97,18 @@ impl History {
     }
 
     /// Writes down that a table went live, and keeps its `text`. The table that was live before is the entry's `previous`,
-    /// where it does not name one.
-    pub fn record_table(&self, entry: Entry, text: &str) {
-        self.try_to_record(entry, Some(text));
+    /// where it does not name one. Gives back the file that keeps it, which is replaced and forgotten but never changed;
+    /// `None` where it was not written, or where the entry has no table.
+    pub fn record_table(&self, entry: Entry, text: &str) -> Option<PathBuf> {
+        let kept = entry.revision.map(|revision| tables::path(&self.directory, revision));
+        self.try_to_record(entry, Some(text)).then_some(kept).flatten()
     }
 
-    fn try_to_record(&self, entry: Entry, text: Option<&str>) {
+    /// Whether it was written.
+    fn try_to_record(&self, entry: Entry, text: Option<&str>) -> bool {
         let time = entry.time;
         let written = self.locked(|| self.write_down(entry.bounded(), text));
+        let is_written = written.is_ok();
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         match written {
             Ok(()) => {
@@ -127,6 +131,7 @@ impl History {
                 *trouble = Some(Trouble { since, text });
             }
         }
+        is_written
     }
 
     /// Why the last entry was not written, where it was not.

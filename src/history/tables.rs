@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// The largest text that is read: the largest routing file.
 const LARGEST: u64 = 16 << 20;
 
-fn path(directory: &Path, revision: Revision) -> PathBuf {
+/// The file that keeps a text.
+pub(super) fn path(directory: &Path, revision: Revision) -> PathBuf {
     directory.join(format!("{revision}.yaml"))
 }
 

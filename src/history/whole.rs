@@ -18,6 +18,25 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     through(path, bytes, |_| Ok(()))
 }
 
+/// Lets a file hold what `whole` holds, by the same promise, without writing it: both are names of one file then. It is for
+/// files that are replaced and never changed in place. Their directory is made where it is missing.
+///
+/// # Errors
+/// Those of the file system, e.g. that the two are on different ones, or that this one has no links.
+pub fn link_whole(whole: &Path, path: &Path) -> io::Result<()> {
+    if let Some(directory) = directory_of(path) {
+        fs::create_dir_all(directory)?;
+    }
+    // Not the name that is written to: what is written there would be written to the whole file too.
+    let beside = beside(path, "link");
+    // Left there by a process that had this id and was killed; usually there is none.
+    let _ = fs::remove_file(&beside);
+    let linked = fs::hard_link(whole, &beside).and_then(|()| fs::rename(&beside, path));
+    // A name is not renamed to another one of the same file: both stay.
+    let _ = fs::remove_file(&beside);
+    linked.and_then(|()| sync_directory_of(path))
+}
+
 /// Writes a file of somebody else's in the same way: it keeps its mode and, where this process may give it away, its owner.
 /// Where `path` is a symbolic link, its target is written and the link stays.
 ///
@@ -36,14 +55,14 @@ pub fn replace_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let now = file.metadata()?;
         if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
             // Only root may give a file away. Anybody else's new file is as good: its mode lets the same people read it.
-            let _ = chown(beside(&target), Some(before.uid()), Some(before.gid()));
+            let _ = chown(beside(&target, "new"), Some(before.uid()), Some(before.gid()));
         }
         file.set_permissions(Permissions::from_mode(before.mode() & 0o7777))
     })
 }
 
 fn through(path: &Path, bytes: &[u8], prepare: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    let beside = beside(path);
+    let beside = beside(path, "new");
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
         prepare(&file)?;
@@ -56,10 +75,11 @@ fn through(path: &Path, bytes: &[u8], prepare: impl FnOnce(&File) -> io::Result<
         let _ = fs::remove_file(&beside);
         return written;
     }
-    match directory_of(path) {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => File::open(".")?.sync_all(),
-    }
+    sync_directory_of(path)
+}
+
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    File::open(directory_of(path).unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn directory_of(path: &Path) -> Option<&Path> {
@@ -67,9 +87,9 @@ fn directory_of(path: &Path) -> Option<&Path> {
 }
 
 /// Where the new file is until it is whole: in the same directory, by a name that no other process uses.
-fn beside(path: &Path) -> PathBuf {
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
+    name.push(format!(".{}.{ending}", std::process::id()));
     path.with_file_name(name)
 }
 
@@ -88,9 +108,37 @@ mod tests {
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert!(write_whole(&path.join("below"), b"three").is_err());
         // A disk that is full: /dev/full takes nothing.
-        std::os::unix::fs::symlink("/dev/full", beside(&path)).unwrap();
+        std::os::unix::fs::symlink("/dev/full", beside(&path, "new")).unwrap();
         assert_eq!(write_whole(&path, b"lost").unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_holds_what_the_whole_file_holds_and_neither_changes_the_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let (whole, path) = (directory.path().join("kept/one"), directory.path().join("run/last"));
+        write_whole(&whole, b"one").unwrap();
+        for _ in 0..2 {
+            link_whole(&whole, &path).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"one");
+            assert_eq!(fs::metadata(&whole).unwrap().ino(), fs::metadata(&path).unwrap().ino());
+            assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        }
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(fs::read(&whole).unwrap(), b"one");
+        link_whole(&whole, &path).unwrap();
+        fs::remove_file(&whole).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!(link_whole(&whole, &path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+
+        // What a killed process left behind is another name of a file that is kept.
+        write_whole(&whole, b"three").unwrap();
+        fs::hard_link(&whole, beside(&path, "link")).unwrap();
+        write_whole(&path, b"four").unwrap();
+        assert_eq!(fs::read(&whole).unwrap(), b"three");
+        link_whole(&whole, &path).unwrap();
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 

@@ -1,6 +1,6 @@
 //! The last good table on disk, for a start on a morning when the file is broken.
 
-use crate::history::{PIECE, rest, write_whole};
+use crate::history::{PIECE, link_whole, rest, write_whole};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -24,12 +24,17 @@ impl LastGood {
         &self.path
     }
 
-    /// Writes the copy: afterwards the file holds either all of `text` or what it held before.
+    /// Keeps `text`: afterwards the file holds either all of it or what it held before. Where the history `kept` it in a
+    /// file of its own, that is given another name, which is not written and costs nothing.
     ///
     /// # Errors
     /// Those of the file system, e.g. a full disk.
-    pub fn write(&self, text: &str) -> io::Result<()> {
-        write_whole(&self.path, text.as_bytes())
+    pub fn keep(&self, text: &str, kept: Option<&Path>) -> io::Result<()> {
+        // Not every file system has links, and the history may be on another one.
+        match kept.map(|kept| link_whole(kept, &self.path)) {
+            Some(Ok(())) => Ok(()),
+            _ => write_whole(&self.path, text.as_bytes()),
+        }
     }
 }
 
@@ -62,6 +67,21 @@ pub(super) fn read_bounded(path: &Path, most: usize, mut see: impl FnMut(&[u8]))
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_history_does_not_keep_is_written() {
+        let state = tempfile::tempdir().unwrap();
+        let last_good = LastGood::in_state(&state.path().join("state"));
+        let holds = || std::fs::read_to_string(last_good.path()).unwrap();
+        last_good.keep("one", None).unwrap();
+        assert_eq!(holds(), "one");
+        let kept = state.path().join("kept");
+        last_good.keep("two", Some(&kept)).unwrap();
+        assert_eq!(holds(), "two", "it is gone");
+        std::fs::write(&kept, "three").unwrap();
+        last_good.keep("three", Some(&kept)).unwrap();
+        assert_eq!(holds(), "three");
+    }
 
     #[test]
     fn a_file_over_the_bound_is_not_read() {

@@ -115,7 +115,7 @@ impl RoutingFile {
         let again = read_revision(&last_good).and_then(|(source, revision)| {
             let read = self.read(&source)?;
             let cause = Cause { origin: Some(EntryOrigin::LastGood), ..Cause::default() };
-            self.make_live(read, revision, Origin::LastGood, &source, &cause)
+            self.make_live(read, revision, Origin::LastGood, &source, &cause).map(drop)
         });
         match again {
             Ok(()) => {
@@ -218,12 +218,9 @@ impl RoutingFile {
             Err(problems) => Err(problems),
         };
         let adopted = read.and_then(|read| self.make_live(read, revision, Origin::File, source, cause));
-        if let Err(problems) = adopted {
-            self.refuse(Some(revision), &problems);
-            return Err(problems);
-        }
+        let kept = adopted.inspect_err(|problems| self.refuse(Some(revision), problems))?;
         self.guard.forgive();
-        self.keep_last_good(&source.text);
+        self.keep_last_good(&source.text, kept.as_deref());
         Ok(())
     }
 
@@ -232,8 +229,9 @@ impl RoutingFile {
         self.reader.read(source, clock::now()).and_then(|parts| with_files(parts, self.secret_files))
     }
 
-    fn keep_last_good(&self, text: &str) {
-        if let Err(error) = self.last_good.write(text) {
+    /// Keeps what is live for a start with a broken file; `kept` is where the history has it.
+    fn keep_last_good(&self, text: &str, kept: Option<&Path>) {
+        if let Err(error) = self.last_good.keep(text, kept) {
             let path = self.last_good.path().display();
             tracing::warn!(
                 "the last good table could not be kept in {path}, so a restart depends on the file: {error}"

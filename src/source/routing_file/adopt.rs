@@ -8,9 +8,11 @@ use crate::model::Pool;
 use crate::routing::TableParts;
 use crate::source::guard::{PutBack, tell};
 use crate::source::keys::{Read, warn};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 impl RoutingFile {
+    /// Makes a table live. Gives back where the history keeps its text, where it was written.
     pub(super) fn make_live(
         &mut self,
         read: Read<TableParts>,
@@ -18,7 +20,7 @@ impl RoutingFile {
         origin: Origin,
         source: &Source,
         cause: &Cause,
-    ) -> Result<(), Problems> {
+    ) -> Result<Option<PathBuf>, Problems> {
         let file = &source.name;
         let prepared =
             self.edge.prepare(read.value, revision, origin).map_err(|missing| wrong_region(file, &missing))?;
@@ -30,10 +32,8 @@ impl RoutingFile {
         let text = Arc::clone(&source.text);
         let before = self.edge.table();
         let is_new = before.as_ref().is_none_or(|before| before.revision != revision);
-        if is_new {
-            // Before it is live, so that whoever sees it live finds it there, whatever happens to this process.
-            self.write_history(revision, cause, &text);
-        }
+        // Before it is live, so that whoever sees it live finds it there, whatever happens to this process.
+        let kept = is_new.then(|| self.write_history(revision, cause, &text)).flatten();
         let prepared = match self.trial(revision, before.filter(|_| is_new), cause) {
             Some(trial) => prepared.on(trial),
             None => prepared,
@@ -47,7 +47,7 @@ impl RoutingFile {
             Origin::LastGood | Origin::Guard => self.edge.metrics().table_restored(&revision.to_string()),
         }
         say_live(&live, file);
-        Ok(())
+        Ok(kept)
     }
 
     /// The trial of a table that is about to take the place of `before`. Neither the first one is watched, nor one that an
@@ -63,8 +63,8 @@ impl RoutingFile {
         }
     }
 
-    fn write_history(&self, revision: Revision, cause: &Cause, text: &str) {
-        let Some(history) = self.edge.changes().history() else { return };
+    fn write_history(&self, revision: Revision, cause: &Cause, text: &str) -> Option<PathBuf> {
+        let history = self.edge.changes().history()?;
         let announced = self.edge.changes().take_announced(revision);
         let usual = cause.origin.unwrap_or(EntryOrigin::File);
         let (origin, by, note) = match announced {
@@ -73,7 +73,7 @@ impl RoutingFile {
             }
             _ => (usual, cause.by.clone(), cause.note.clone()),
         };
-        history.record_table(Entry::new(clock::now(), origin).of(revision).by(by).note(note), text);
+        history.record_table(Entry::new(clock::now(), origin).of(revision).by(by).note(note), text)
     }
 
     /// Makes the table before the one that is live again, as the guard says.
@@ -89,7 +89,7 @@ impl RoutingFile {
         self.text = Some(Arc::clone(&text));
         self.edge.metrics().table_restored(&live.revision.to_string());
         self.guard.write_down();
-        self.keep_last_good(&text);
+        self.keep_last_good(&text, None);
         let told = tell(&refused.figures);
         if let Some(problems) = self.guard.objection(&self.path.display().to_string(), refused.revision) {
             self.refuse(Some(refused.revision), &problems);
