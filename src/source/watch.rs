@@ -1,5 +1,6 @@
 //! Hears of changes of files, whatever way they were written.
 
+use crate::live::clock;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::fs::Metadata;
@@ -12,12 +13,12 @@ use std::time::Duration;
 /// directory goes deaf when the directory itself is replaced.
 const POLL: Duration = Duration::from_millis(250);
 
-/// How long a burst of events may go on before it is acted on.
-const BURST: Duration = Duration::from_millis(10);
+/// How long it is quiet where a burst of events is over.
+const QUIET: Duration = Duration::from_millis(10);
 
-/// How many events at most are taken for one burst. In a directory where something is written all the time there is no end
-/// to wait for.
-const BURST_EVENTS: usize = 8;
+/// How long a burst may go on before it is acted on: in a directory where something is written all the time there is no end
+/// to wait for, and the files are not looked at more often than that.
+const BURST: Duration = Duration::from_millis(40);
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +113,9 @@ impl FileWatch {
             Err(RecvTimeoutError::Timeout) => return Wake::Look,
             Err(RecvTimeoutError::Disconnected) => return Wake::Stop,
         };
-        for _ in 0..BURST_EVENTS {
-            match self.wakes.recv_timeout(BURST) {
+        let began = clock::monotonic();
+        while began.elapsed() < BURST {
+            match self.wakes.recv_timeout(QUIET) {
                 Ok(Wake::Stop) => return Wake::Stop,
                 Ok(Wake::Asked) => woken = Wake::Asked,
                 Ok(Wake::Look) => {}
@@ -165,5 +167,27 @@ impl Signature {
     /// Whether there is a file with something in it. Whoever writes a file in its place empties it first.
     pub(super) fn holds_something(&self) -> bool {
         self.0.is_some_and(|[_, _, size, ..]| size > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_one_look() {
+        let watch = FileWatch::over(&[]);
+        for _ in 0..64 {
+            watch.nudge().look();
+        }
+        assert_eq!(watch.wait(), Wake::Look);
+        watch.nudge().ask();
+        assert_eq!(watch.wait(), Wake::Asked, "nothing of the burst is left");
+        watch.nudge().look();
+        watch.nudge().ask();
+        watch.nudge().look();
+        assert_eq!(watch.wait(), Wake::Asked, "who asked is heard among others");
+        watch.nudge().stop();
+        assert_eq!(watch.wait(), Wake::Stop);
     }
 }
