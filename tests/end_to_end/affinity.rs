@@ -4,7 +4,8 @@ use crate::support::{App, Block, Client, EdgeProcess, edge, eventually};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-const SESSIONS: usize = 30;
+/// So many that each of three servers has its part of them, by whatever addresses the servers have.
+const SESSIONS: usize = 120;
 
 fn cookie(session: usize) -> String {
     format!("theme=dark; sid=east-{session}")
@@ -45,7 +46,7 @@ async fn sessions_stay_on_their_server_and_only_those_of_a_dead_one_move() {
     let mut counts = HashMap::new();
     at_first.iter().for_each(|server| *counts.entry(server.as_str()).or_insert(0) += 1);
     assert_eq!(counts.len(), 3, "{counts:?}");
-    assert!(counts.values().all(|count| *count >= 4), "{counts:?}");
+    assert!(counts.values().all(|count| *count >= 16), "{counts:?}");
     for _ in 0..5 {
         assert_eq!(servers(&mut visitor).await, at_first);
     }
