@@ -221,6 +221,7 @@ async fn hop(options: &Options, app: &App, found: &mut Found) {
     }
     let before = hops(&second).await;
     let outcome = load::run(&both, &Door::plain(first.http), &kind, AT_ONCE, options.scale).await;
+    all_well(&outcome, "hops");
     assert!(hops(&second).await > before + outcome.times.len() as f64 * 0.9, "requests took no hop");
     // Two edges on one core: either wakes up for the other.
     let (straight, by_hop) = (Door::plain(second.http), Door::plain(first.http));
