@@ -27,7 +27,7 @@ pub use costs::{BadCosts, Costs, DEFAULT_COSTS, Measured};
 pub use failure::{Course, Failure, Moment, RAMPS, gentlest_ramp};
 pub use fleet::{Distribution, Fleet};
 pub use load::{Load, Machine};
-pub use need::{Need, Needs, Resource, Work};
+pub use need::{Need, Needs, Resource, Work, waking_part};
 pub use queue::{Delay, Event, delay};
 pub use regions::{Loss, PlannedEdges, Region, losses, planned_edges};
 

@@ -115,7 +115,8 @@ impl Work {
 }
 
 /// What part of waking up from a long sleep what comes costs on the mean, where cores are as busy as `busy`, 0 to 1.
-pub(in crate::capacity) fn waking_part(busy: f64) -> f64 {
+#[must_use]
+pub fn waking_part(busy: f64) -> f64 {
     (1.0 - busy) * (1.0 - busy)
 }
 

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::clients::{Door, Stream, answer, get, request};
 use crate::edge::{Edge, Plan, table};
 use crate::load::{self, AT_ONCE, Kind, Outcome};
-use homeward::capacity::{Costs, DEFAULT_COSTS};
+use homeward::capacity::{Costs, DEFAULT_COSTS, waking_part};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -30,7 +30,7 @@ impl Found {
 
     /// What each took, less as many times waking up.
     fn busy(&self, outcome: &Outcome, times: f64) -> f64 {
-        outcome.each() - times * self.waking * waking_part(outcome)
+        outcome.each() - times * self.waking * waking_part(outcome.utilisation().min(1.0))
     }
 
     fn of(&self, name: &str) -> f64 {
@@ -86,7 +86,7 @@ async fn requests(options: &Options, edge: &Edge, found: &mut Found) {
             outcome.each(),
             outcome.utilisation() * 100.0
         );
-        points.push((waking_part(&outcome), outcome.each()));
+        points.push((waking_part(outcome.utilisation().min(1.0)), outcome.each()));
     }
     let (request, waking) = line(&points);
     assert!(request > 0.0 && waking > 0.0, "busy cores are dearer than idle ones: measure on a quiet machine");
@@ -159,11 +159,6 @@ async fn more(
     }
     differences.sort_by(f64::total_cmp);
     differences[2]
-}
-
-/// What part of waking up from a long sleep a request cost on the mean, as the calculation has it.
-fn waking_part(outcome: &Outcome) -> f64 {
-    (1.0 - outcome.utilisation()).max(0.0).powi(2)
 }
 
 /// The straight line through points by least squares: its height at 0 and its slope.
