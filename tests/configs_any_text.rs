@@ -1,7 +1,7 @@
 //! Whatever a file holds, it is read or refused: nothing panics, and every problem has a place inside the text.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-use homeward::config::{Problems, RoutingReader, Source, read_drains, read_routing, read_settings};
+use homeward::config::{Pieces, Problems, RoutingReader, Source, read_drains, read_routing, read_settings};
 use homeward::model::{RegionId, Timestamp};
 use homeward::routing::{HomeCondition, HomeTarget, RoutingTable, TableParts};
 use proptest::prelude::*;
@@ -199,7 +199,17 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes(
+        bytes in prop_oneof![proptest::collection::vec(any::<u8>(), 0..200), "\\PC{0,60}".prop_map(String::into_bytes)],
+        sizes in proptest::collection::vec(1..9_usize, 1..8),
+    ) {
+        let (mut pieces, mut behind) = (Pieces::default(), &bytes[..]);
+        for size in sizes.iter().cycle().take_while(|_| !behind.is_empty()) {
+            let (piece, rest) = behind.split_at(behind.len().min(*size));
+            pieces.take(piece);
+            behind = rest;
+        }
+        assert_eq!(pieces.into_source("some.yaml"), Source::from_bytes("some.yaml", bytes.clone()));
         match Source::from_bytes("some.yaml", bytes) {
             Ok(source) => read_all(&source.text),
             Err(problems) => assert_eq!(problems.count(), 1),

@@ -4,6 +4,8 @@
 use homeward::config::{RoutingReader, Source, read_routing};
 use homeward::model::{Location, Place, RegionId, ServiceId, Timestamp};
 use homeward::routing::{Arrival, FleetView, PlaceFinder, RequestFacts, RoutingTable, decide};
+use proptest::prelude::*;
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -44,6 +46,9 @@ fn rules_that_stand_as_they_stood_are_kept() {
         table(&[REGIONS, SERVICES, HOMES]),
         table(&[REGIONS, SERVICES, HOMES.trim_end()]),
         table(&[&REGIONS.replace("b: {}", "b: {capacity: 100/s}"), HOMES, SERVICES]),
+        table(&[REGIONS, &HOMES.replace("of all", "of both"), SERVICES]),
+        table(&[REGIONS, &HOMES.replace("  - otherwise", "\n    # the others\n  - otherwise"), SERVICES]),
+        table(&[REGIONS, &HOMES.replace("  - ", "- ").replace("    region", "  region"), SERVICES]),
     ] {
         assert!(are_kept(&before, &after), "{after}");
         assert!(are_kept(&after, &before), "{after}");
@@ -54,14 +59,13 @@ fn rules_that_stand_as_they_stood_are_kept() {
 fn rules_that_could_mean_something_else_are_read() {
     let before = table(&[REGIONS, HOMES, SERVICES]);
     for after in [
-        // One more, one less, another comment.
+        // One more, one less.
         table(&[
             REGIONS,
             &HOMES.replace("  - otherwise", "  - countries: [US]\n    region: a\n  - otherwise"),
             SERVICES,
         ]),
         table(&[REGIONS, "homes:\n  - otherwise: nearest # of all\n", SERVICES]),
-        table(&[REGIONS, &HOMES.replace("of all", "of both"), SERVICES]),
         // Regions in another order, in another place, and one more that is near or not.
         table(&[&REGIONS.replace("  b: {}\n", "").replace("regions:\n", "regions:\n  b: {}\n"), HOMES, SERVICES]),
         table(&[&REGIONS.replace("latitude: 1", "latitude: 2"), HOMES, SERVICES]),
@@ -109,6 +113,124 @@ fn what_is_wrong_is_found_as_ever() {
     ] {
         assert!(read_routing(&Source::new("routing.yaml", after.as_str()), now()).is_err(), "{after}");
         assert!(!are_kept(&before, &after), "{after}");
+    }
+}
+
+thread_local! {
+    static RESTS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How often a reader rests with a table, behind one that it knows where there is one.
+fn rests(known: Option<&str>, text: &str) -> usize {
+    let mut reader = RoutingReader::resting(|| RESTS.set(RESTS.get() + 1));
+    for text in known.into_iter().chain([text]) {
+        RESTS.set(0);
+        let source = Source::new("routing.yaml", text);
+        assert_eq!(reader.read(&source, now()).unwrap(), read_routing(&source, now()).unwrap());
+    }
+    RESTS.get()
+}
+
+/// A rule on a network of its own.
+fn rule(nth: usize, region: &str) -> String {
+    format!("  - networks: [10.{}.{}.0/24]\n    region: {region}\n", nth / 256, nth % 256)
+}
+
+#[test]
+fn a_reader_rests_and_reads_the_rules_alone_that_are_others() {
+    let with = |change: &dyn Fn(usize) -> String| -> String {
+        let rules = (0..8_000).map(change).collect::<String>();
+        table(&[REGIONS, "homes:\n", &rules, "  - otherwise: a\n", SERVICES])
+    };
+    let plain = with(&|nth| rule(nth, "a"));
+    let all = rests(None, &plain);
+    assert!((63..75).contains(&all), "{all}: 128 at once");
+    let drained = rests(Some(&plain), &(plain.clone() + "drains: [{region: a}]\n"));
+    assert!((2..4).contains(&drained), "{drained}: they are compared");
+    for changed in [
+        with(&|nth| rule(nth, if nth == 7_000 { "b" } else { "a" })),
+        with(&|nth| if nth == 7_999 { String::new() } else { rule(nth, "a") }),
+        with(&|nth| if nth == 0 { rule(30_000, "b") } else { String::new() } + &rule(nth, "a")),
+    ] {
+        let one = rests(Some(&plain), &changed);
+        assert!((8..20).contains(&one), "{one}: 2,048 at once are taken over");
+    }
+    let others = rests(Some(&plain), &with(&|nth| rule(nth, "b")));
+    assert!((63..80).contains(&others), "{others}");
+}
+
+/// What may stand among rules, good and bad: the parts of one that only together are one, too.
+const ODD: [&str; 18] = [
+    "  - {networks: [192.0.2.0/24], region: b}\n",
+    "  - networks:\n      - 192.0.2.0/25\n      - 192.0.2.128/25\n    region: b\n",
+    "  - networks:\n    - 192.0.2.0/26\n    region: b\n",
+    "  -\n    countries: [DE]\n    region: a\r\n",
+    "  - countries: [FR]\n    region: |-\n      a\n",
+    "      # in it or behind it\n",
+    "# a comment\n",
+    "\n",
+    "  - countries: [ES]\n    region: \"a\\\n  \"\n",
+    "  - countries: [\"IT\n",
+    "  - \"]\n    region: a\n",
+    "  - countries: [PT\n",
+    "  - countries: [NL] # \r    region: b\n",
+    "  - countries: [AT] #\r  - continents: [EU]\n    region: b\n",
+    "  - otherwise: b\n",
+    "    region: b\n",
+    "- countries: [CA]\n  region: a\n",
+    "...\n",
+];
+
+#[derive(Debug, Clone)]
+enum Edit {
+    Put(usize, usize),
+    Take(usize),
+    PutOdd(usize, usize),
+    Other(usize),
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let (at, number) = (0..400_usize, 0..600_usize);
+    prop_oneof![
+        3 => (at.clone(), number.clone()).prop_map(|(at, number)| Edit::Put(at, number)),
+        3 => at.clone().prop_map(Edit::Take),
+        2 => (at.clone(), 0..ODD.len()).prop_map(|(at, odd)| Edit::PutOdd(at, odd)),
+        3 => at.prop_map(Edit::Other),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+    /// Rules come, go and change among hundreds: who knows the ones before reads what somebody reads who knows nothing.
+    #[test]
+    fn rules_edited_one_after_the_other(
+        edits in proptest::collection::vec(proptest::collection::vec(edit(), 1..4), 1..8),
+    ) {
+        let mut rules: Vec<String> = (0..300).map(|nth| rule(nth, "a")).collect();
+        let (mut reader, mut known) = (RoutingReader::default(), rules.clone());
+        for edits in edits {
+            for edit in edits {
+                match edit {
+                    Edit::Put(at, number) => rules.insert(at % (rules.len() + 1), rule(number, "b")),
+                    Edit::Take(at) => _ = rules.remove(at % rules.len()),
+                    Edit::PutOdd(at, odd) => rules.insert(at % (rules.len() + 1), ODD[odd].to_owned()),
+                    Edit::Other(at) => {
+                        let at = at % rules.len();
+                        rules[at] = rules[at].replace("region: a", "region: b");
+                    }
+                }
+            }
+            let text = table(&[REGIONS, "homes:\n", &rules.concat(), "  - otherwise: a\n", SERVICES]);
+            let source = Source::new("routing.yaml", text);
+            let read = reader.read(&source, now());
+            prop_assert_eq!(&read, &read_routing(&source, now()), "{}", source.text);
+            // What is bad is not built on.
+            match read {
+                Ok(_) => known.clone_from(&rules),
+                Err(_) => rules.clone_from(&known),
+            }
+        }
     }
 }
 
@@ -163,14 +285,14 @@ fn a_table_that_shares_its_rules_with_the_one_before_decides_by_its_own_drains_a
     };
     let first = RoutingTable::new(read(""));
     assert_eq!(served(&first), ["b", "b"]);
-    let second = RoutingTable::after(&first, read("drains: [{region: b, sessions: move}]\n"));
+    let second = RoutingTable::after(Some(&first), read("drains: [{region: b, sessions: move}]\n"), || ());
     assert_eq!(served(&second), ["a", "a"]);
     assert_eq!(served(&first), ["b", "b"]);
-    let third = RoutingTable::after(&second, read(""));
+    let third = RoutingTable::after(Some(&second), read(""), || ());
     assert_eq!(served(&third), ["b", "b"]);
 
     let mut elsewhere = third.parts().clone();
     elsewhere.regions[0].location = Location::new(40.0, 8.0).ok();
     assert!(Arc::ptr_eq(&elsewhere.homes, &first.parts().homes));
-    assert_eq!(served(&RoutingTable::after(&third, elsewhere)), ["b", "a"]);
+    assert_eq!(served(&RoutingTable::after(Some(&third), elsewhere, || ())), ["b", "a"]);
 }

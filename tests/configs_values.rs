@@ -238,7 +238,7 @@ fn homes() {
     assert_eq!(
         parts.homes,
         [
-            rule(HomeCondition::Networks(networks), HomeTarget::Region(region(2))),
+            rule(HomeCondition::Networks(networks.into()), HomeTarget::Region(region(2))),
             rule(HomeCondition::Subdivisions(all(&["US-CA", "US-OR"])), HomeTarget::Nearest(vec![region(1)])),
             rule(HomeCondition::Countries(all(&["NO", "US", "CA"])), HomeTarget::Nearest(vec![region(0), region(1)])),
             rule(HomeCondition::Continents(all(&["EU", "AF", "NA"])), HomeTarget::Region(region(3))),

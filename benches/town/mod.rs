@@ -105,7 +105,7 @@ pub(crate) fn parts(size: Size) -> TableParts {
     let to = |at: usize| HomeTarget::Region(id(at % size.regions));
     let rule = |condition, target| HomeRule { condition, target };
     let mut homes: Vec<_> =
-        (0..size.rules).map(|at| rule(HomeCondition::Networks(vec![network(at)]), to(at))).collect();
+        (0..size.rules).map(|at| rule(HomeCondition::Networks([network(at)].into_iter().collect()), to(at))).collect();
     homes.extend([
         rule(HomeCondition::Subdivisions(vec!["US-CA".parse().unwrap(), "US-OR".parse().unwrap()]), to(1)),
         rule(HomeCondition::Countries(vec!["US".parse().unwrap(), "CA".parse().unwrap()]), to(0)),

@@ -2,7 +2,7 @@
 
 use crate::decision::decide_and_explain;
 use crate::now;
-use homeward::config::{Problems, Source, read_routing, read_settings};
+use homeward::config::{Problems, RoutingReader, Source, read_routing, read_settings};
 use homeward::geo::Database;
 use homeward::routing::RoutingTable;
 use std::net::IpAddr;
@@ -17,10 +17,15 @@ fn refused(problems: &Problems) {
     assert!(!problems.to_string().is_empty());
 }
 
-/// A routing table: it is refused with a message, or every request can be decided from it.
+/// A routing table: it is refused with a message, or every request can be decided from it. Who reads it in pieces reads the
+/// same, the second time as well.
 pub fn routing_file(data: &[u8]) {
     let Some(source) = source("routing.yaml", data) else { return };
-    match read_routing(&source, now()) {
+    let (read, mut reader) = (read_routing(&source, now()), RoutingReader::default());
+    for _ in 0..2 {
+        assert_eq!(reader.read(&source, now()), read);
+    }
+    match read {
         Err(problems) => refused(&problems),
         Ok(parts) => {
             let table = RoutingTable::new(parts);

@@ -22,7 +22,7 @@ mod yaml;
 
 pub use diff::{Change, ChangeKind, Section, describe_changes};
 pub use drains_text::write_drains;
-pub use problem::{Problem, Problems, Source};
+pub use problem::{Pieces, Problem, Problems, Source};
 pub use quantity::{BadQuantity, LONGEST, duration, size, write_duration};
 pub use settings::{
     AccessLog, AccessLogFormat, Acme, AcmeCertificate, AcmeChallenge, Admin, AutoDrain, CertificateFiles,

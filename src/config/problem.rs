@@ -5,6 +5,7 @@ use super::masking::masked;
 use super::yaml::{Node, Span};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
+use std::str::{Utf8Error, from_utf8};
 use std::sync::Arc;
 
 /// A file's text and its name, the path as the user typed it.
@@ -44,6 +45,57 @@ impl Source {
             }
         }
     }
+}
+
+/// The text of a file that comes in pieces, each of which is looked at when it comes.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    text: String,
+    /// What is behind the last whole character: at most three bytes of the next one, or from the first byte on that belongs to
+    /// none, all.
+    behind: Vec<u8>,
+}
+
+impl Pieces {
+    /// Room for this many bytes, before the first ones come.
+    #[must_use]
+    pub fn with_room(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), behind: Vec::new() }
+    }
+
+    /// Takes the next piece.
+    pub fn take(&mut self, piece: &[u8]) {
+        if self.behind.is_empty() {
+            let text = whole(piece);
+            self.text.push_str(text);
+            self.behind.extend_from_slice(piece.get(text.len()..).unwrap_or_default());
+        } else {
+            self.behind.extend_from_slice(piece);
+            let text = whole(&self.behind);
+            self.text.push_str(text);
+            let length = text.len();
+            self.behind.drain(..length);
+        }
+    }
+
+    /// The source with this name, and the text that all pieces are.
+    ///
+    /// # Errors
+    /// Where they are no UTF-8, with the place of the first byte that is not.
+    pub fn into_source(self, name: impl Into<String>) -> Result<Source, Problems> {
+        if self.behind.is_empty() {
+            return Ok(Source::new(name, self.text));
+        }
+        let mut bytes = self.text.into_bytes();
+        bytes.extend(self.behind);
+        Source::from_bytes(name, bytes)
+    }
+}
+
+/// The whole characters that `bytes` begin with.
+fn whole(bytes: &[u8]) -> &str {
+    let good = |error: Utf8Error| bytes.get(..error.valid_up_to()).and_then(|good| from_utf8(good).ok());
+    from_utf8(bytes).or_else(|error| good(error).ok_or(error)).unwrap_or_default()
 }
 
 /// One thing that is wrong.

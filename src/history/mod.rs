@@ -28,6 +28,6 @@ mod whole;
 pub use drill::{DrillEnd, DrillReport, DrillReports, DrillVerdict};
 pub use entry::{Entry, EntryOrigin};
 pub use lines::unified_diff;
-pub use pieces::{PIECE, in_pieces, rest};
+pub use pieces::{PIECE, breathe, in_pieces, rest};
 pub use record::{Found, History, HistoryError, Trouble};
 pub use whole::{link_whole, replace_whole, write_whole};

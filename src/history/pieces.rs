@@ -8,6 +8,8 @@ pub const PIECE: usize = 64 << 10;
 
 const REST: Duration = Duration::from_micros(700);
 
+const BREATH: Duration = Duration::from_micros(200);
+
 /// Bytes in pieces of [`PIECE`], with a rest before each but the first: whoever works through a large table in this way
 /// holds up no request for long where both share a core. The rests for 16 MiB take 0.2 s together.
 pub fn in_pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -22,6 +24,11 @@ pub fn in_pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Lets others go first.
 pub fn rest() {
     sleep(REST);
+}
+
+/// The same, for work that must not take many times as long as without: that of a few tenths of a millisecond at once.
+pub fn breathe() {
+    sleep(BREATH);
 }
 
 #[cfg(test)]

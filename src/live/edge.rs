@@ -18,6 +18,7 @@ use super::sample::Sampler;
 use super::table::{LiveTable, Origin};
 use super::traffic::{TableTraffic, TrafficBook};
 use super::trial::Trial;
+use crate::history::breathe;
 use crate::model::{AccessTokens, Keyring, Learning, RegionName, Revision, Service, ServiceName, Timestamp};
 use crate::resilience::Observation;
 use crate::routing::{RoutingTable, TableParts};
@@ -290,10 +291,8 @@ impl Edge {
         revision: Revision,
         origin: Origin,
     ) -> Result<PreparedTable, LocalRegionMissing> {
-        let table = match self.table.load().as_deref() {
-            Some(live) => RoutingTable::after(&live.table, parts),
-            None => RoutingTable::new(parts),
-        };
+        let before = self.table.load_full();
+        let table = RoutingTable::after(before.as_deref().map(|live| &live.table), parts, breathe);
         if table.region_id(self.local.as_str()).is_none() {
             let known = table.regions().iter().map(|region| region.name.to_string()).collect();
             return Err(LocalRegionMissing { local: self.local.clone(), known });

@@ -19,6 +19,9 @@ const NO_RULE: usize = usize::MAX;
 /// lists are looked at one by one.
 const MOST_MAPS: usize = 32;
 
+/// How many rules are compiled between two rests.
+const COMPILED_AT_ONCE: usize = 2048;
+
 /// For each network, subdivision, country and continent the first rule that names it.
 ///
 /// The first rule that matches wins. Among networks that is the longest match, because a table in which a wider network
@@ -47,7 +50,8 @@ pub(super) enum Target {
 }
 
 impl HomeRules {
-    pub(super) fn new(rules: &[HomeRule], locations: &[Option<Location>]) -> Self {
+    /// Compiles rules, and does `rest` whenever that has taken about a tenth of a millisecond.
+    pub(super) fn new(rules: &[HomeRule], locations: &[Option<Location>], rest: fn()) -> Self {
         let mut compiled = Self {
             v4: PrefixMap::default(),
             v6: PrefixMap::default(),
@@ -60,6 +64,9 @@ impl HomeRules {
         };
         let mut lists: HashMap<&[RegionId], Arc<Nearest>, FixedState> = HashMap::default();
         for (at, rule) in rules.iter().enumerate() {
+            if at % COMPILED_AT_ONCE == COMPILED_AT_ONCE - 1 {
+                rest();
+            }
             match &rule.condition {
                 HomeCondition::Networks(networks) => networks.iter().for_each(|network| compiled.network(*network, at)),
                 HomeCondition::Subdivisions(keys) => {

@@ -27,7 +27,7 @@ pub use decision::{
 pub use explain::{Explanation, Step};
 pub use facts::{Arrival, FleetView, FoundBy, PlaceFinder, RequestFacts};
 pub use hazard::{Hazard, hazards};
-pub use parts::{Credentials, HomeCondition, HomeRule, HomeTarget, Keyrings, Region, TableParts};
+pub use parts::{Credentials, HomeCondition, HomeRule, HomeTarget, Keyrings, Networks, Region, TableParts};
 pub use reason::{Reason, Reasons};
 pub use replay::{NoReplay, ReplayOrder, replay};
 pub use sessions::ServiceSessions;

@@ -38,30 +38,45 @@ impl LastGood {
     }
 }
 
-/// Reads a file of at most `most` bytes, and shows each piece of it.
+/// Reads a file of at most `most` bytes.
 ///
 /// # Errors
 /// Those of the file system, and [`io::ErrorKind::FileTooLarge`].
-pub(super) fn read_bounded(path: &Path, most: usize, mut see: impl FnMut(&[u8])) -> io::Result<Vec<u8>> {
+pub(super) fn read_bounded(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    read_pieces(path, most, Vec::with_capacity, |bytes, piece| bytes.extend_from_slice(piece))
+}
+
+/// The same, piece by piece: `add` puts each into what `begin` makes for as many bytes as the file says that it has.
+///
+/// # Errors
+/// Those of the file system, and [`io::ErrorKind::FileTooLarge`].
+pub(super) fn read_pieces<T>(
+    path: &Path,
+    most: usize,
+    begin: impl FnOnce(usize) -> T,
+    mut add: impl FnMut(&mut T, &[u8]),
+) -> io::Result<T> {
     let limit = u64::try_from(most).unwrap_or(u64::MAX);
     let file = File::open(path)?;
     // As much room as it takes from the beginning: what a growing buffer leaves behind stays with the process.
     let length = file.metadata()?.len().min(limit);
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    let mut rest_of_file = file.take(limit.saturating_add(1));
+    let mut all = begin(usize::try_from(length).unwrap_or(0));
+    let (mut rest_of_file, mut read) = (file.take(limit.saturating_add(1)), 0);
+    let mut piece = Vec::with_capacity(PIECE);
     loop {
-        let before = bytes.len();
-        let more = rest_of_file.by_ref().take(PIECE as u64).read_to_end(&mut bytes)?;
-        see(bytes.get(before..).unwrap_or_default());
+        piece.clear();
+        let more = rest_of_file.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+        add(&mut all, &piece);
+        read += more;
         if more < PIECE {
             break;
         }
         rest();
     }
-    if bytes.len() > most {
+    if read > most {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
     }
-    Ok(bytes)
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -88,8 +103,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("big");
         std::fs::write(&path, [0; 100]).unwrap();
-        let bytes = read_bounded(&path, 100, |_| ()).unwrap();
+        let bytes = read_bounded(&path, 100).unwrap();
         assert_eq!((bytes.len(), bytes.capacity()), (100, 100));
-        assert_eq!(read_bounded(&path, 99, |_| ()).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_bounded(&path, 99).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 }

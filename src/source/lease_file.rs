@@ -38,7 +38,7 @@ impl LeaseFile {
     /// All its problems.
     pub fn read(&self) -> Result<Vec<Lease>, Problems> {
         let name = self.path.display().to_string();
-        match read_bounded(&self.path, Source::LARGEST, |_| ()) {
+        match read_bounded(&self.path, Source::LARGEST) {
             Ok(bytes) => read_drains(&Source::from_bytes(name, bytes)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => {
@@ -57,7 +57,7 @@ impl LeaseFile {
                  {} or move it away, and start anew\n{text}",
                 self.path.display()
             );
-            let revision = read_bounded(&self.path, Source::LARGEST, |_| ()).ok().map(|bytes| Revision::of(&bytes));
+            let revision = read_bounded(&self.path, Source::LARGEST).ok().map(|bytes| Revision::of(&bytes));
             let (file, summary) = (problems.file().to_owned(), problems.summary());
             FileProblem { file, revision, since: clock::now(), summary, text }
         });

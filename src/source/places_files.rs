@@ -30,7 +30,7 @@ pub fn load_places(files: &[PathBuf]) -> Result<Places, PlacesProblem> {
     let mut databases = Vec::with_capacity(files.len());
     for file in files {
         let problem = |why: String| PlacesProblem { file: file.display().to_string(), why };
-        let bytes = read_bounded(file, Database::MAX_BYTES, |_| ()).map_err(|error| {
+        let bytes = read_bounded(file, Database::MAX_BYTES).map_err(|error| {
             problem(format!("the file cannot be read: {error}; check geoip.database in the settings"))
         })?;
         databases.push(Database::from_bytes(bytes).map_err(|error| problem(error.to_string()))?);

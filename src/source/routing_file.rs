@@ -5,10 +5,10 @@ mod roll_back;
 
 use super::guard::Guard;
 use super::keys::{Read, named_files, with_files};
-use super::last_good::{LastGood, read_bounded};
+use super::last_good::{LastGood, read_pieces};
 use super::watch::{FileWatch, Signature, Wake};
-use crate::config::{self, Problems, RoutingReader, SecretFiles, Source};
-use crate::history::EntryOrigin;
+use crate::config::{self, Pieces, Problems, RoutingReader, SecretFiles, Source};
+use crate::history::{EntryOrigin, breathe};
 use crate::live::{Desk, Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
 use crate::model::Revising;
 use crate::routing::TableParts;
@@ -94,7 +94,7 @@ impl RoutingFile {
             refused: None,
             files_refused: false,
             secret_files,
-            reader: RoutingReader::default(),
+            reader: RoutingReader::resting(breathe),
         }
     }
 
@@ -318,8 +318,12 @@ pub fn read_source(path: &Path) -> Result<Source, Problems> {
 fn read_revision(path: &Path) -> Result<(Source, Revision), Problems> {
     let name = path.display().to_string();
     let mut revising = Revising::default();
-    match read_bounded(path, Source::LARGEST, |piece| revising.take(piece)) {
-        Ok(bytes) => Source::from_bytes(name, bytes).map(|source| (source, revising.revision())),
+    let text = read_pieces(path, Source::LARGEST, Pieces::with_room, |text, piece| {
+        revising.take(piece);
+        text.take(piece);
+    });
+    match text {
+        Ok(text) => text.into_source(name).map(|source| (source, revising.revision())),
         Err(error) => {
             let help = match error.kind() {
                 io::ErrorKind::NotFound => "check the path; it is taken relative to the directory where you are",

@@ -234,7 +234,7 @@ fn homes(regions: &[Region]) -> impl Strategy<Value = Vec<HomeRule>> + use<> {
         let mut homes: Vec<_> = rules.into_iter().map(|(condition, target)| HomeRule { condition, target }).collect();
         for rule in &mut homes {
             if let HomeCondition::Networks(networks) = &mut rule.condition {
-                networks.retain(|network| !seen.iter().any(|earlier| earlier.contains(network)));
+                networks.retain(|network| !seen.iter().any(|earlier| earlier.contains(&*network)));
                 seen.extend(networks.iter());
             }
         }

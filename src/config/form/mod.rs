@@ -26,7 +26,7 @@ mod tracing;
 
 pub(super) use check::check;
 pub(super) use reference::reference;
-pub(super) use routing::{DRAINS, ROUTING};
+pub(super) use routing::{DRAINS, HOMES, ROUTING};
 pub(super) use scalar::{Scalar, degrees, network};
 pub(super) use schema::schema;
 pub(super) use settings::SETTINGS;

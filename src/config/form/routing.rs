@@ -12,13 +12,7 @@ pub(in crate::config) static ROUTING: Record = Record {
     keys: &[
         VERSION,
         Key::new("regions", Form::Named(&NAMED_REGIONS), Required, "{us-east: {}}", "The regions by name."),
-        Key::new(
-            "homes",
-            list(&Form::Record(&HOME_RULE), 1, 1_000_000),
-            Required,
-            "[{otherwise: us-east}]",
-            "Where a visitor without a session is at home. The first rule that matches decides.",
-        ),
+        HOMES_KEY,
         Key::new(
             "services",
             Form::Named(&NAMED_SERVICES),
@@ -34,7 +28,19 @@ pub(in crate::config) static ROUTING: Record = Record {
 pub(in crate::config) static DRAINS: Record =
     Record { noun: "the drains", doc: "", choices: &[], keys: &[VERSION, DRAINS_KEY] };
 
+/// Home rules alone: a part of those that a table has.
+pub(in crate::config) static HOMES: Record =
+    Record { noun: "the home rules", doc: "", choices: &[], keys: &[HOMES_KEY] };
+
 const VERSION: Key = Key::new("version", Form::Scalar(Scalar::Version), Required, "1", "The form of this file.");
+
+const HOMES_KEY: Key = Key::new(
+    "homes",
+    list(&HOME_FORM, 1, 1_000_000),
+    Required,
+    "[{otherwise: us-east}]",
+    "Where a visitor without a session is at home. The first rule that matches decides.",
+);
 
 const DRAINS_KEY: Key = Key::new(
     "drains",
@@ -56,6 +62,8 @@ static NAMED_SERVICES: Named = Named {
 };
 
 pub(super) const NOT_THIS_ONE: super::Presence = Else("");
+
+static HOME_FORM: Form = Form::Record(&HOME_RULE);
 
 static HOME_RULE: Record = Record {
     noun: "a home rule",

@@ -5,7 +5,7 @@ use super::reachability::Claims;
 use super::regions::Site;
 use crate::config::form::{self, Scalar};
 use crate::config::problem::{Findings, quoted};
-use crate::config::yaml::{Entry, Node};
+use crate::config::yaml::{Entry, Node, Span};
 use crate::model::RegionId;
 use crate::routing::{HomeCondition, HomeRule, HomeTarget};
 use std::str::FromStr;
@@ -25,7 +25,8 @@ pub(super) fn read(
     rules.filter_map(|rule| rule_of(rule, names, sites, &mut claims, findings)).collect()
 }
 
-fn rule_of(
+/// Reads a rule, and claims what it takes.
+pub(super) fn rule_of(
     node: &Node<'_>,
     names: &RegionNames<'_>,
     sites: &[Site],
@@ -37,19 +38,25 @@ fn rule_of(
         return Some(HomeRule { condition: HomeCondition::Otherwise, target });
     }
     let condition = node.entries().iter().find_map(|entry| {
+        let list = &entry.value;
         Some(match &*entry.key {
             "networks" => {
-                let networks =
-                    entry.value.items().iter().filter_map(|item| Some((form::network(item.text()?).ok()?, item)));
-                HomeCondition::Networks(claims.networks(networks, findings))
+                let read = |item: &Node<'_>| Some((form::network(item.text()?).ok()?, item.span));
+                let claim = |(network, span)| {
+                    claims.network(network, span, findings);
+                    network
+                };
+                HomeCondition::Networks(list.items().iter().filter_map(read).map(claim).collect())
             }
-            "subdivisions" => {
-                HomeCondition::Subdivisions(claims.subdivisions(parsed(&entry.value, Scalar::Subdivision), findings))
-            }
-            "countries" => HomeCondition::Countries(claims.countries(parsed(&entry.value, Scalar::Country), findings)),
-            "continents" => {
-                HomeCondition::Continents(claims.continents(parsed(&entry.value, Scalar::Continent), findings))
-            }
+            "subdivisions" => HomeCondition::Subdivisions(claimed(list, Scalar::Subdivision, |subdivision, span| {
+                claims.subdivision(subdivision, span, findings);
+            })),
+            "countries" => HomeCondition::Countries(claimed(list, Scalar::Country, |country, span| {
+                claims.country(country, span, findings);
+            })),
+            "continents" => HomeCondition::Continents(claimed(list, Scalar::Continent, |continent, span| {
+                claims.continent(continent, span, findings);
+            })),
             _ => return None,
         })
     });
@@ -61,10 +68,11 @@ fn rule_of(
     Some(HomeRule { condition: condition?, target: target? })
 }
 
-/// The items that are a `T`, with their nodes; the others have been reported.
-fn parsed<'n, T: FromStr>(list: &'n Node<'_>, scalar: Scalar) -> impl Iterator<Item = (T, &'n Node<'n>)> {
-    let good = move |item: &Node<'_>| item.text().is_some_and(|text| scalar.check(text, false).is_ok());
-    list.items().iter().filter(move |item| good(item)).filter_map(|item| Some((item.parse()?, item)))
+/// The items that are a `T`, each of them claimed; the others have been reported.
+fn claimed<T: FromStr + Copy>(list: &Node<'_>, scalar: Scalar, mut claim: impl FnMut(T, Span)) -> Vec<T> {
+    let good = |item: &&Node<'_>| item.text().is_some_and(|text| scalar.check(text, false).is_ok());
+    let parsed = list.items().iter().filter(good).filter_map(|item| Some((item.parse()?, item.span)));
+    parsed.inspect(|(one, span)| claim(*one, *span)).map(|(one, _)| one).collect()
 }
 
 /// The regions of a `nearest:`; reports those that have no location.

@@ -10,6 +10,7 @@ mod reader;
 mod regions;
 mod resilience;
 mod retries;
+mod rule_lines;
 mod services;
 mod tls;
 
@@ -31,7 +32,7 @@ use std::sync::Arc;
 /// # Errors
 /// All problems of the file.
 pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Problems> {
-    RoutingReader::default().read(source, now)
+    super::read(source, &form::ROUTING, |document, findings| make(&document.root, now, homes::read, findings))
 }
 
 /// Makes a table of what `root` says. `homes` reads its home rules.

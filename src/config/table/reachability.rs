@@ -1,9 +1,10 @@
 //! Which visitors the rules above have taken already, as far as it can be proved.
 
 use crate::config::problem::Findings;
-use crate::config::yaml::{Node, Span};
+use crate::config::yaml::Span;
 use crate::geo;
 use crate::model::{Continent, Country, Network, Subdivision};
+use crate::routing::HomeCondition;
 use prefix_trie::joint::JointPrefixMap;
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -21,50 +22,32 @@ pub(super) struct Claims {
 const FIRST_MATCH: &str = "the first rule that matches decides";
 
 impl Claims {
-    /// Claims networks; reports those that lie in one that is claimed.
-    pub(super) fn networks<'n>(
-        &mut self,
-        networks: impl Iterator<Item = (Network, &'n Node<'n>)>,
-        findings: &mut Findings,
-    ) -> Vec<Network> {
-        let mut all = Vec::new();
-        for (network, node) in networks {
-            all.push(network);
-            match self.networks.get_lpm(&network) {
-                Some((outer, at)) if outer == network => same(&network, node.span, *at, findings),
-                Some((outer, at)) => findings.push_with(
-                    node.span,
-                    format!("{network} can never match: it lies in {outer}, which stands above"),
-                    format!("move it above {outer}, as {FIRST_MATCH}, or take it away"),
-                    (*at, "takes it"),
-                ),
-                None => {
-                    self.networks.insert(network, node.span);
-                }
+    /// Claims a network; reports where it lies in one that is claimed.
+    pub(super) fn network(&mut self, network: Network, span: Span, findings: &mut Findings) {
+        match self.networks.get_lpm(&network) {
+            Some((outer, at)) if outer == network => same(&network, span, *at, findings),
+            Some((outer, at)) => findings.push_with(
+                span,
+                format!("{network} can never match: it lies in {outer}, which stands above"),
+                format!("move it above {outer}, as {FIRST_MATCH}, or take it away"),
+                (*at, "takes it"),
+            ),
+            None => {
+                self.networks.insert(network, span);
             }
         }
-        all
     }
 
-    /// Claims subdivisions; reports those that are claimed, or whose country or continent is.
-    pub(super) fn subdivisions<'n>(
-        &mut self,
-        subdivisions: impl Iterator<Item = (Subdivision, &'n Node<'n>)>,
-        findings: &mut Findings,
-    ) -> Vec<Subdivision> {
-        let mut all = Vec::new();
-        for (subdivision, node) in subdivisions {
-            all.push(subdivision);
-            let country = subdivision.country();
-            if let Some(at) = self.countries.get(&country) {
-                part_of(&subdivision, &country, node.span, *at, findings);
-            } else if let Some((continent, at)) = self.continent_of(country) {
-                part_of(&subdivision, &continent, node.span, at, findings);
-            } else {
-                claim(&mut self.subdivisions, subdivision, node, findings);
-            }
+    /// Claims a subdivision; reports where it is claimed, or its country or continent is.
+    pub(super) fn subdivision(&mut self, subdivision: Subdivision, span: Span, findings: &mut Findings) {
+        let country = subdivision.country();
+        if let Some(at) = self.countries.get(&country) {
+            part_of(&subdivision, &country, span, *at, findings);
+        } else if let Some((continent, at)) = self.continent_of(country) {
+            part_of(&subdivision, &continent, span, at, findings);
+        } else {
+            claim(&mut self.subdivisions, subdivision, span, findings);
         }
-        all
     }
 
     /// The continent of a country, where it is claimed.
@@ -73,46 +56,40 @@ impl Claims {
         Some((continent, *self.continents.get(&continent)?))
     }
 
-    /// Claims countries; reports those that are claimed, or whose continent is.
-    pub(super) fn countries<'n>(
-        &mut self,
-        countries: impl Iterator<Item = (Country, &'n Node<'n>)>,
-        findings: &mut Findings,
-    ) -> Vec<Country> {
-        let mut all = Vec::new();
-        for (country, node) in countries {
-            all.push(country);
-            match self.continent_of(country) {
-                Some((continent, at)) => part_of(&country, &continent, node.span, at, findings),
-                None => _ = claim(&mut self.countries, country, node, findings),
-            }
+    /// Claims a country; reports where it is claimed, or its continent is.
+    pub(super) fn country(&mut self, country: Country, span: Span, findings: &mut Findings) {
+        match self.continent_of(country) {
+            Some((continent, at)) => part_of(&country, &continent, span, at, findings),
+            None => claim(&mut self.countries, country, span, findings),
         }
-        all
     }
 
-    /// Claims continents; reports those that are claimed.
-    pub(super) fn continents<'n>(
-        &mut self,
-        continents: impl Iterator<Item = (Continent, &'n Node<'n>)>,
-        findings: &mut Findings,
-    ) -> Vec<Continent> {
-        continents.map(|(continent, node)| claim(&mut self.continents, continent, node, findings)).collect()
+    /// Claims a continent; reports where it is claimed.
+    pub(super) fn continent(&mut self, continent: Continent, span: Span, findings: &mut Findings) {
+        claim(&mut self.continents, continent, span, findings);
+    }
+
+    /// Claims what a rule takes that is known; whether all of it was free.
+    pub(super) fn again(&mut self, condition: &HomeCondition) -> bool {
+        let (mut findings, span) = (Findings::default(), Span::default());
+        match condition {
+            HomeCondition::Networks(all) => all.iter().for_each(|one| self.network(*one, span, &mut findings)),
+            HomeCondition::Subdivisions(all) => all.iter().for_each(|one| self.subdivision(*one, span, &mut findings)),
+            HomeCondition::Countries(all) => all.iter().for_each(|one| self.country(*one, span, &mut findings)),
+            HomeCondition::Continents(all) => all.iter().for_each(|one| self.continent(*one, span, &mut findings)),
+            HomeCondition::Otherwise => {}
+        }
+        findings.is_empty()
     }
 }
 
-fn claim<T: Hash + Eq + Copy + Display>(
-    claimed: &mut HashMap<T, Span>,
-    what: T,
-    node: &Node<'_>,
-    findings: &mut Findings,
-) -> T {
+fn claim<T: Hash + Eq + Copy + Display>(claimed: &mut HashMap<T, Span>, what: T, span: Span, findings: &mut Findings) {
     match claimed.get(&what) {
-        Some(at) => same(&what, node.span, *at, findings),
+        Some(at) => same(&what, span, *at, findings),
         None => {
-            claimed.insert(what, node.span);
+            claimed.insert(what, span);
         }
     }
-    what
 }
 
 fn part_of(part: &impl Display, whole: &impl Display, here: Span, above: Span, findings: &mut Findings) {

@@ -1,85 +1,102 @@
-//! Tables read one after the other: home rules that stand as they stood are not read again.
+//! Tables read one after the other: home rules that stand as they stood are not read again, and the others in pieces.
 //!
 //! Nearly all of a large table is its home rules, and nearly none of its changes are: who drains a region at 4:30 in the
 //! morning waits for the few lines that say so. What is read in this way is what [`read_routing`](super::read_routing) would
 //! read, and where that would find a problem, it is left to find it.
 
-use super::{homes, make};
+use super::reachability::Claims;
+use super::regions::Site;
+use super::rule_lines::RuleLines;
+use super::{RegionNames, homes, make, read_routing};
 use crate::config::form;
-use crate::config::problem::{Problems, Source};
-use crate::config::yaml::{Document, MOST_NODES};
-use crate::model::{Location, RegionName, Timestamp};
-use crate::routing::{HomeRule, Region, TableParts};
-use memchr::memchr_iter;
+use crate::config::problem::{Findings, Problems, Source};
+use crate::config::yaml::{self, Document, MOST_NODES};
+use crate::model::Timestamp;
+use crate::routing::{HomeCondition, HomeRule, TableParts};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What stands in a text for home rules that are known.
-const STAND_IN: &str = "homes: [{otherwise: nearest}]";
+/// What stands in a text for home rules.
+const STAND_IN: &str = "homes: [{otherwise: nearest}]\n";
+
+/// What stands before rules that are not the first ones.
+const KEY: &str = "homes:\n";
+
+/// How many rules are read, and how many taken over, between two rests: what takes a few tenths of a millisecond.
+const READ_AT_ONCE: usize = 128;
+const TAKEN_AT_ONCE: usize = 2048;
 
 /// A reader of routing tables that knows the last one it has read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RoutingReader {
-    last: Option<KnownHomes>,
+    last: Option<Known>,
+    rest: fn(),
+}
+
+impl Default for RoutingReader {
+    fn default() -> Self {
+        Self::resting(|| ())
+    }
 }
 
 impl RoutingReader {
+    /// A reader that does `rest` whenever it has worked for a few tenths of a millisecond, so that whoever shares its core
+    /// with requests lets them go first. It does not rest where it finds a problem, and where the rules do not stand in lines
+    /// of their own.
+    #[must_use]
+    pub fn resting(rest: fn()) -> Self {
+        Self { last: None, rest }
+    }
+
     /// Reads a table, as [`read_routing`](super::read_routing) does.
     ///
     /// # Errors
     /// All problems of the file. What is known of the last good one stays.
     pub fn read(&mut self, source: &Source, now: Timestamp) -> Result<TableParts, Problems> {
-        if let Some(parts) = self.last.as_mut().and_then(|last| last.read_around(source, now)) {
-            return Ok(parts);
+        match self.read_in_pieces(source, now) {
+            Some(parts) => Ok(parts),
+            None => read_routing(source, now),
         }
-        let mut lines = None;
-        let parts = crate::config::read(source, &form::ROUTING, |document, findings| {
-            lines = Lines::of_homes(document, &source.text);
-            make(&document.root, now, homes::read, findings)
-        })?;
-        self.last = lines.map(|lines| KnownHomes {
-            text: Arc::clone(&source.text),
-            lines,
-            regions: sites(&parts.regions).map(|(name, location)| (name.clone(), location)).collect(),
-            homes: Arc::clone(&parts.homes),
+    }
+
+    /// The same, with the rules apart from what stands around them. `None` where they do not stand in lines of their own, or
+    /// where anything is wrong.
+    fn read_in_pieces(&mut self, source: &Source, now: Timestamp) -> Option<TableParts> {
+        let text = Some(&source.text).filter(|text| text.len() <= Source::LARGEST)?;
+        let again = self.last.as_ref().and_then(|last| last.lines.again(&last.text, text, self.rest));
+        let lines = again.or_else(|| RuleLines::of(text, self.rest))?;
+        let block = lines.block();
+        let around = [text.get(..block.start)?, STAND_IN, text.get(block.end..)?].concat();
+        let around = Source::new(source.name.as_str(), around);
+        let (mut read, mut sites_read) = (None, Vec::new());
+        let parts = crate::config::read(&around, &form::ROUTING, |document, findings| {
+            // That a key stands there says that nothing before it is open: a reader of the whole comes there in the same
+            // state, and leaves as it comes, as the next line is a key too.
+            let stands = document.root.entry("homes").is_some_and(|homes| homes.key_span.start as usize == block.start);
+            let stands = stands && is_block(document, &around.text);
+            make(
+                &document.root,
+                now,
+                |_, names, sites, _| {
+                    sites_read = sites_of(names, sites);
+                    let rules = Rules { text, lines: &lines, names, sites, rest: self.rest };
+                    let known = self.last.as_ref().filter(|last| last.sites == sites_read);
+                    read = stands.then(|| rules.read(known, document.nodes)).flatten();
+                    read.clone().unwrap_or_default()
+                },
+                findings,
+            )
         });
-        Ok(parts)
+        let (parts, homes) = (parts.ok()?, read?);
+        self.last = Some(Known { text: Arc::clone(text), lines, sites: sites_read, homes });
+        Some(parts)
     }
 }
 
 /// What the rules depend on: the regions in their order, and where they stand.
-fn sites(regions: &[Region]) -> impl Iterator<Item = (&RegionName, Option<Location>)> {
-    regions.iter().map(|region| (&region.name, region.location))
-}
-
-/// The home rules of a text that was good.
-#[derive(Debug)]
-struct KnownHomes {
-    text: Arc<String>,
-    lines: Lines,
-    regions: Vec<(RegionName, Option<Location>)>,
-    homes: Arc<[HomeRule]>,
-}
-
-/// Where the rules stand: lines of which they fill the first and the last, and that hold nothing else.
-#[derive(Debug)]
-struct Lines {
-    range: Range<usize>,
-    /// At least as many nodes as they have.
-    nodes: usize,
-}
-
-impl Lines {
-    /// Those of `document`, which is `text`; `None` where something else stands on them too.
-    fn of_homes(document: &Document<'_>, text: &str) -> Option<Self> {
-        let homes = document.root.entry("homes").filter(|_| is_block(document, text))?;
-        let (from, end) = (homes.key_span.start as usize, homes.value.span.end as usize);
-        let starts_a_line = from == 0 || text.as_bytes().get(from - 1) == Some(&b'\n');
-        let until = text.get(end..)?.find('\n').map_or(text.len(), |behind| end + behind);
-        let keys = document.root.entries().iter().map(|entry| entry.key_span.start as usize);
-        let is_alone = keys.filter(|start| (from..until).contains(start)).count() == 1;
-        (starts_a_line && is_alone).then_some(Self { range: from..until, nodes: document.nodes })
-    }
+fn sites_of(names: &RegionNames<'_>, sites: &[Site]) -> Vec<(Box<str>, Site)> {
+    names.names.iter().map(|name| Box::from(*name)).zip(sites.iter().copied()).collect()
 }
 
 /// Whether its keys stand on lines of their own, and not in braces.
@@ -87,43 +104,91 @@ fn is_block(document: &Document<'_>, text: &str) -> bool {
     text.as_bytes().get(document.root.span.start as usize).is_some_and(|first| *first != b'{')
 }
 
-impl KnownHomes {
-    /// Reads a table that has the same home rules. `None` where it has not, where they could mean something else in it, or
-    /// where anything is wrong with it.
-    fn read_around(&mut self, source: &Source, now: Timestamp) -> Option<TableParts> {
-        let lines = self.text.get(self.lines.range.clone())?;
-        let at = starts_of_lines(&source.text).find(|at| source.text[*at..].starts_with(lines))?;
-        let behind = source.text.get(at + lines.len()..).filter(|behind| is_another_key(behind))?;
-        let text = [source.text.get(..at)?, STAND_IN, behind].concat();
-        let around = Source::new(source.name.as_str(), text);
-        let mut is_same = false;
-        let parts = crate::config::read(&around, &form::ROUTING, |document, findings| {
-            // That a key stands there says that nothing before it is open: a reader of the whole comes there in the state in
-            // which the one of the last text came to it, goes on as that one did, and leaves as that one left.
-            let stands = document.root.entry("homes").is_some_and(|homes| homes.key_span.start as usize == at);
-            let fits = document.nodes + self.lines.nodes <= MOST_NODES;
-            is_same = stands && fits && is_block(document, &around.text);
-            make(&document.root, now, |_, _, _, _| Arc::clone(&self.homes), findings)
-        });
-        let parts = parts.ok().filter(|_| is_same)?;
-        if !sites(&parts.regions).eq(self.regions.iter().map(|(name, location)| (name, *location))) {
+/// The home rules of a text that was good.
+#[derive(Debug)]
+struct Known {
+    text: Arc<String>,
+    lines: RuleLines,
+    sites: Vec<(Box<str>, Site)>,
+    /// As many as there are in `lines`.
+    homes: Arc<[HomeRule]>,
+}
+
+/// Rules that are to be read, and what there is of regions.
+struct Rules<'a> {
+    text: &'a str,
+    lines: &'a RuleLines,
+    names: &'a RegionNames<'a>,
+    sites: &'a [Site],
+    rest: fn(),
+}
+
+impl Rules<'_> {
+    /// All of them; those that stand as they stood in `known` are not read. `None` where anything is wrong, or where there
+    /// are too many of them for a file that has so many `nodes` besides.
+    fn read(&self, known: Option<&Known>, nodes: usize) -> Option<Arc<[HomeRule]>> {
+        let (before, behind) =
+            known.map_or((0, 0), |known| self.lines.in_common(self.text, &known.lines, &known.text, self.rest));
+        let all = known.map_or(&[][..], |known| &known.homes);
+        let count = self.lines.len();
+        if let Some(known) = known.filter(|_| before == count && before == all.len()) {
+            return Some(Arc::clone(&known.homes));
+        }
+        let mut reading = Reading { rules: Vec::with_capacity(count), claims: Claims::default(), nodes };
+        self.take(all.get(..before)?, &mut reading)?;
+        let mut next = before;
+        while next < count - behind {
+            let until = (next + READ_AT_ONCE).min(count - behind);
+            self.read_some(next..until, &mut reading)?;
+            next = until;
+            (self.rest)();
+        }
+        self.take(all.get(all.len() - behind..)?, &mut reading)?;
+        let rules = reading.rules;
+        let otherwise = rules.iter().position(|rule| rule.condition == HomeCondition::Otherwise)?;
+        if otherwise + 1 != rules.len() {
             return None;
         }
-        self.lines.range = at..at + lines.len();
-        self.text = Arc::clone(&source.text);
-        Some(parts)
+        // Where comments alone are others, the rules are those that are known.
+        let same = known.filter(|known| *known.homes == *rules);
+        Some(same.map_or_else(|| rules.into(), |known| Arc::clone(&known.homes)))
+    }
+
+    /// Takes over rules that are known. `None` where one of them cannot match any more.
+    fn take(&self, known: &[HomeRule], reading: &mut Reading) -> Option<()> {
+        for some in known.chunks(TAKEN_AT_ONCE) {
+            (self.rest)();
+            if !some.iter().all(|rule| reading.claims.again(&rule.condition)) {
+                return None;
+            }
+            reading.rules.extend_from_slice(some);
+        }
+        Some(())
+    }
+
+    /// Reads some of the rules: as a file that has no others. `None` where anything is wrong, or where they are more or
+    /// fewer than their lines say.
+    fn read_some(&self, some: Range<usize>, reading: &mut Reading) -> Option<()> {
+        let (is_first, count) = (some.start == 0, some.len());
+        let lines = self.lines.lines(self.text, some)?;
+        let text = if is_first { Cow::Borrowed(lines) } else { Cow::Owned([KEY, lines].concat()) };
+        let mut findings = Findings::default();
+        let document = yaml::parse(&text, &mut findings)?;
+        reading.nodes += document.nodes;
+        form::check(&document.root, &form::HOMES, &mut findings);
+        let items = document.root.get("homes")?.items();
+        let read = |item| homes::rule_of(item, self.names, self.sites, &mut reading.claims, &mut findings);
+        let before = reading.rules.len();
+        reading.rules.extend(items.iter().filter_map(read));
+        let is_all = reading.rules.len() == before + count && items.len() == count;
+        (is_all && findings.is_empty() && reading.nodes <= MOST_NODES).then_some(())
     }
 }
 
-/// Where the lines of a text start.
-fn starts_of_lines(text: &str) -> impl Iterator<Item = usize> {
-    std::iter::once(0).chain(memchr_iter(b'\n', text.as_bytes()).map(|end| end + 1))
-}
-
-/// Whether what stands behind the lines of a key are, but for comments, the lines of another one, or nothing.
-fn is_another_key(behind: &str) -> bool {
-    let Some(behind) = behind.strip_prefix('\n') else { return behind.is_empty() };
-    let mut lines = behind.split('\n').map(|line| (line, line.trim_matches([' ', '\r'])));
-    let first = lines.find(|(_, words)| !words.is_empty() && !words.starts_with('#'));
-    first.is_none_or(|(line, _)| line.starts_with(|first: char| first.is_ascii_lowercase()))
+/// What has been read of the rules.
+struct Reading {
+    rules: Vec<HomeRule>,
+    claims: Claims,
+    /// How many nodes the file has so far.
+    nodes: usize,
 }
