@@ -9,7 +9,7 @@ use super::last_good::{LastGood, read_pieces};
 use super::watch::{FileWatch, Signature, Wake};
 use crate::config::{self, Pieces, Problems, RoutingReader, SecretFiles, Source};
 use crate::history::{EntryOrigin, breathe};
-use crate::live::{Desk, Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
+use crate::live::{Desk, Edge, FileProblem, LiveTable, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
 use crate::model::Revising;
 use crate::routing::TableParts;
 use std::hint::black_box;
@@ -55,6 +55,8 @@ pub struct RoutingFile {
     text: Option<Arc<String>>,
     /// When a table was last read, until what that took has been given back.
     read_at: Option<Instant>,
+    /// The table before the one that is live, until then: who lets it go last takes it to pieces, and that is to be no request.
+    retired: Option<Arc<LiveTable>>,
     guard: Guard,
     /// Where operators say what they want.
     desk: Option<Desk>,
@@ -84,6 +86,7 @@ impl RoutingFile {
             guard: Guard::new(None, &state, Arc::clone(&edge)),
             text: None,
             read_at: None,
+            retired: None,
             desk: None,
             last_good,
             edge,
@@ -188,6 +191,7 @@ impl RoutingFile {
     fn give_back(&mut self) {
         if self.read_at.is_some_and(|read| read.elapsed() > GIVE_BACK_AFTER) {
             self.read_at = None;
+            self.retired = None;
             let much = self.text.as_ref().map_or(0, |text| text.len());
             drop(black_box(Vec::<u8>::with_capacity(much)));
         }

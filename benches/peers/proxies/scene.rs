@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub enum Reload {
     /// Each rule names another region.
     Rules,
+    /// One rule does: that of one visitor.
+    Rule,
     /// A region that serves nobody but one visitor is drained: the next one serves that one.
     Drain,
 }
@@ -192,13 +194,13 @@ impl Ground {
 /// The rules that meet nobody: networks of 10.0.0.0/8 and the region of each.
 pub fn rules(scene: &Scene) -> impl Iterator<Item = (String, String)> {
     let regions = scene.regions;
-    let is_drain = scene.reload == Some(Reload::Drain);
-    let home = if is_drain { SPARE.to_owned() } else { countries::region(scene.probe_region()) };
+    let home =
+        if scene.reload == Some(Reload::Drain) { SPARE.to_owned() } else { countries::region(scene.probe_region()) };
     let of_probe = (format!("{PROBE}/32"), home);
     let others = (0..scene.rules).map(move |nth| {
         let network = format!("10.{}.{}.{}/28", nth >> 12 & 255, nth >> 4 & 255, (nth & 15) << 4);
-        // In the other table each has another region.
-        (network, countries::region((nth + usize::from(scene.is_new && !is_drain)) % regions))
+        let others = scene.is_new && scene.reload == Some(Reload::Rules);
+        (network, countries::region((nth + usize::from(others)) % regions))
     });
     others.chain(scene.reload.map(|_| of_probe))
 }

@@ -88,6 +88,16 @@ fn two_tables_differ_for_the_visitor_that_is_looked_for() {
 }
 
 #[test]
+fn one_rule_or_each_is_another_one() {
+    for (reload, others) in [(Reload::Rule, 1), (Reload::Rules, 6)] {
+        let scene = Scene { reload: Some(reload), rules: 5, ..Scene::whole() };
+        let tables = [false, true].map(|is_new| filled("routing.yaml", &Scene { is_new, ..scene.clone() }, None));
+        let differ = tables[0].lines().zip(tables[1].lines()).filter(|(old, new)| old != new).count();
+        assert_eq!(differ, others, "{reload:?}");
+    }
+}
+
+#[test]
 fn one_table_drains_a_region_that_has_one_visitor() {
     let scene = Scene { reload: Some(Reload::Drain), rules: 1, ..Scene::whole() };
     let new = Scene { is_new: true, ..scene.clone() };
