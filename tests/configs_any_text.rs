@@ -204,7 +204,10 @@ proptest! {
         sizes in proptest::collection::vec(1..9_usize, 1..8),
     ) {
         let (mut pieces, mut behind) = (Pieces::default(), &bytes[..]);
-        for size in sizes.iter().cycle().take_while(|_| !behind.is_empty()) {
+        for size in sizes.iter().cycle() {
+            if behind.is_empty() {
+                break;
+            }
             let (piece, rest) = behind.split_at(behind.len().min(*size));
             pieces.take(piece);
             behind = rest;

@@ -5,6 +5,7 @@ mod failover;
 mod health;
 mod homes;
 mod limits;
+mod plain_rule;
 mod reachability;
 mod reader;
 mod regions;

@@ -7,12 +7,12 @@
 use super::reachability::Claims;
 use super::regions::Site;
 use super::rule_lines::RuleLines;
-use super::{RegionNames, homes, make, read_routing};
+use super::{RegionNames, homes, make, plain_rule, read_routing};
 use crate::config::form;
 use crate::config::problem::{Findings, Problems, Source};
 use crate::config::yaml::{self, Document, MOST_NODES};
-use crate::model::Timestamp;
-use crate::routing::{HomeCondition, HomeRule, TableParts};
+use crate::model::{RegionId, Timestamp};
+use crate::routing::{HomeCondition, HomeRule, HomeTarget, Networks, TableParts};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,8 +23,9 @@ const STAND_IN: &str = "homes: [{otherwise: nearest}]\n";
 /// What stands before rules that are not the first ones.
 const KEY: &str = "homes:\n";
 
-/// How many rules are read, and how many taken over, between two rests: what takes a few tenths of a millisecond.
+/// How many rules are read as YAML, how many that are plain, and how many taken over, between two rests: what takes up to a few tenths of a millisecond.
 const READ_AT_ONCE: usize = 128;
+const PLAIN_AT_ONCE: usize = 512;
 const TAKEN_AT_ONCE: usize = 2048;
 
 /// A reader of routing tables that knows the last one it has read.
@@ -136,13 +137,7 @@ impl Rules<'_> {
         }
         let mut reading = Reading { rules: Vec::with_capacity(count), claims: Claims::default(), nodes };
         self.take(all.get(..before)?, &mut reading)?;
-        let mut next = before;
-        while next < count - behind {
-            let until = (next + READ_AT_ONCE).min(count - behind);
-            self.read_some(next..until, &mut reading)?;
-            next = until;
-            (self.rest)();
-        }
+        self.read_others(before..count - behind, &mut reading)?;
         self.take(all.get(all.len() - behind..)?, &mut reading)?;
         let rules = reading.rules;
         let otherwise = rules.iter().position(|rule| rule.condition == HomeCondition::Otherwise)?;
@@ -164,6 +159,39 @@ impl Rules<'_> {
             reading.rules.extend_from_slice(some);
         }
         Some(())
+    }
+
+    /// Reads those that are not known: one by one where they are plain, and as YAML where they are not.
+    fn read_others(&self, others: Range<usize>, reading: &mut Reading) -> Option<()> {
+        // From the first one on that is left to YAML, together with those behind it.
+        let mut yaml = others.start..others.start;
+        for next in others {
+            let plain = self.plain(next).filter(|_| next > 0);
+            if plain.is_none() {
+                yaml.end = next + 1;
+                if yaml.len() < READ_AT_ONCE {
+                    continue;
+                }
+            }
+            if !yaml.is_empty() {
+                self.read_some(yaml, reading)?;
+                (self.rest)();
+            }
+            yaml = next + 1..next + 1;
+            if let Some((networks, region)) = plain {
+                reading.add_plain(networks, region)?;
+                if next % PLAIN_AT_ONCE == 0 {
+                    (self.rest)();
+                }
+            }
+        }
+        if yaml.is_empty() { Some(()) } else { self.read_some(yaml, reading) }
+    }
+
+    /// What a rule says that is written as nearly all are. Not that the lines of the key stand before the first one.
+    fn plain(&self, nth: usize) -> Option<(Networks, RegionId)> {
+        let (networks, region) = plain_rule::read(self.lines.lines(self.text, nth..nth + 1)?)?;
+        Some((networks, *self.names.ids.get(region)?))
     }
 
     /// Reads some of the rules: as a file that has no others. `None` where anything is wrong, or where they are more or
@@ -191,4 +219,15 @@ struct Reading {
     claims: Claims,
     /// How many nodes the file has so far.
     nodes: usize,
+}
+
+impl Reading {
+    /// Adds a rule; `None` where it cannot match.
+    fn add_plain(&mut self, networks: Networks, region: RegionId) -> Option<()> {
+        self.nodes += plain_rule::nodes(networks.len());
+        let rule = HomeRule { condition: HomeCondition::Networks(networks), target: HomeTarget::Region(region) };
+        let is_good = self.claims.again(&rule.condition) && self.nodes <= MOST_NODES;
+        self.rules.push(rule);
+        is_good.then_some(())
+    }
 }

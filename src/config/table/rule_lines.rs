@@ -139,7 +139,7 @@ fn next_line(text: &str, at: usize) -> usize {
 }
 
 /// Whether nothing stands on a line but a comment.
-fn is_blank(line: &str) -> bool {
+pub(super) fn is_blank(line: &str) -> bool {
     let words = line.trim_matches([' ', '\r']);
     words.is_empty() || words.starts_with('#')
 }
