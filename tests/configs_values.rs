@@ -236,15 +236,14 @@ fn homes() {
     let rule = |condition, target| HomeRule { condition, target };
     let networks = all(&["203.0.113.0/24", "198.51.100.7/32", "2001:db8::/32", "::1/128"]);
     assert_eq!(
-        parts.homes,
+        *parts.homes,
         [
             rule(HomeCondition::Networks(networks.into()), HomeTarget::Region(region(2))),
             rule(HomeCondition::Subdivisions(all(&["US-CA", "US-OR"])), HomeTarget::Nearest(vec![region(1)])),
             rule(HomeCondition::Countries(all(&["NO", "US", "CA"])), HomeTarget::Nearest(vec![region(0), region(1)])),
             rule(HomeCondition::Continents(all(&["EU", "AF", "NA"])), HomeTarget::Region(region(3))),
             rule(HomeCondition::Otherwise, HomeTarget::Nearest(vec![region(0), region(1)])),
-        ]
-        .into(),
+        ],
         "NO is Norway, and the nearest of all are those with a location"
     );
 }

@@ -20,7 +20,7 @@ const NO_RULE: usize = usize::MAX;
 const MOST_MAPS: usize = 32;
 
 /// How many rules are compiled between two rests.
-const COMPILED_AT_ONCE: usize = 2048;
+const COMPILED_AT_ONCE: usize = 1024;
 
 /// For each network, subdivision, country and continent the first rule that names it.
 ///

@@ -93,7 +93,7 @@ pub struct TableParts {
     /// At least one.
     pub regions: Vec<Region>,
     /// At least one; the last is `Otherwise`. Tables that come one after the other may share them.
-    pub homes: Arc<[HomeRule]>,
+    pub homes: Arc<Vec<HomeRule>>,
     /// At least one.
     pub services: Vec<Service>,
     /// In the order of the file.

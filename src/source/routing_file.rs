@@ -9,9 +9,9 @@ use super::last_good::{LastGood, read_pieces};
 use super::watch::{FileWatch, Signature, Wake};
 use crate::config::{self, Pieces, Problems, RoutingReader, SecretFiles, Source};
 use crate::history::{EntryOrigin, breathe};
-use crate::live::{Desk, Edge, FileProblem, LiveTable, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
+use crate::live::{Desk, Edge, FileProblem, LocalRegionMissing, Origin, PreparedTable, Revision, clock};
 use crate::model::Revising;
-use crate::routing::TableParts;
+use crate::routing::{RoutingTable, TableParts};
 use std::hint::black_box;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,8 +55,9 @@ pub struct RoutingFile {
     text: Option<Arc<String>>,
     /// When a table was last read, until what that took has been given back.
     read_at: Option<Instant>,
-    /// The table before the one that is live, until then: who lets it go last takes it to pieces, and that is to be no request.
-    retired: Option<Arc<LiveTable>>,
+    /// What was compiled for the table before the one that is live, until then: who lets it go last takes it to pieces, and
+    /// that is to be no request.
+    retired: Option<RoutingTable>,
     guard: Guard,
     /// Where operators say what they want.
     desk: Option<Desk>,

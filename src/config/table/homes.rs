@@ -17,12 +17,12 @@ pub(super) fn read(
     names: &RegionNames<'_>,
     sites: &[Site],
     findings: &mut Findings,
-) -> Arc<[HomeRule]> {
+) -> Arc<Vec<HomeRule>> {
     let Some(list) = root.entry("homes") else { return Arc::default() };
     otherwise_is_last(list, findings);
     let mut claims = Claims::default();
     let rules = list.value.items().iter();
-    rules.filter_map(|rule| rule_of(rule, names, sites, &mut claims, findings)).collect()
+    Arc::new(rules.filter_map(|rule| rule_of(rule, names, sites, &mut claims, findings)).collect())
 }
 
 /// Reads a rule, and claims what it takes.

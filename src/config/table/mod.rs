@@ -40,7 +40,7 @@ pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Probl
 fn make(
     root: &Node<'_>,
     now: Timestamp,
-    homes: impl FnOnce(&Node<'_>, &RegionNames<'_>, &[Site], &mut Findings) -> Arc<[HomeRule]>,
+    homes: impl FnOnce(&Node<'_>, &RegionNames<'_>, &[Site], &mut Findings) -> Arc<Vec<HomeRule>>,
     findings: &mut Findings,
 ) -> Option<TableParts> {
     let names = RegionNames::of_table(root);

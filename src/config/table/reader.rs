@@ -25,8 +25,8 @@ const KEY: &str = "homes:\n";
 
 /// How many rules are read as YAML, how many that are plain, and how many taken over, between two rests: what takes up to a few tenths of a millisecond.
 const READ_AT_ONCE: usize = 128;
-const PLAIN_AT_ONCE: usize = 512;
-const TAKEN_AT_ONCE: usize = 2048;
+const PLAIN_AT_ONCE: usize = 256;
+const TAKEN_AT_ONCE: usize = 1024;
 
 /// A reader of routing tables that knows the last one it has read.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ struct Known {
     lines: RuleLines,
     sites: Vec<(Box<str>, Site)>,
     /// As many as there are in `lines`.
-    homes: Arc<[HomeRule]>,
+    homes: Arc<Vec<HomeRule>>,
 }
 
 /// Rules that are to be read, and what there is of regions.
@@ -127,7 +127,7 @@ struct Rules<'a> {
 impl Rules<'_> {
     /// All of them; those that stand as they stood in `known` are not read. `None` where anything is wrong, or where there
     /// are too many of them for a file that has so many `nodes` besides.
-    fn read(&self, known: Option<&Known>, nodes: usize) -> Option<Arc<[HomeRule]>> {
+    fn read(&self, known: Option<&Known>, nodes: usize) -> Option<Arc<Vec<HomeRule>>> {
         let (before, behind) =
             known.map_or((0, 0), |known| self.lines.in_common(self.text, &known.lines, &known.text, self.rest));
         let all = known.map_or(&[][..], |known| &known.homes);
@@ -145,8 +145,8 @@ impl Rules<'_> {
             return None;
         }
         // Where comments alone are others, the rules are those that are known.
-        let same = known.filter(|known| *known.homes == *rules);
-        Some(same.map_or_else(|| rules.into(), |known| Arc::clone(&known.homes)))
+        let same = known.filter(|known| *known.homes == rules);
+        Some(same.map_or_else(|| Arc::new(rules), |known| Arc::clone(&known.homes)))
     }
 
     /// Takes over rules that are known. `None` where one of them cannot match any more.

@@ -31,7 +31,7 @@ impl RoutingFile {
         }
         let text = Arc::clone(&source.text);
         let before = self.edge.table();
-        let replaced = before.clone();
+        let retired = before.as_ref().map(|before| before.table.with_drains(Vec::new()));
         let is_new = before.as_ref().is_none_or(|before| before.revision != revision);
         // Before it is live, so that whoever sees it live finds it there, whatever happens to this process.
         let kept = is_new.then(|| self.write_history(revision, cause, &text)).flatten();
@@ -41,7 +41,7 @@ impl RoutingFile {
         };
         let live = self.edge.adopt(prepared).map_err(|missing| wrong_region(file, &missing))?;
         self.text = Some(text);
-        self.retired = replaced;
+        self.retired = retired;
         warn(&read.warnings);
         self.edge.set_secret_warnings(Secrets::SessionKeys, read.warnings);
         match origin {
