@@ -49,6 +49,21 @@ fn read_a_drain(bencher: Bencher<'_, '_>, rules: u32) {
         .bench_local_refs(|source| reader.read(black_box(source), Timestamp::UNIX_EPOCH).expect("the table is good"));
 }
 
+/// The same, where each rule is another one than in the last table that was read; as nearly all tables are written, and in a
+/// way that YAML has to read.
+#[divan::bench(args = [("plain", 100_000), ("yaml", 100_000)], sample_count = 10)]
+fn read_other_rules(bencher: Bencher<'_, '_>, (way, rules): (&str, u32)) {
+    let mut table = table(rules);
+    if way == "yaml" {
+        table.text = Arc::new(table.text.replace("/28]\n", "/28] # a site\n"));
+    }
+    let other = Source::new("routing.yaml", table.text.replace("region: us-west\n", "region: us-east\n"));
+    let (mut reader, mut texts) = (RoutingReader::default(), [table, other].into_iter().cycle());
+    bencher
+        .with_inputs(|| texts.next().expect("it goes round"))
+        .bench_local_refs(|source| reader.read(black_box(source), Timestamp::UNIX_EPOCH).expect("the table is good"));
+}
+
 #[divan::bench(args = [0, 1_000, 100_000], sample_count = 10)]
 fn compile(bencher: Bencher<'_, '_>, rules: u32) {
     let parts = read_routing(&table(rules), Timestamp::UNIX_EPOCH).expect("the table is good");
