@@ -1,5 +1,6 @@
 //! A home rule as nearly all of a large table are written: networks and a region, without anything that makes YAML hard
-//! to read. It is read twenty times as fast as YAML is, and whatever is written in another way is left to that.
+//! to read. A table of such rules is read in a sixth of the time that YAML takes; whatever is written in another way is left
+//! to that.
 
 use super::rule_lines::is_blank;
 use crate::config::form;
