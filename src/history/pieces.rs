@@ -6,12 +6,12 @@ use std::time::Duration;
 /// As much as is read and hashed, or written, in about a tenth of a millisecond.
 pub const PIECE: usize = 64 << 10;
 
-const REST: Duration = Duration::from_micros(700);
+const REST: Duration = Duration::from_millis(1);
 
 const BREATH: Duration = Duration::from_micros(300);
 
 /// Bytes in pieces of [`PIECE`], with a rest before each but the first: whoever works through a large table in this way
-/// holds up no request for long where both share a core. The rests for 16 MiB take 0.2 s together.
+/// holds up no request for long where both share a core. The rests for 16 MiB take 0.3 s together.
 pub fn in_pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.chunks(PIECE).enumerate().map(|(nth, piece)| {
         if nth > 0 {
@@ -26,7 +26,7 @@ pub fn rest() {
     sleep(REST);
 }
 
-/// The same, for work that must not take many times as long as without: that of a few tenths of a millisecond at once.
+/// The same for a shorter time, within work on what a table says: it has more pieces.
 pub fn breathe() {
     sleep(BREATH);
 }
