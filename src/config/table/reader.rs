@@ -1,7 +1,7 @@
 //! Tables read one after the other: home rules that stand as they stood are not read again, and the others in pieces.
 //!
 //! Nearly all of a large table is its home rules, and nearly none of its changes are: who drains a region at 4:30 in the
-//! morning waits for the few lines that say so. What is read in this way is what [`read_routing`](super::read_routing) would
+//! morning waits for the few lines that say so. What is read in this way is what [`read_routing`] would
 //! read, and where that would find a problem, it is left to find it.
 
 use super::reachability::Claims;
@@ -50,7 +50,7 @@ impl RoutingReader {
         Self { last: None, rest }
     }
 
-    /// Reads a table, as [`read_routing`](super::read_routing) does.
+    /// Reads a table, as [`read_routing`] does.
     ///
     /// # Errors
     /// All problems of the file. What is known of the last good one stays.
