@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 import waitress
 from cachelib.file import FileSystemCache
@@ -10,6 +11,8 @@ from flask_session import Session
 
 LOGIN = '<form method="post" action="/login"><input name="user" required><button>Log in</button></form>'
 LOGOUT = '<form method="post" action="/logout"><button>Log out</button></form>'
+
+saying = threading.Lock()
 
 app = Flask(__name__)
 app.config.update(
@@ -61,7 +64,9 @@ def recorded(environ, start_response):
 
 
 def say(line):
-    print(json.dumps(line), flush=True)
+    """Says a line. Several threads do, and `print` writes the end of a line apart from the line."""
+    with saying:
+        print(json.dumps(line), flush=True)
 
 
 server = waitress.create_server(recorded, host="127.0.0.1", port=0)
