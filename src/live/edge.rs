@@ -281,7 +281,8 @@ impl Edge {
         self.places_problem.load_full()
     }
 
-    /// Compiles a table and lets probes and discovery hear of its pools. It is not live yet.
+    /// Compiles a table and lets probes and discovery hear of its pools. It is not live yet. Where it has thousands of home
+    /// rules that the one before has not, this thread sleeps between them, so that requests have its core.
     ///
     /// # Errors
     /// Where the table does not have this edge's region.
