@@ -83,7 +83,10 @@ impl RoutingReader {
                     sites_read = sites_of(names, sites);
                     let rules = Rules { text, lines: &lines, names, sites, rest: self.rest };
                     let known = self.last.as_ref().filter(|last| last.sites == sites_read);
-                    read = stands.then(|| rules.read(known, document.nodes)).flatten();
+                    let fits = |rules: &Arc<Vec<HomeRule>>| {
+                        document.nodes + rules.iter().map(nodes_of).sum::<usize>() <= MOST_NODES
+                    };
+                    read = stands.then(|| rules.read(known)).flatten().filter(fits);
                     read.clone().unwrap_or_default()
                 },
                 findings,
@@ -92,6 +95,23 @@ impl RoutingReader {
         let (parts, homes) = (parts.ok()?, read?);
         self.last = Some(Known { text: Arc::clone(text), lines, sites: sites_read, homes });
         Some(parts)
+    }
+}
+
+/// As many nodes as YAML makes of a rule, of which a file may have [`MOST_NODES`], whether they are read again or not.
+fn nodes_of(rule: &HomeRule) -> usize {
+    let items = match &rule.condition {
+        HomeCondition::Networks(all) => all.len(),
+        HomeCondition::Subdivisions(all) => all.len(),
+        HomeCondition::Countries(all) => all.len(),
+        HomeCondition::Continents(all) => all.len(),
+        // A map and its end, a key, a word.
+        HomeCondition::Otherwise => return 4,
+    };
+    match &rule.target {
+        HomeTarget::Region(_) => plain_rule::nodes(items),
+        // A list and its end in place of a word.
+        HomeTarget::Nearest(regions) => plain_rule::nodes(items) + 1 + regions.len(),
     }
 }
 
@@ -125,9 +145,8 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// All of them; those that stand as they stood in `known` are not read. `None` where anything is wrong, or where there
-    /// are too many of them for a file that has so many `nodes` besides.
-    fn read(&self, known: Option<&Known>, nodes: usize) -> Option<Arc<Vec<HomeRule>>> {
+    /// All of them; those that stand as they stood in `known` are not read. `None` where anything is wrong.
+    fn read(&self, known: Option<&Known>) -> Option<Arc<Vec<HomeRule>>> {
         let (before, behind) =
             known.map_or((0, 0), |known| self.lines.in_common(self.text, &known.lines, &known.text, self.rest));
         let all = known.map_or(&[][..], |known| &known.homes);
@@ -135,7 +154,7 @@ impl Rules<'_> {
         if let Some(known) = known.filter(|_| before == count && before == all.len()) {
             return Some(Arc::clone(&known.homes));
         }
-        let mut reading = Reading { rules: Vec::with_capacity(count), claims: Claims::default(), nodes };
+        let mut reading = Reading { rules: Vec::with_capacity(count), claims: Claims::default() };
         self.take(all.get(..before)?, &mut reading)?;
         self.read_others(before..count - behind, &mut reading)?;
         self.take(all.get(all.len() - behind..)?, &mut reading)?;
@@ -202,14 +221,13 @@ impl Rules<'_> {
         let text = if is_first { Cow::Borrowed(lines) } else { Cow::Owned([KEY, lines].concat()) };
         let mut findings = Findings::default();
         let document = yaml::parse(&text, &mut findings)?;
-        reading.nodes += document.nodes;
         form::check(&document.root, &form::HOMES, &mut findings);
         let items = document.root.get("homes")?.items();
         let read = |item| homes::rule_of(item, self.names, self.sites, &mut reading.claims, &mut findings);
         let before = reading.rules.len();
         reading.rules.extend(items.iter().filter_map(read));
         let is_all = reading.rules.len() == before + count && items.len() == count;
-        (is_all && findings.is_empty() && reading.nodes <= MOST_NODES).then_some(())
+        (is_all && findings.is_empty()).then_some(())
     }
 }
 
@@ -217,17 +235,43 @@ impl Rules<'_> {
 struct Reading {
     rules: Vec<HomeRule>,
     claims: Claims,
-    /// How many nodes the file has so far.
-    nodes: usize,
 }
 
 impl Reading {
     /// Adds a rule; `None` where it cannot match.
     fn add_plain(&mut self, networks: Networks, region: RegionId) -> Option<()> {
-        self.nodes += plain_rule::nodes(networks.len());
         let rule = HomeRule { condition: HomeCondition::Networks(networks), target: HomeTarget::Region(region) };
-        let is_good = self.claims.again(&rule.condition) && self.nodes <= MOST_NODES;
+        let is_good = self.claims.again(&rule.condition);
         self.rules.push(rule);
         is_good.then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_are_taken_over_count_as_what_they_are_in_the_file() {
+        let before = "version: 1\nregions:\n  a: {location: {latitude: 1, longitude: 2}}\n  b: {}\n";
+        let behind =
+            "  - otherwise: nearest\nservices: {s: {hosts: [a.b], pools: {a: [127.0.0.1:1], b: [127.0.0.1:2]}}}\n";
+        for rule in [
+            "",
+            "  - networks: [10.0.0.0/8, 11.0.0.0/8]\n    region: b\n",
+            "  - {networks: [10.0.0.0/8], nearest: [a]}\n",
+            "  - subdivisions: [US-CA, US-OR]\n    region: a\n",
+            "  - countries: [US, CA]\n    nearest: [a]\n",
+            "  - continents: [EU]\n    region: a\n",
+        ] {
+            let text = |rule: &str| [before, KEY, rule, behind].concat();
+            let source = Source::new("routing.yaml", text(rule));
+            let parts = RoutingReader::default().read_in_pieces(&source, Timestamp::UNIX_EPOCH).unwrap();
+            let nodes = |text: &str| yaml::parse(text, &mut Findings::default()).unwrap().nodes;
+            let stand_in = nodes(&[before, STAND_IN, behind.split_once('\n').unwrap().1].concat());
+            // The stand-in has a rule, too.
+            let counted = stand_in - 4 + parts.homes.iter().map(nodes_of).sum::<usize>();
+            assert_eq!(counted, nodes(&source.text), "{rule}");
+        }
     }
 }
