@@ -214,8 +214,9 @@ impl ProxyServer {
     #[must_use]
     pub fn stop(self, farewell: &Farewell) -> usize {
         drop(self.sockets);
-        self.doors.send_replace(if farewell.has_successor() { Doors::Left } else { Doors::Closed });
+        // Before the doors: whoever finds them closed can rely on it that the connections have been told.
         self.stop.send_replace(true);
+        self.doors.send_replace(if farewell.has_successor() { Doors::Left } else { Doors::Closed });
         let metrics = self.edge.metrics();
         // A connection that waited to be taken is not counted before it was.
         let ended = async {

@@ -6,7 +6,7 @@ use crate::support::{App, Block, EdgeProcess, eventually};
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// An edge that takes HTTP/1.1 and HTTP/2, and an app and an echo behind it.
 async fn start(settings: &str) -> (EdgeProcess, App) {
@@ -135,7 +135,8 @@ async fn an_idle_connection_may_ask_once_more_when_the_edge_stops() {
     let mut idle = Client::connect(edge.address, edge::NEW_YORK).await;
     assert_eq!(idle.get("/", &[]).await.header("connection"), "keep-alive");
     edge.signal("TERM");
-    eventually("the stop", async || edge.log().contains("stopping: ").then_some(())).await;
+    let address = edge.address;
+    eventually("closed doors", async || TcpStream::connect(address).await.is_err().then_some(())).await;
     let late = idle.get("/", &[]).await;
     assert_eq!((late.status, late.header("connection")), (200, "close"));
     let started = std::time::Instant::now();
