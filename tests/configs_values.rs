@@ -236,7 +236,7 @@ fn homes() {
     let rule = |condition, target| HomeRule { condition, target };
     let networks = all(&["203.0.113.0/24", "198.51.100.7/32", "2001:db8::/32", "::1/128"]);
     assert_eq!(
-        *parts.homes,
+        parts.homes[..],
         [
             rule(HomeCondition::Networks(networks.into()), HomeTarget::Region(region(2))),
             rule(HomeCondition::Subdivisions(all(&["US-CA", "US-OR"])), HomeTarget::Nearest(vec![region(1)])),

@@ -114,7 +114,7 @@ pub(crate) fn parts(size: Size) -> TableParts {
     ]);
     TableParts {
         regions: (0..size.regions).map(region).collect(),
-        homes: homes.into(),
+        homes: Arc::new(homes.into()),
         services: vec![service(size.regions)],
         ..TableParts::default()
     }

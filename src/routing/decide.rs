@@ -154,7 +154,7 @@ impl<'a, V: FleetView> Question<'a, V> {
         let mut place = || *looked_up.get_or_insert_with(|| places.place_of(self.facts.client));
         let (rule, matched) = homes.first_match(self.facts.client, &mut place)?;
         let nearest = match homes.target(rule)? {
-            Target::Region(home) => return Some((*home, HomeBy::Rule { rule, matched, nearest: None }, looked_up)),
+            Target::Region(home) => return Some((home, HomeBy::Rule { rule, matched, nearest: None }, looked_up)),
             Target::Nearest(nearest) => nearest,
         };
         // Where nothing is known of the visitor, the edge that was reached is the best sign of where it is.

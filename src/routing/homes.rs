@@ -1,13 +1,14 @@
 //! The home rules, compiled so that 100,000 of them cost what ten cost.
 
 use super::decision::Matched;
+use super::home_list::Homes;
 use super::nearest::Nearest;
-use super::parts::{HomeCondition, HomeRule, HomeTarget};
+use super::network_index::NetworkIndex;
+use super::parts::{HomeCondition, HomeTarget};
+use super::pieces::in_pieces;
 use crate::geo::Direction;
-use crate::model::{Continent, Country, Location, Network, Place, RegionId, Subdivision};
+use crate::model::{Continent, Country, Location, Place, RegionId, Subdivision};
 use foldhash::fast::FixedState;
-use ipnet::{Ipv4Net, Ipv6Net};
-use prefix_trie::PrefixMap;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,17 +20,10 @@ const NO_RULE: usize = usize::MAX;
 /// lists are looked at one by one.
 const MOST_MAPS: usize = 32;
 
-/// How many rules are compiled between two rests.
-const COMPILED_AT_ONCE: usize = 1024;
-
 /// For each network, subdivision, country and continent the first rule that names it.
-///
-/// The first rule that matches wins. Among networks that is the longest match, because a table in which a wider network
-/// stands before one inside it is refused: the inner one could never match.
 #[derive(Debug)]
 pub(super) struct HomeRules {
-    v4: PrefixMap<Ipv4Net, usize>,
-    v6: PrefixMap<Ipv6Net, usize>,
+    networks: Arc<NetworkIndex>,
     subdivisions: HashMap<Subdivision, usize, FixedState>,
     /// By the positions of countries and of continents.
     countries: [usize; Country::CODES],
@@ -37,38 +31,37 @@ pub(super) struct HomeRules {
     otherwise: Option<usize>,
     /// The first rule that looks at the place.
     first_by_place: usize,
-    targets: Vec<Target>,
+    rules: Arc<Homes>,
+    /// By the positions of the rules that lead to the nearest of some regions, in their order.
+    nearest: Vec<(usize, Arc<Nearest>)>,
 }
 
 /// Where a rule sends its visitors.
-#[derive(Debug, Clone)]
-pub(super) enum Target {
+#[derive(Debug)]
+pub(super) enum Target<'a> {
     /// To this region.
     Region(RegionId),
     /// To the nearest of these.
-    Nearest(Arc<Nearest>),
+    Nearest(&'a Nearest),
 }
 
 impl HomeRules {
     /// Compiles rules, and does `rest` whenever that has taken about a tenth of a millisecond.
-    pub(super) fn new(rules: &[HomeRule], locations: &[Option<Location>], rest: fn()) -> Self {
+    pub(super) fn new(rules: &Arc<Homes>, locations: &[Option<Location>], rest: fn()) -> Self {
         let mut compiled = Self {
-            v4: PrefixMap::default(),
-            v6: PrefixMap::default(),
+            networks: Arc::clone(rules.networks()),
             subdivisions: HashMap::default(),
             countries: [NO_RULE; Country::CODES],
             continents: [NO_RULE; Continent::ALL.len()],
             otherwise: None,
             first_by_place: NO_RULE,
-            targets: Vec::with_capacity(rules.len()),
+            rules: Arc::clone(rules),
+            nearest: Vec::new(),
         };
         let mut lists: HashMap<&[RegionId], Arc<Nearest>, FixedState> = HashMap::default();
-        for (at, rule) in rules.iter().enumerate() {
-            if at % COMPILED_AT_ONCE == COMPILED_AT_ONCE - 1 {
-                rest();
-            }
+        for (at, rule) in in_pieces(rules, rest).flatten().enumerate() {
             match &rule.condition {
-                HomeCondition::Networks(networks) => networks.iter().for_each(|network| compiled.network(*network, at)),
+                HomeCondition::Networks(_) => {}
                 HomeCondition::Subdivisions(keys) => {
                     keys.iter().for_each(|key| _ = compiled.subdivisions.entry(*key).or_insert(at));
                 }
@@ -87,36 +80,22 @@ impl HomeRules {
             if by_place {
                 compiled.first_by_place = compiled.first_by_place.min(at);
             }
-            compiled.targets.push(match &rule.target {
-                HomeTarget::Region(region) => Target::Region(*region),
-                HomeTarget::Nearest(regions) => {
-                    let located = |id: &RegionId| Some((*id, Direction::from((*locations.get(id.index())?)?)));
-                    let has_map = lists.len() < MOST_MAPS;
-                    let list = lists.entry(regions).or_insert_with(|| {
-                        Arc::new(Nearest::new(regions.iter().filter_map(located).collect(), has_map))
-                    });
-                    Target::Nearest(Arc::clone(list))
-                }
-            });
+            if let HomeTarget::Nearest(regions) = &rule.target {
+                let located = |id: &RegionId| Some((*id, Direction::from((*locations.get(id.index())?)?)));
+                let has_map = lists.len() < MOST_MAPS;
+                let list = lists
+                    .entry(regions)
+                    .or_insert_with(|| Arc::new(Nearest::new(regions.iter().filter_map(located).collect(), has_map)));
+                compiled.nearest.push((at, Arc::clone(list)));
+            }
         }
         compiled
-    }
-
-    fn network(&mut self, network: Network, rule: usize) {
-        match network {
-            Network::V4(network) => _ = self.v4.entry(network).or_insert(rule),
-            Network::V6(network) => _ = self.v6.entry(network).or_insert(rule),
-        }
     }
 
     /// The first rule for the visitor at `client`. `place` is asked at most once, and only where no rule on networks
     /// decides before any rule on places could.
     pub(super) fn first_match(&self, client: IpAddr, place: impl FnOnce() -> Place) -> Option<(usize, Matched)> {
-        let network = match client.to_canonical() {
-            IpAddr::V4(address) => self.v4.get_lpm(&Ipv4Net::from(address)).map(|(_, rule)| *rule),
-            IpAddr::V6(address) => self.v6.get_lpm(&Ipv6Net::from(address)).map(|(_, rule)| *rule),
-        };
-        let mut first = (network.unwrap_or(NO_RULE), Matched::Network);
+        let mut first = (self.networks.first(client).unwrap_or(NO_RULE), Matched::Network);
         if first.0 >= self.first_by_place && self.first_by_place != NO_RULE {
             let place = place();
             let mut or = |rule: Option<usize>, matched| match rule {
@@ -134,8 +113,14 @@ impl HomeRules {
     }
 
     /// Where `rule` sends its visitors.
-    pub(super) fn target(&self, rule: usize) -> Option<&Target> {
-        self.targets.get(rule)
+    pub(super) fn target(&self, rule: usize) -> Option<Target<'_>> {
+        match &self.rules.get(rule)?.target {
+            HomeTarget::Region(region) => Some(Target::Region(*region)),
+            HomeTarget::Nearest(_) => {
+                let at = self.nearest.binary_search_by_key(&rule, |(rule, _)| *rule).ok()?;
+                Some(Target::Nearest(&self.nearest.get(at)?.1))
+            }
+        }
     }
 }
 

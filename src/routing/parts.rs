@@ -1,5 +1,6 @@
 //! What a routing table is made of.
 
+use super::home_list::Homes;
 use crate::model::{
     Continent, Country, Drain, Keyring, Location, Network, PeerCredentials, PeerFiles, Rate, RegionEdge, RegionId,
     RegionName, SecretSource, Service, SessionPrefix, Subdivision,
@@ -93,7 +94,7 @@ pub struct TableParts {
     /// At least one.
     pub regions: Vec<Region>,
     /// At least one; the last is `Otherwise`. Tables that come one after the other may share them.
-    pub homes: Arc<Vec<HomeRule>>,
+    pub homes: Arc<Homes>,
     /// At least one.
     pub services: Vec<Service>,
     /// In the order of the file.

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use std::cell::Cell;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The moment of every request; drains begin and end around it.
@@ -381,7 +382,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
             move |(homes, services, drains, fleet, request, place)| World {
                 parts: TableParts {
                     regions: regions.clone(),
-                    homes: homes.into(),
+                    homes: Arc::new(homes.into()),
                     services,
                     drains,
                     ..TableParts::default()

@@ -7,22 +7,18 @@ use crate::config::form::{self, Scalar};
 use crate::config::problem::{Findings, quoted};
 use crate::config::yaml::{Entry, Node, Span};
 use crate::model::RegionId;
-use crate::routing::{HomeCondition, HomeRule, HomeTarget};
+use crate::routing::{HomeCondition, HomeRule, HomeTarget, Homes};
 use std::str::FromStr;
 use std::sync::Arc;
 
 /// Reads the home rules.
-pub(super) fn read(
-    root: &Node<'_>,
-    names: &RegionNames<'_>,
-    sites: &[Site],
-    findings: &mut Findings,
-) -> Arc<Vec<HomeRule>> {
+pub(super) fn read(root: &Node<'_>, names: &RegionNames<'_>, sites: &[Site], findings: &mut Findings) -> Arc<Homes> {
     let Some(list) = root.entry("homes") else { return Arc::default() };
     otherwise_is_last(list, findings);
     let mut claims = Claims::default();
     let rules = list.value.items().iter();
-    Arc::new(rules.filter_map(|rule| rule_of(rule, names, sites, &mut claims, findings)).collect())
+    let rules: Vec<_> = rules.filter_map(|rule| rule_of(rule, names, sites, &mut claims, findings)).collect();
+    Arc::new(rules.into())
 }
 
 /// Reads a rule, and claims what it takes.

@@ -22,7 +22,7 @@ use super::problem::{Findings, Problems, Source, quoted};
 use super::suggestion::{did_you_mean, listed};
 use super::yaml::{Entry, Node, Span, Value};
 use crate::model::{Drain, DrainLayer, RegionId, RegionName, Timestamp};
-use crate::routing::{Credentials, HomeRule, Keyrings, TableParts};
+use crate::routing::{Credentials, Homes, Keyrings, TableParts};
 use regions::Site;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub fn read_routing(source: &Source, now: Timestamp) -> Result<TableParts, Probl
 fn make(
     root: &Node<'_>,
     now: Timestamp,
-    homes: impl FnOnce(&Node<'_>, &RegionNames<'_>, &[Site], &mut Findings) -> Arc<Vec<HomeRule>>,
+    homes: impl FnOnce(&Node<'_>, &RegionNames<'_>, &[Site], &mut Findings) -> Arc<Homes>,
     findings: &mut Findings,
 ) -> Option<TableParts> {
     let names = RegionNames::of_table(root);

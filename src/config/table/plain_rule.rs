@@ -22,8 +22,8 @@ pub(super) fn read(lines: &str) -> Option<(Networks, &str)> {
     let words = words.strip_prefix("- ")?;
     let (networks, region, behind) = match words.strip_prefix("{networks: [") {
         Some(words) => {
-            let (networks, region) = words.strip_suffix('}')?.split_once("], region: ")?;
-            (networks, region, behind)
+            let (networks, region) = words.strip_suffix('}')?.split_once(']')?;
+            (networks, region.strip_prefix(", region: ")?, behind)
         }
         None => {
             let networks = words.strip_prefix("networks: [")?.strip_suffix(']')?;
@@ -33,8 +33,9 @@ pub(super) fn read(lines: &str) -> Option<(Networks, &str)> {
             (networks, region, behind)
         }
     };
-    let networks = networks.split(", ").map(|text| form::network(word(text, is_network)?).ok());
-    let networks = networks.collect::<Option<_>>()?;
+    let texts = networks.split(',').enumerate();
+    let texts = texts.map(|(nth, text)| if nth == 0 { Some(text) } else { text.strip_prefix(' ') });
+    let networks = texts.map(|text| form::network(word(text?, is_network)?).ok()).collect::<Option<_>>()?;
     let region = word(region, is_name)?;
     behind.split('\n').all(is_blank).then_some((networks, region))
 }

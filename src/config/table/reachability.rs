@@ -69,15 +69,14 @@ impl Claims {
         claim(&mut self.continents, continent, span, findings);
     }
 
-    /// Claims what a rule takes that is known; whether all of it was free.
-    pub(super) fn again(&mut self, condition: &HomeCondition) -> bool {
+    /// Claims the places that a rule takes which is known; whether all of them were free. Networks are left out.
+    pub(super) fn places(&mut self, condition: &HomeCondition) -> bool {
         let (mut findings, span) = (Findings::default(), Span::default());
         match condition {
-            HomeCondition::Networks(all) => all.iter().for_each(|one| self.network(*one, span, &mut findings)),
             HomeCondition::Subdivisions(all) => all.iter().for_each(|one| self.subdivision(*one, span, &mut findings)),
             HomeCondition::Countries(all) => all.iter().for_each(|one| self.country(*one, span, &mut findings)),
             HomeCondition::Continents(all) => all.iter().for_each(|one| self.continent(*one, span, &mut findings)),
-            HomeCondition::Otherwise => {}
+            HomeCondition::Networks(_) | HomeCondition::Otherwise => {}
         }
         findings.is_empty()
     }

@@ -12,7 +12,7 @@ use crate::config::form;
 use crate::config::problem::{Findings, Problems, Source};
 use crate::config::yaml::{self, Document, MOST_NODES};
 use crate::model::{RegionId, Timestamp};
-use crate::routing::{HomeCondition, HomeRule, HomeTarget, Networks, TableParts};
+use crate::routing::{HomeCondition, HomeRule, HomeTarget, Homes, Networks, TableParts, in_pieces};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const KEY: &str = "homes:\n";
 
 /// How many rules are read as YAML, how many that are plain, and how many taken over, between two rests: what takes up to a few tenths of a millisecond.
 const READ_AT_ONCE: usize = 128;
-const PLAIN_AT_ONCE: usize = 256;
+const PLAIN_AT_ONCE: usize = 512;
 const TAKEN_AT_ONCE: usize = 1024;
 
 /// A reader of routing tables that knows the last one it has read.
@@ -83,9 +83,8 @@ impl RoutingReader {
                     sites_read = sites_of(names, sites);
                     let rules = Rules { text, lines: &lines, names, sites, rest: self.rest };
                     let known = self.last.as_ref().filter(|last| last.sites == sites_read);
-                    let fits = |rules: &Arc<Vec<HomeRule>>| {
-                        document.nodes + rules.iter().map(nodes_of).sum::<usize>() <= MOST_NODES
-                    };
+                    let nodes = |rules: &[HomeRule]| in_pieces(rules, self.rest).flatten().map(nodes_of).sum::<usize>();
+                    let fits = |rules: &Arc<Homes>| document.nodes + nodes(rules) <= MOST_NODES;
                     read = stands.then(|| rules.read(known)).flatten().filter(fits);
                     read.clone().unwrap_or_default()
                 },
@@ -132,7 +131,7 @@ struct Known {
     lines: RuleLines,
     sites: Vec<(Box<str>, Site)>,
     /// As many as there are in `lines`.
-    homes: Arc<Vec<HomeRule>>,
+    homes: Arc<Homes>,
 }
 
 /// Rules that are to be read, and what there is of regions.
@@ -146,10 +145,10 @@ struct Rules<'a> {
 
 impl Rules<'_> {
     /// All of them; those that stand as they stood in `known` are not read. `None` where anything is wrong.
-    fn read(&self, known: Option<&Known>) -> Option<Arc<Vec<HomeRule>>> {
+    fn read(&self, known: Option<&Known>) -> Option<Arc<Homes>> {
         let (before, behind) =
             known.map_or((0, 0), |known| self.lines.in_common(self.text, &known.lines, &known.text, self.rest));
-        let all = known.map_or(&[][..], |known| &known.homes);
+        let all = known.map_or(&[][..], |known| &**known.homes);
         let count = self.lines.len();
         if let Some(known) = known.filter(|_| before == count && before == all.len()) {
             return Some(Arc::clone(&known.homes));
@@ -159,20 +158,26 @@ impl Rules<'_> {
         self.read_others(before..count - behind, &mut reading)?;
         self.take(all.get(all.len() - behind..)?, &mut reading)?;
         let rules = reading.rules;
-        let otherwise = rules.iter().position(|rule| rule.condition == HomeCondition::Otherwise)?;
+        let is_otherwise = |rule: &HomeRule| rule.condition == HomeCondition::Otherwise;
+        let otherwise = in_pieces(&rules, self.rest).flatten().position(is_otherwise)?;
         if otherwise + 1 != rules.len() {
             return None;
         }
         // Where comments alone are others, the rules are those that are known.
-        let same = known.filter(|known| *known.homes == rules);
-        Some(same.map_or_else(|| Arc::new(rules), |known| Arc::clone(&known.homes)))
+        let is_known = all.get(before..all.len() - behind)? == rules.get(before..count - behind)?;
+        if let Some(known) = known.filter(|_| is_known) {
+            return Some(Arc::clone(&known.homes));
+        }
+        // Whether each network can match, of all at once; where one cannot, the reader of the whole says which.
+        let homes = Homes::after(known.map(|known| &*known.homes), rules, self.rest);
+        homes.every_network_matches().then(|| Arc::new(homes))
     }
 
-    /// Takes over rules that are known. `None` where one of them cannot match any more.
+    /// Takes over rules that are known. `None` where a place of theirs cannot match any more.
     fn take(&self, known: &[HomeRule], reading: &mut Reading) -> Option<()> {
         for some in known.chunks(TAKEN_AT_ONCE) {
             (self.rest)();
-            if !some.iter().all(|rule| reading.claims.again(&rule.condition)) {
+            if !some.iter().all(|rule| reading.claims.places(&rule.condition)) {
                 return None;
             }
             reading.rules.extend_from_slice(some);
@@ -198,7 +203,8 @@ impl Rules<'_> {
             }
             yaml = next + 1..next + 1;
             if let Some((networks, region)) = plain {
-                reading.add_plain(networks, region)?;
+                let condition = HomeCondition::Networks(networks);
+                reading.rules.push(HomeRule { condition, target: HomeTarget::Region(region) });
                 if next % PLAIN_AT_ONCE == 0 {
                     (self.rest)();
                 }
@@ -235,16 +241,6 @@ impl Rules<'_> {
 struct Reading {
     rules: Vec<HomeRule>,
     claims: Claims,
-}
-
-impl Reading {
-    /// Adds a rule; `None` where it cannot match.
-    fn add_plain(&mut self, networks: Networks, region: RegionId) -> Option<()> {
-        let rule = HomeRule { condition: HomeCondition::Networks(networks), target: HomeTarget::Region(region) };
-        let is_good = self.claims.again(&rule.condition);
-        self.rules.push(rule);
-        is_good.then_some(())
-    }
 }
 
 #[cfg(test)]

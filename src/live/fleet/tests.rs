@@ -70,7 +70,7 @@ fn parts_of_pools(pools: &[(&str, &str, Pool)]) -> TableParts {
     }
     let home = HomeTarget::Region(RegionId::at(0).unwrap());
     let homes = vec![HomeRule { condition: HomeCondition::Otherwise, target: home }];
-    TableParts { regions: regions.into(), homes: homes.into(), services, ..TableParts::default() }
+    TableParts { regions: regions.into(), homes: Arc::new(homes.into()), services, ..TableParts::default() }
 }
 
 fn fleet() -> Fleet {

@@ -189,10 +189,8 @@ pub(in crate::config) fn degrees(text: &str, most: f64) -> Result<f64, String> {
 
 /// Reads a network, or an address as the network of it alone.
 pub(in crate::config) fn network(text: &str) -> Result<Network, String> {
-    let network: Network = match text.parse::<IpAddr>() {
-        Ok(address) => Network::from(address),
-        Err(_) => text.parse().map_err(|_| "a network is an address and the length of its prefix, e.g. 10.0.0.0/8")?,
-    };
+    let network = if text.contains('/') { text.parse().ok() } else { text.parse::<IpAddr>().ok().map(Network::from) };
+    let network = network.ok_or("a network is an address and the length of its prefix, e.g. 10.0.0.0/8")?;
     match network {
         Network::V6(v6) if v6.prefix_len() >= 96 && v6.addr().to_ipv4_mapped().is_some() => {
             let v4 = v6.addr().to_ipv4_mapped().map(|address| format!("{address}/{}", v6.prefix_len() - 96));
