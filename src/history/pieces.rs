@@ -8,7 +8,7 @@ pub const PIECE: usize = 64 << 10;
 
 const REST: Duration = Duration::from_millis(1);
 
-const BREATH: Duration = Duration::from_micros(300);
+const BREATH: Duration = Duration::from_micros(600);
 
 /// Bytes in pieces of [`PIECE`], with a rest before each but the first: whoever works through a large table in this way
 /// holds up no request for long where both share a core. The rests for 16 MiB take 0.3 s together.
