@@ -1,12 +1,16 @@
 //! Networks by address: which rule is the first one on a network that an address lies in.
 //!
 //! Whatever lies in one another becomes ranges that do not: where each begins, in order, and the rule from there on. So it is
-//! made by sorting, in a time that does not depend on how the networks lie, and asked by a binary search over four bytes each.
+//! made by sorting, in a time that does not depend on how the networks lie. An address is looked for among the few ranges that begin
+//! with the same bits as it does, so that many rules cost what few cost.
 
 use super::parts::{HomeCondition, HomeRule};
 use super::pieces::in_pieces;
 use crate::model::Network;
 use std::net::IpAddr;
+
+/// The most bits by which ranges are told apart before they are searched: 256 KiB of positions.
+const MOST_BITS: u32 = 16;
 
 /// No rule is the first.
 const NO_RULE: u32 = u32::MAX;
@@ -57,12 +61,16 @@ impl NetworkIndex {
 struct Ranges<A> {
     starts: Vec<A>,
     rules: Vec<u32>,
+    /// By the first bits of an address: how many ranges begin before any that has these; and at the end, how many there are.
+    before: Vec<u32>,
+    /// How many bits of an address are behind those.
+    others: u32,
 }
 
 impl<A: Address> Ranges<A> {
     /// The ranges of these networks; and whether none of them lies in one of the same rule or of one before.
     fn new(networks: Vec<Named<A>>, rest: fn()) -> (Self, bool) {
-        let mut ranges = Self { starts: Vec::new(), rules: Vec::new() };
+        let mut ranges = Self { starts: Vec::new(), rules: Vec::new(), before: Vec::new(), others: 0 };
         ranges.begin(A::default(), NO_RULE);
         // The networks around the one that is looked at: where they end, and the first rule there.
         let mut around: Vec<(A, u32)> = Vec::new();
@@ -78,7 +86,23 @@ impl<A: Address> Ranges<A> {
         while let Some(end) = around.pop() {
             ranges.end(end, &around);
         }
+        ranges.tell_apart(rest);
         (ranges, is_each_first)
+    }
+
+    /// Counts the ranges by their first bits: about as many of these as tell all of them apart where they are spread evenly.
+    fn tell_apart(&mut self, rest: fn()) {
+        let bits = self.starts.len().ilog2().clamp(1, MOST_BITS);
+        self.others = A::BITS - bits;
+        self.before = vec![0; (1 << bits) + 1];
+        for start in in_pieces(&self.starts, rest).flatten() {
+            self.before[start.shifted(self.others) + 1] += 1;
+        }
+        let mut sum = 0;
+        for before in &mut self.before {
+            sum += *before;
+            *before = sum;
+        }
     }
 
     /// Ends those that do not reach as far as `start`.
@@ -107,8 +131,11 @@ impl<A: Address> Ranges<A> {
     }
 
     fn first(&self, address: A) -> Option<usize> {
-        // The first range begins with the first address.
-        let at = self.starts.partition_point(|start| *start <= address).checked_sub(1)?;
+        let bits = address.shifted(self.others);
+        let (from, until) = (*self.before.get(bits)? as usize, *self.before.get(bits + 1)? as usize);
+        let alike = self.starts.get(from..until)?;
+        // The first range of all begins with the first address.
+        let at = (from + alike.partition_point(|start| *start <= address)).checked_sub(1)?;
         self.rules.get(at).filter(|rule| **rule != NO_RULE).map(|rule| *rule as usize)
     }
 }
@@ -159,8 +186,14 @@ trait Address: Copy + Ord + Default {
     /// How many bytes it has.
     const BYTES: usize;
 
+    /// How many bits.
+    const BITS: u32;
+
     /// The `nth` of these, from the lowest one on.
     fn byte(self, nth: usize) -> u8;
+
+    /// Its first bits, without so many others: at most [`MOST_BITS`] of them.
+    fn shifted(self, others: u32) -> usize;
 
     /// The one behind it.
     fn next(self) -> Option<Self>;
@@ -173,9 +206,14 @@ macro_rules! address {
     ($number:ty) => {
         impl Address for $number {
             const BYTES: usize = size_of::<Self>();
+            const BITS: u32 = Self::BITS;
 
             fn byte(self, nth: usize) -> u8 {
                 self.to_le_bytes()[nth]
+            }
+
+            fn shifted(self, others: u32) -> usize {
+                (self >> others) as usize
             }
 
             fn next(self) -> Option<Self> {
