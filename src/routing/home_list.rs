@@ -27,8 +27,7 @@ impl Homes {
         Self { rules, networks }
     }
 
-    /// Whether it is certain that each network among them matches somebody: none lies in one that a rule before names, nor in
-    /// another one of its own rule.
+    /// Whether it is certain that each network among them matches somebody: none lies in one that stands before it.
     #[must_use]
     pub fn every_network_matches(&self) -> bool {
         self.networks.is_each_first()

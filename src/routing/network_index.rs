@@ -20,7 +20,7 @@ const NO_RULE: u32 = u32::MAX;
 pub(super) struct NetworkIndex {
     v4: Ranges<u32>,
     v6: Ranges<u128>,
-    /// Whether no network lies in one of the same rule or of one before.
+    /// Whether no network lies in one that stands before it.
     is_each_first: bool,
 }
 
@@ -30,10 +30,11 @@ impl NetworkIndex {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for (rule, at) in in_pieces(rules, rest).flatten().zip(0..) {
             let HomeCondition::Networks(networks) = &rule.condition else { continue };
-            for network in networks {
+            for (nth, network) in networks.iter().enumerate() {
+                let stands = Standing { rule: at, nth: u16::try_from(nth).unwrap_or(u16::MAX) };
                 match network {
-                    Network::V4(net) => v4.push(Named::new(net.network().to_bits(), net.prefix_len(), at)),
-                    Network::V6(net) => v6.push(Named::new(net.network().to_bits(), net.prefix_len(), at)),
+                    Network::V4(net) => v4.push(Named::new(net.network().to_bits(), net.prefix_len(), stands)),
+                    Network::V6(net) => v6.push(Named::new(net.network().to_bits(), net.prefix_len(), stands)),
                 }
             }
         }
@@ -50,7 +51,8 @@ impl NetworkIndex {
         }
     }
 
-    /// Whether no network lies in one of the same rule or of one before: then each of them can match.
+    /// Whether no network lies in one that stands before it: then each of them can match. `false` says nothing of rules with
+    /// more than 65,535 networks.
     pub(super) fn is_each_first(&self) -> bool {
         self.is_each_first
     }
@@ -68,19 +70,19 @@ struct Ranges<A> {
 }
 
 impl<A: Address> Ranges<A> {
-    /// The ranges of these networks; and whether none of them lies in one of the same rule or of one before.
+    /// The ranges of these networks; and whether none of them lies in one that stands before it.
     fn new(networks: Vec<Named<A>>, rest: fn()) -> (Self, bool) {
         let mut ranges = Self { starts: Vec::new(), rules: Vec::new(), before: Vec::new(), others: 0 };
         ranges.begin(A::default(), NO_RULE);
-        // The networks around the one that is looked at: where they end, and the first rule there.
-        let mut around: Vec<(A, u32)> = Vec::new();
+        // The networks around the one that is looked at: where they end, and the first of those that reach so far.
+        let mut around: Vec<(A, Standing)> = Vec::new();
         let mut is_each_first = true;
         for network in in_pieces(&sorted(networks, rest), rest).flatten() {
             ranges.end_before(network.start, &mut around);
-            let outer = around.last().map_or(NO_RULE, |(_, rule)| *rule);
-            is_each_first &= outer == NO_RULE || network.rule < outer;
-            let first = network.rule.min(outer);
-            ranges.begin(network.start, first);
+            let outer = around.last().map(|(_, first)| *first);
+            is_each_first &= outer.is_none_or(|outer| network.stands < outer);
+            let first = outer.map_or(network.stands, |outer| outer.min(network.stands));
+            ranges.begin(network.start, first.rule);
             around.push((network.start.last_of(network.length), first));
         }
         while let Some(end) = around.pop() {
@@ -106,16 +108,16 @@ impl<A: Address> Ranges<A> {
     }
 
     /// Ends those that do not reach as far as `start`.
-    fn end_before(&mut self, start: A, around: &mut Vec<(A, u32)>) {
+    fn end_before(&mut self, start: A, around: &mut Vec<(A, Standing)>) {
         while let Some(end) = around.pop_if(|(last, _)| *last < start) {
             self.end(end, around);
         }
     }
 
     /// Behind a network goes on what is around it.
-    fn end(&mut self, (last, _): (A, u32), around: &[(A, u32)]) {
+    fn end(&mut self, (last, _): (A, Standing), around: &[(A, Standing)]) {
         if let Some(next) = last.next() {
-            self.begin(next, around.last().map_or(NO_RULE, |(_, rule)| *rule));
+            self.begin(next, around.last().map_or(NO_RULE, |(_, first)| first.rule));
         }
     }
 
@@ -140,17 +142,24 @@ impl<A: Address> Ranges<A> {
     }
 }
 
+/// Where a network stands: in which rule, and as which of its networks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Standing {
+    rule: u32,
+    nth: u16,
+}
+
 /// A network that a rule names.
 #[derive(Debug, Clone, Copy, Default)]
 struct Named<A> {
     start: A,
     length: u8,
-    rule: u32,
+    stands: Standing,
 }
 
 impl<A: Address> Named<A> {
-    const fn new(start: A, length: u8, rule: u32) -> Self {
-        Self { start, length, rule }
+    const fn new(start: A, length: u8, stands: Standing) -> Self {
+        Self { start, length, stands }
     }
 }
 
@@ -286,13 +295,11 @@ mod tests {
         }
 
         #[test]
-        fn each_is_first_where_none_lies_in_one_of_its_own_rule_or_of_one_before(
+        fn each_is_first_where_none_lies_in_one_that_stands_before_it(
             networks in prop::collection::vec(prop::collection::vec(network(), 1..3), 0..8),
         ) {
-            let all = || networks.iter().enumerate().flat_map(|(at, some)| some.iter().map(move |network| (at, network)));
-            let covers = all().enumerate().any(|(nth, (at, outer))| {
-                all().enumerate().any(|(other, (of, inner))| nth != other && at <= of && outer.contains(inner))
-            });
+            let all: Vec<_> = networks.iter().flatten().collect();
+            let covers = (0..all.len()).any(|outer| all[outer + 1..].iter().any(|inner| all[outer].contains(*inner)));
             prop_assert_eq!(NetworkIndex::new(&rules(&networks), || ()).is_each_first(), !covers);
         }
     }
